@@ -1,0 +1,43 @@
+"""The one clock: the database's.
+
+``portal_now()`` is ``clock_timestamp()`` unless the transaction has fixed another instant with
+:func:`at`, which only tests and the demo's history use. Deadlines are compared in SQL with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+MOSCOW: Final = ZoneInfo("Europe/Moscow")
+
+
+def now(session: Session) -> datetime:
+    """The present instant by the database's clock, with zone."""
+    instant = session.scalar(select(func.portal_now()))
+    assert isinstance(instant, datetime)
+    return instant
+
+
+def today(session: Session, zone: ZoneInfo = MOSCOW) -> date:
+    """The present date in ``zone`` by the database's clock."""
+    return now(session).astimezone(zone).date()
+
+
+@contextmanager
+def at(session: Session, instant: datetime) -> Iterator[None]:
+    """Let ``portal_now()`` answer ``instant`` inside the present transaction (tests and demo history only)."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    session.execute(text("select set_config('portal.now', :instant, true)"), {"instant": instant.isoformat()})
+    try:
+        yield
+    finally:
+        if session.is_active:
+            session.execute(text("select set_config('portal.now', '', true)"))

@@ -1,0 +1,95 @@
+"""The database: one session, one base class, one commit.
+
+:func:`transaction` is the only place of the program that commits. Effects that must follow a commit
+(kicking the workers) are registered with :func:`after_commit` and are forgotten on rollback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, MetaData, event, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from uuid_utils.compat import uuid7 as _uuid7
+
+
+class Base(DeclarativeBase):
+    """Base of all tables. Constraints are named, so that a violation can be told apart by its name."""
+
+    metadata: ClassVar[MetaData] = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+        list[str]: JSONB,
+    }
+
+
+db = SQLAlchemy(model_class=Base, engine_options={"pool_pre_ping": True})
+
+
+def uuid7() -> UUID:
+    """A new key: UUIDv7, so that keys sort by the time they were made."""
+    return _uuid7()
+
+
+def session() -> Session:
+    """The session of the present request or job."""
+    return cast(Session, db.session())
+
+
+class Keyed:
+    """Mixin: a UUIDv7 key made in Python."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-10)
+
+
+class Stamped:
+    """Mixin: when the row was made, by the database's clock."""
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.portal_now(), sort_order=90)
+
+
+AFTER_COMMIT = "portal.after_commit"
+
+
+def after_commit(session: Session, key: str, effect: Callable[[], None]) -> None:
+    """Run ``effect`` once after the present transaction commits; the same ``key`` is kept only once."""
+    session.info.setdefault(AFTER_COMMIT, {}).setdefault(key, effect)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Do the work of one verb: commit on success, roll back on any exception, then run the effects.
+
+    Effects run after the commit and must not fail it: what they do is repeated by the scheduler.
+    """
+    current = session()
+    try:
+        yield current
+        current.commit()
+    except BaseException:
+        current.rollback()
+        current.info.pop(AFTER_COMMIT, None)
+        raise
+    for effect in current.info.pop(AFTER_COMMIT, {}).values():
+        effect()
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget_effects(session: Session) -> None:
+    session.info.pop(AFTER_COMMIT, None)
