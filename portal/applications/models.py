@@ -1,0 +1,207 @@
+"""The joint project: its application, the participants, what each typed, and the frozen submissions."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.clusters.models import Cluster
+from portal.core.db import Base, Keyed, Stamped
+from portal.core.money import Money
+from portal.documents.models import StoredFile
+from portal.identity.models import Organisation, one_of
+from portal.tenders.models import Tender, TenderTrack, Track
+
+
+class State(StrEnum):
+    """States of an application (domain glossary): from the draft to the decision."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    WITHDRAWN = "withdrawn"
+    RETURNED = "returned"
+    REJECTED = "rejected"
+    EXPERTISE = "expertise"
+    AWARDED = "awarded"
+    RESERVE = "reserve"
+    DECLINED = "declined"
+
+
+class ParticipantRole(StrEnum):
+    INITIATOR = "initiator"
+    PARTICIPANT = "participant"
+
+
+class ParticipantState(StrEnum):
+    INVITED = "invited"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    REMOVED = "removed"
+
+
+class Application(Keyed, Stamped, Base):
+    """An application of one joint project on one track of a tender.
+
+    Titles and the requested total repeat what the sections say, for the lists; they are written by the room's
+    verbs together with the section. ``requested_total`` is in roubles.
+    """
+
+    __tablename__ = "application"
+    __table_args__ = (
+        CheckConstraint(one_of("track", Track), name="track"),
+        CheckConstraint(one_of("state", State), name="state"),
+        CheckConstraint(
+            "state in ('draft', 'withdrawn') or (number is not null and submission_id is not null"
+            " and received_at is not null)",
+            name="registered",
+        ),
+        CheckConstraint("(state = 'returned') = (correction_due is not null)", name="correction_due"),
+        Index("ix_application_staff", "tender_id", "received_at", "id"),
+        Index("ix_application_staff_state", "tender_id", "state", "received_at", "id"),
+        Index("ix_application_received", "received_at", "id"),
+        Index("ix_application_initiator", "initiator_id"),
+    )
+
+    tender_id: Mapped[UUID] = mapped_column(ForeignKey("tender.id"))
+    tender_track_id: Mapped[UUID] = mapped_column(ForeignKey("tender_track.id"), index=True)
+    track: Mapped[str]
+    cluster_id: Mapped[UUID] = mapped_column(ForeignKey("cluster.id"), index=True)
+    initiator_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
+    state: Mapped[str] = mapped_column(default=State.DRAFT)
+    number: Mapped[str | None] = mapped_column(unique=True)
+    title_ru: Mapped[str] = mapped_column(default="")
+    title_en: Mapped[str] = mapped_column(default="")
+    requested_total: Mapped[Decimal | None] = mapped_column(Money)
+    received_at: Mapped[datetime | None]
+    submission_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("submission.id", use_alter=True, name="fk_application_submission_id")
+    )
+    correction_due: Mapped[date | None]
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    tender: Mapped[Tender] = relationship(lazy="raise")
+    tender_track: Mapped[TenderTrack] = relationship(lazy="raise")
+    cluster: Mapped[Cluster] = relationship(lazy="raise")
+    initiator: Mapped[Organisation] = relationship(lazy="raise")
+    submission: Mapped[Submission | None] = relationship(lazy="raise", foreign_keys=[submission_id])
+    participants: Mapped[list[Participant]] = relationship(
+        back_populates="application", lazy="raise", order_by="Participant.id"
+    )
+
+
+class Participant(Keyed, Stamped, Base):
+    """An organisation's part in a joint project, and its confirmation of one exact version of the package."""
+
+    __tablename__ = "participant"
+    __table_args__ = (
+        UniqueConstraint("application_id", "organisation_id"),
+        CheckConstraint(one_of("role", ParticipantRole), name="role"),
+        CheckConstraint(one_of("state", ParticipantState), name="state"),
+        CheckConstraint(
+            "(confirmed_digest is null) = (confirmed_at is null)"
+            " and (confirmed_at is null) = (confirmed_by is null)",
+            name="confirmed",
+        ),
+        CheckConstraint("confirmed_at is null or state = 'accepted'", name="confirmed_by_member"),
+        Index(
+            "uq_participant_initiator", "application_id", unique=True, postgresql_where=text("role = 'initiator'")
+        ),
+        Index("ix_participant_organisation", "organisation_id"),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
+    role: Mapped[str]
+    state: Mapped[str]
+    invited_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    responded_at: Mapped[datetime | None]
+    responded_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    confirmed_digest: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
+    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+
+    application: Mapped[Application] = relationship(back_populates="participants")
+    organisation: Mapped[Organisation] = relationship(lazy="raise")
+
+
+class Section(Keyed, Base):
+    """What was typed into one section, as typed: a draft keeps anything, the rules read typed values from it.
+
+    ``data`` maps field names to strings. ``participant_id`` is null for the sections of the project as a whole.
+    """
+
+    __tablename__ = "section"
+    __table_args__ = (
+        Index(
+            "uq_section_place",
+            "application_id",
+            text("coalesce(participant_id, '00000000-0000-0000-0000-000000000000'::uuid)"),
+            "name",
+            unique=True,
+        ),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    participant_id: Mapped[UUID | None] = mapped_column(ForeignKey("participant.id"))
+    name: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    saved_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    saved_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class Attachment(Keyed, Stamped, Base):
+    """A file given as one of the required documents; removed ones stay, because submissions refer to them."""
+
+    __tablename__ = "attachment"
+    __table_args__ = (
+        CheckConstraint("code ~ '^DOC-[0-9]{2}$'", name="code"),
+        Index("ix_attachment_application", "application_id", "code"),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    participant_id: Mapped[UUID | None] = mapped_column(ForeignKey("participant.id"))
+    code: Mapped[str]
+    file_id: Mapped[UUID] = mapped_column(ForeignKey("stored_file.id"), index=True)
+    issued_on: Mapped[date | None]
+    added_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    removed_at: Mapped[datetime | None]
+
+    file: Mapped[StoredFile] = relationship(lazy="raise")
+
+
+class Submission(Keyed, Base):
+    """A frozen version of an application: what was submitted, when by the database's clock, and its SHA-256.
+
+    Immutable by trigger, but for ``withdrawn_at``. ``snapshot`` is the package, ``sha256`` of its canonical JSON.
+    """
+
+    __tablename__ = "submission"
+    __table_args__ = (
+        UniqueConstraint("application_id", "round"),
+        CheckConstraint("length(sha256) = 64", name="sha256"),
+        CheckConstraint("round >= 1", name="round"),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    tender_track_id: Mapped[UUID] = mapped_column(ForeignKey("tender_track.id"), index=True)
+    round: Mapped[int]
+    number: Mapped[str]
+    received_at: Mapped[datetime]
+    submitted_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    snapshot: Mapped[dict[str, Any]]
+    sha256: Mapped[str]
+    withdrawn_at: Mapped[datetime | None]
+
+    application: Mapped[Application] = relationship(foreign_keys=[application_id], lazy="raise")

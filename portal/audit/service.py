@@ -1,0 +1,154 @@
+"""Writing and checking the audit trail.
+
+:func:`record` collects events during the transaction; just before its commit they are chained and inserted
+under one advisory lock, so that the chain is serial and the lock is held for the shortest time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from sqlalchemy import event, select, text
+from sqlalchemy.orm import Session, SessionTransaction
+
+from portal.audit.models import AuditEvent
+from portal.core.canonical import canonical_json
+from portal.core.clock import now
+
+GENESIS: Final = "0" * 64
+_PENDING: Final = "portal.audit.pending"
+_CHAIN_LOCK: Final = 0x4A50_0001
+
+
+class Author(Protocol):
+    """Whoever acts: a signed-in person, the system, or a visitor."""
+
+    @property
+    def audit_id(self) -> str: ...
+
+    @property
+    def audit_name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The first place where the chain does not hold."""
+
+    seq: int
+    what: str
+
+
+def record(
+    session: Session, actor: Author, tag: str, object_type: str, object_id: UUID | str, changes: Mapping[str, Any]
+) -> None:
+    """Note one change in the present transaction. ``tag`` is ``room:thing:verb``; ``changes`` is small and plain."""
+    session.info.setdefault(_PENDING, []).append(
+        {
+            "actor": actor.audit_id,
+            "actor_name": actor.audit_name,
+            "tag": tag,
+            "object_type": object_type,
+            "object_id": str(object_id),
+            "changes": plain(changes),
+        }
+    )
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON without floats: decimals, dates, keys and enums become strings."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    raise TypeError(f"{type(value).__name__} does not belong into the audit trail")
+
+
+def seal(previous: str, content: Mapping[str, Any]) -> str:
+    """The hash of a row, from the hash of the row before and its own content."""
+    return hashlib.sha256(previous.encode() + canonical_json(content)).hexdigest()
+
+
+def _content(row: AuditEvent) -> dict[str, Any]:
+    return {
+        "seq": row.seq,
+        "at": row.at.astimezone(UTC).isoformat(),
+        "actor": row.actor,
+        "actor_name": row.actor_name,
+        "tag": row.tag,
+        "object_type": row.object_type,
+        "object_id": row.object_id,
+        "changes": row.changes,
+    }
+
+
+@event.listens_for(Session, "before_commit")
+def _chain(session: Session) -> None:
+    pending = session.info.pop(_PENDING, None)
+    if not pending:
+        return
+    session.flush()
+    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _CHAIN_LOCK})
+    head = session.execute(
+        select(AuditEvent.seq, AuditEvent.hash).order_by(AuditEvent.seq.desc()).limit(1)
+    ).one_or_none()
+    seq, previous = (head.seq, head.hash) if head else (0, GENESIS)
+    at = now(session)
+    for content in pending:
+        seq += 1
+        row = AuditEvent(seq=seq, at=at, previous=previous, hash="", **content)
+        row.hash = previous = seal(previous, _content(row))
+        session.add(row)
+    session.flush()
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(session: Session, previous: SessionTransaction) -> None:
+    if not session.in_nested_transaction():
+        session.info.pop(_PENDING, None)
+
+
+def verify(session: Session) -> tuple[int, Fault | None]:
+    """Recompute the chain from the first row. Returns how many rows were read and the first fault, if any.
+
+    A cut tail leaves a chain that holds; it is found by comparing with a head kept elsewhere
+    (receipts carry it).
+    """
+    expected, previous, count = 1, GENESIS, 0
+    for row in _rows(session):
+        count += 1
+        if row.seq != expected:
+            return count, Fault(row.seq, f"row {expected} is missing")
+        if row.previous != previous:
+            return count, Fault(row.seq, "does not continue the row before")
+        if seal(previous, _content(row)) != row.hash:
+            return count, Fault(row.seq, "content does not match its hash")
+        expected, previous = expected + 1, row.hash
+    return count, None
+
+
+def _rows(session: Session) -> Iterator[AuditEvent]:
+    statement = select(AuditEvent).order_by(AuditEvent.seq).execution_options(yield_per=1000)
+    yield from session.scalars(statement)
+
+
+def head(session: Session) -> tuple[int, str]:
+    """Number and hash of the newest row; (0, zeros) for an empty trail."""
+    row = session.execute(
+        select(AuditEvent.seq, AuditEvent.hash).order_by(AuditEvent.seq.desc()).limit(1)
+    ).one_or_none()
+    return (row.seq, row.hash) if row else (0, GENESIS)

@@ -1,0 +1,95 @@
+"""The decision on a track of a tender: award list, reserve list, declined, and who signed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.applications.models import Application
+from portal.core.db import Base, Keyed, Stamped
+from portal.core.money import Money
+from portal.identity.models import one_of
+
+
+class Award(StrEnum):
+    AWARD = "award"
+    RESERVE = "reserve"
+    DECLINE = "decline"
+
+
+class AwardDecision(Keyed, Stamped, Base):
+    """The list drafted by the chair and signed by a second person; signing books the awards in the ledger."""
+
+    __tablename__ = "award_decision"
+    __table_args__ = (
+        CheckConstraint("(signed_at is null) = (signed_by is null)", name="signed"),
+        CheckConstraint("signed_by is null or signed_by <> drafted_by", name="two_persons"),
+        CheckConstraint("published_at is null or signed_at is not null", name="published_after_signing"),
+        CheckConstraint("discarded_at is null or signed_at is null", name="signed_stays"),
+        Index(
+            "uq_award_decision_live",
+            "tender_track_id",
+            unique=True,
+            postgresql_where=text("discarded_at is null"),
+        ),
+    )
+
+    tender_track_id: Mapped[UUID] = mapped_column(ForeignKey("tender_track.id"))
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("score_run.id"))
+    digest: Mapped[str]
+    drafted_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    signed_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    signed_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+    discarded_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    lines: Mapped[list[DecisionLine]] = relationship(
+        back_populates="decision", lazy="raise", order_by="DecisionLine.place"
+    )
+
+
+class DecisionLine(Keyed, Base):
+    """One application's outcome with its place and the reason in both languages."""
+
+    __tablename__ = "decision_line"
+    __table_args__ = (
+        UniqueConstraint("decision_id", "application_id"),
+        UniqueConstraint("decision_id", "place"),
+        CheckConstraint(one_of("outcome", Award), name="outcome"),
+        CheckConstraint("approved_at is null or outcome = 'award'", name="approved"),
+        Index("ix_decision_line_application", "application_id"),
+    )
+
+    decision_id: Mapped[UUID] = mapped_column(ForeignKey("award_decision.id"))
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    place: Mapped[int]
+    outcome: Mapped[str]
+    total: Mapped[Decimal | None]
+    reason: Mapped[dict[str, Any]]
+    approved_at: Mapped[datetime | None]
+
+    decision: Mapped[AwardDecision] = relationship(back_populates="lines")
+    application: Mapped[Application] = relationship(lazy="raise")
+    amounts: Mapped[list[AwardAmount]] = relationship(back_populates="line", lazy="raise", order_by="AwardAmount.year")
+
+
+class AwardAmount(Base):
+    """The subsidy of one award in one year, roubles."""
+
+    __tablename__ = "award_amount"
+    __table_args__ = (CheckConstraint("amount > 0", name="amount"),)
+
+    line_id: Mapped[UUID] = mapped_column(ForeignKey("decision_line.id"), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    amount: Mapped[Decimal] = mapped_column(Money)
+
+    line: Mapped[DecisionLine] = relationship(back_populates="amounts")

@@ -1,0 +1,120 @@
+"""The ledger: envelopes per track and year, postings, and their lines.
+
+Double entry per envelope: the lines of a posting sum to zero, ``appropriation`` is the source and goes below
+zero, all other accounts never do. The balances of an envelope are moved only by the trigger on
+``posting_line``, by a guarded UPDATE; postings and lines are append-only (triggers, see the migration).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.core.db import Base, Keyed
+from portal.core.money import Money
+from portal.identity.models import one_of
+from portal.tenders.models import Track
+
+
+class Account(StrEnum):
+    APPROPRIATION = "appropriation"
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    COMMITTED = "committed"
+    PAID = "paid"
+    RETURNED = "returned"
+    CARRIED_OVER = "carried_over"
+
+
+class PostingKind(StrEnum):
+    APPROPRIATE = "appropriate"
+    ADJUST = "adjust"
+    RESERVE = "reserve"
+    COMMIT = "commit"
+    PAY = "pay"
+    RELEASE = "release"
+    RETURN = "return"
+    CARRY_OVER = "carry_over"
+    REVERSE = "reverse"
+
+
+class Envelope(Keyed, Base):
+    """The money of one track in one year, by account; the accounts sum to zero at any moment."""
+
+    __tablename__ = "envelope"
+    __table_args__ = (
+        UniqueConstraint("programme_id", "track", "year"),
+        CheckConstraint(one_of("track", Track), name="track"),
+        CheckConstraint("year between 2000 and 2100", name="year"),
+        CheckConstraint("appropriation <= 0", name="appropriation"),
+        *(CheckConstraint(f"{a} >= 0", name=f"floor_{a}") for a in Account if a is not Account.APPROPRIATION),
+        CheckConstraint(" + ".join(Account) + " = 0", name="balanced"),
+    )
+
+    programme_id: Mapped[UUID] = mapped_column(ForeignKey("programme.id"))
+    track: Mapped[str]
+    year: Mapped[int]
+    appropriation: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    available: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    reserved: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    committed: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    paid: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    returned: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    carried_over: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+
+    @property
+    def appropriated(self) -> Decimal:
+        """What the orders have given to this envelope, roubles."""
+        return -self.appropriation
+
+
+class Posting(Keyed, Base):
+    """One movement with its author, reason and document. ``input_hash`` tells a replay from a reused key."""
+
+    __tablename__ = "posting"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", PostingKind), name="kind"),
+        CheckConstraint("(kind = 'reverse') = (reverses_id is not null)", name="reversal"),
+        CheckConstraint("length(reason) > 0", name="reason"),
+        CheckConstraint("kind not in ('appropriate', 'adjust') or length(document) > 0", name="order_number"),
+        Index("ix_posting_subject", "subject_type", "subject_id"),
+    )
+
+    number: Mapped[int] = mapped_column(BigInteger, Identity(), unique=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    input_hash: Mapped[str]
+    kind: Mapped[str]
+    reason: Mapped[str]
+    document: Mapped[str] = mapped_column(default="")
+    author_id: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    author_name: Mapped[str]
+    subject_type: Mapped[str | None]
+    subject_id: Mapped[UUID | None]
+    reverses_id: Mapped[UUID | None] = mapped_column(ForeignKey("posting.id"), unique=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.portal_now())
+
+    lines: Mapped[list[PostingLine]] = relationship(back_populates="posting", lazy="raise", order_by="PostingLine.line")
+
+
+class PostingLine(Base):
+    """A signed amount on one account of one envelope."""
+
+    __tablename__ = "posting_line"
+    __table_args__ = (
+        CheckConstraint(one_of("account", Account), name="account"),
+        CheckConstraint("amount <> 0", name="amount"),
+        Index("ix_posting_line_envelope", "envelope_id", "posting_id"),
+    )
+
+    posting_id: Mapped[UUID] = mapped_column(ForeignKey("posting.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    envelope_id: Mapped[UUID] = mapped_column(ForeignKey("envelope.id"))
+    account: Mapped[str]
+    amount: Mapped[Decimal] = mapped_column(Money)
+
+    posting: Mapped[Posting] = relationship(back_populates="lines")

@@ -1,0 +1,116 @@
+"""The formal check by the officer and the reviews by experts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.applications.models import Application, Submission
+from portal.core.db import Base, Keyed, Stamped
+from portal.identity.models import User, one_of
+
+
+class Outcome(StrEnum):
+    """Outcome of a formal check."""
+
+    ADMITTED = "admitted"
+    RETURNED = "returned"
+    REFUSED = "refused"
+
+
+class AssignmentState(StrEnum):
+    ASSIGNED = "assigned"
+    CONFLICT = "conflict"
+    OPEN = "open"
+    SUBMITTED = "submitted"
+    REVOKED = "revoked"
+
+
+class FormalCheck(Keyed, Stamped, Base):
+    """The officer's check of one submission: a checklist, then one outcome.
+
+    ``checklist`` is ``[{"code": "DOC-12", "ok": true, "note": "..."}]``.
+    """
+
+    __tablename__ = "formal_check"
+    __table_args__ = (
+        CheckConstraint(f"outcome is null or {one_of('outcome', Outcome)}", name="outcome"),
+        CheckConstraint("(outcome is null) = (decided_at is null)", name="decided"),
+        CheckConstraint("outcome is distinct from 'refused' or jsonb_array_length(reasons) > 0", name="reasons"),
+        CheckConstraint("(outcome is not distinct from 'returned') = (due_on is not null)", name="due_on"),
+    )
+
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"), unique=True)
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"), index=True)
+    checklist: Mapped[list[Any]] = mapped_column(default=list)
+    outcome: Mapped[str | None]
+    reasons: Mapped[list[str]] = mapped_column(default=list)
+    comment: Mapped[str] = mapped_column(default="")
+    due_on: Mapped[date | None]
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    decided_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class Assignment(Keyed, Stamped, Base):
+    """A reviewer's task: declare a conflict or none, then score. ``draft`` keeps what was typed until sent."""
+
+    __tablename__ = "assignment"
+    __table_args__ = (
+        UniqueConstraint("submission_id", "reviewer_id"),
+        CheckConstraint(one_of("state", AssignmentState), name="state"),
+        CheckConstraint("(state = 'conflict') = (conflict is not null)", name="conflict"),
+        CheckConstraint("(state = 'submitted') = (submitted_at is not null)", name="submitted"),
+        CheckConstraint(
+            "state not in ('open', 'submitted') or declared_at is not null", name="declared_before_reading"
+        ),
+        Index("ix_assignment_reviewer", "reviewer_id", "state"),
+        Index("ix_assignment_application", "application_id"),
+    )
+
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    reviewer_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    assigned_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    due_on: Mapped[date]
+    state: Mapped[str] = mapped_column(default=AssignmentState.ASSIGNED)
+    conflict: Mapped[str | None]
+    declared_at: Mapped[datetime | None]
+    draft: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    draft_saved_at: Mapped[datetime | None]
+    submitted_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    reviewer: Mapped[User] = relationship(lazy="raise", foreign_keys=[reviewer_id])
+    application: Mapped[Application] = relationship(lazy="raise")
+    submission: Mapped[Submission] = relationship(lazy="raise")
+    marks: Mapped[list[Mark]] = relationship(back_populates="assignment", lazy="raise", order_by="Mark.aspect")
+
+
+class Mark(Keyed, Base):
+    """A reviewer's score of one aspect of an expert criterion, 0 to 10, with its justification."""
+
+    __tablename__ = "mark"
+    __table_args__ = (
+        UniqueConstraint("assignment_id", "criterion", "aspect"),
+        CheckConstraint("score between 0 and 10", name="score"),
+        CheckConstraint("length(justification) > 0", name="justified"),
+    )
+
+    assignment_id: Mapped[UUID] = mapped_column(ForeignKey("assignment.id"))
+    criterion: Mapped[str]
+    aspect: Mapped[str]
+    score: Mapped[Decimal] = mapped_column(Numeric(4, 2))
+    justification: Mapped[str]
+
+    assignment: Mapped[Assignment] = relationship(back_populates="marks")

@@ -1,0 +1,74 @@
+"""Scoring runs and the explained scores they wrote."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.applications.models import Submission
+from portal.core.db import Base, Keyed, Stamped
+
+
+class ScoreRun(Keyed, Stamped, Base):
+    """One run over the submissions of a tender's track (``kind`` 'track') or over a single one ('submission').
+
+    ``output_digest`` is the SHA-256 over the digests of all scores in the order of registration numbers: the
+    same input gives the same digest.
+    """
+
+    __tablename__ = "score_run"
+    __table_args__ = (
+        CheckConstraint("kind in ('track', 'submission')", name="kind"),
+        CheckConstraint("done between 0 and total", name="progress"),
+        CheckConstraint("(ended_at is null) = (output_digest is null)", name="ended"),
+        Index("ix_score_run_track", "tender_track_id", "id"),
+        Index(
+            "uq_score_run_unfinished",
+            "tender_track_id",
+            unique=True,
+            postgresql_where=text("kind = 'track' and ended_at is null"),
+        ),
+    )
+
+    tender_track_id: Mapped[UUID] = mapped_column(ForeignKey("tender_track.id"))
+    kind: Mapped[str]
+    rules_digest: Mapped[str]
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    started_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    task_id: Mapped[UUID | None]
+    ended_at: Mapped[datetime | None]
+    output_digest: Mapped[str | None]
+
+
+class Score(Keyed, Base):
+    """The explained score of one submission in one run; ``current`` marks the newest of each submission.
+
+    ``sheet`` holds, per criterion, the metric, the value used, the points and the reason in both languages;
+    ``digest`` is the SHA-256 of its canonical JSON.
+    """
+
+    __tablename__ = "score"
+    __table_args__ = (
+        UniqueConstraint("run_id", "submission_id"),
+        Index("uq_score_current", "submission_id", unique=True, postgresql_where=text("current")),
+        CheckConstraint("objective between 0 and 100", name="objective"),
+        CheckConstraint("total between 0 and 100", name="total"),
+    )
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("score_run.id"))
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
+    sheet: Mapped[dict[str, Any]]
+    digest: Mapped[str]
+    objective: Mapped[Decimal] = mapped_column(Numeric(7, 4))
+    total: Mapped[Decimal | None] = mapped_column(Numeric(7, 4))
+    recommended: Mapped[bool | None]
+    current: Mapped[bool] = mapped_column(Boolean, default=True)
+
+    run: Mapped[ScoreRun] = relationship(lazy="raise")
+    submission: Mapped[Submission] = relationship(lazy="raise")
