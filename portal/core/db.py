@@ -81,12 +81,18 @@ def transaction() -> Iterator[Session]:
     current = session()
     try:
         yield current
-        current.commit()
+        commit(current)
     except BaseException:
         current.rollback()
-        current.info.pop(AFTER_COMMIT, None)
         raise
-    for effect in current.info.pop(AFTER_COMMIT, {}).values():
+
+
+def commit(current: Session) -> None:
+    """Commit and run the effects. Called by :func:`transaction`, and where a library ends its own request."""
+    effects = current.info.get(AFTER_COMMIT, {})
+    current.commit()
+    current.info.pop(AFTER_COMMIT, None)
+    for effect in effects.values():
         effect()
 
 

@@ -1,0 +1,83 @@
+"""The application factory: the one place where the rooms, the pages and the libraries meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_wtf.csrf import CSRFProtect
+from jinja2 import StrictUndefined
+from redis import Redis
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config import ROOT, Config
+from portal.cli import register_commands
+from portal.core import jobs
+from portal.core.db import db
+from portal.web import register_pages
+from portal.web.errors import init_errors
+from portal.web.headers import init_headers
+from portal.web.language import init_language
+from portal.web.page import check_routes
+from portal.web.security import LIBRARY_ROUTES, init_security
+from portal.web.sessions import DatabaseSessions
+from portal.web.templating import init_templating
+
+MAX_UPLOAD = 25 * 1024 * 1024
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Build the application. Raises when configuration, routes or permissions are incomplete."""
+    config = config or Config.from_env()
+    app = Flask(
+        "portal",
+        root_path=str(Path(__file__).resolve().parent),
+        template_folder=str(ROOT / "templates"),
+        static_folder=str(Path(__file__).resolve().parent / "static"),
+    )
+    app.config.update(_settings(config))
+    app.extensions["portal"] = config
+    app.jinja_env.undefined = StrictUndefined
+    app.session_interface = DatabaseSessions()
+    if config.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, config.proxies, config.proxies, config.proxies, config.proxies)  # type: ignore[method-assign]
+    db.init_app(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"))
+    jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))
+    CSRFProtect(app)
+    init_language(app)
+    init_templating(app)
+    init_security(app)
+    register_pages(app)
+    init_errors(app)
+    init_headers(app)
+    register_commands(app)
+    check_routes(app, LIBRARY_ROUTES)
+    return app
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    return {
+        "SECRET_KEY": config.secret_key,
+        "SQLALCHEMY_DATABASE_URI": config.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": 8,
+            "max_overflow": 4,
+            "pool_timeout": 5,
+            "connect_args": {
+                "application_name": "portal",
+                "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC",
+            },
+        },
+        "MAX_CONTENT_LENGTH": MAX_UPLOAD,
+        "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
+        "MAX_FORM_PARTS": 3000,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "SESSION_COOKIE_NAME": "portal_session",
+        "SESSION_COOKIE_SECURE": config.secure_cookies,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "TEMPLATES_AUTO_RELOAD": False,
+    }

@@ -1,0 +1,101 @@
+"""Refusals as pages: what happened, what to do, and, where something was typed, all of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException
+
+from portal.core.db import session
+from portal.core.errors import Conflict, NotFound, Problems, Refused
+from portal.core.language import Message, N_
+
+PAGES: Final = (400, 403, 404, 405, 409, 413, 429, 500, 503)
+SECRET_FIELDS: Final = frozenset({"csrf_token", "idempotency_key", "password", "password_confirm", "new_password"})
+
+
+def init_errors(app: Flask) -> None:
+    """Register the handlers; each rolls back first, so that the page is drawn from committed data."""
+    app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(Conflict, _conflict)
+    app.register_error_handler(StaleDataError, _stale)
+    app.register_error_handler(Problems, _problems)
+    app.register_error_handler(CSRFError, _expired)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(OperationalError, _unavailable)
+    app.register_error_handler(InterfaceError, _unavailable)
+    app.register_error_handler(Exception, _failed)
+
+
+def typed() -> list[tuple[str, str]]:
+    """What the person had typed, by field, without secrets; shown again on every refusal."""
+    return [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if value and name not in SECRET_FIELDS and "password" not in name
+    ]
+
+
+def _kept(reason: Message, status: int) -> ResponseReturnValue:
+    session().rollback()
+    if request.method != "POST":
+        return render_template(f"errors/{status}.html", reason=reason), status
+    return render_template("errors/kept.html", reason=reason, typed=typed(), sign_in=False), status
+
+
+def _not_found(error: Exception) -> ResponseReturnValue:
+    session().rollback()
+    return render_template("errors/404.html"), 404
+
+
+def _refused(error: Refused) -> ResponseReturnValue:
+    return _kept(error.reason, 403)
+
+
+def _conflict(error: Conflict) -> ResponseReturnValue:
+    return _kept(error.reason, 409)
+
+
+def _stale(error: Exception) -> ResponseReturnValue:
+    return _kept(N_("Somebody else changed this at the same moment. Open the page again and repeat your change."), 409)
+
+
+def _expired(error: Exception) -> ResponseReturnValue:
+    return _kept(N_("The form was open for too long, or you signed in anew. Open the page again and send it."), 400)
+
+
+def _problems(error: Problems) -> ResponseReturnValue:
+    session().rollback()
+    return render_template("errors/kept.html", problems=error.problems, typed=typed(), sign_in=False), 422
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    if error.code is None or error.code < 400:
+        return error
+    session().rollback()
+    page = error.code if error.code in PAGES else 400
+    answer = app_answer(page)
+    status_headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    return answer, error.code, status_headers
+
+
+def app_answer(page: int) -> str:
+    """The error page of a status; what was typed stays readable on it."""
+    kept = typed() if page != 413 and request.method == "POST" else []
+    return render_template(f"errors/{page}.html", typed=kept)
+
+
+def _unavailable(error: Exception) -> ResponseReturnValue:
+    return render_template("errors/503.html", typed=typed()), 503, {"Retry-After": "10"}
+
+
+def _failed(error: Exception) -> ResponseReturnValue:
+    current_app.logger.exception("unexpected error on %s", request.path)
+    session().rollback()
+    return render_template("errors/500.html", typed=typed()), 500

@@ -1,0 +1,63 @@
+"""Which language a page is in: the link just followed, then the person's choice, then the browser's wish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, g, has_request_context, request, url_for
+from flask_babel import Babel, gettext, ngettext
+from flask_login import current_user
+
+from portal.core.language import CATALOGUES, DEFAULT_LOCALE, LOCALES, Message, render
+
+COOKIE = "portal_language"
+
+
+def init_language(app: Flask) -> None:
+    """Give the application Babel with the portal's catalogues, and remember a language that was asked for."""
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(CATALOGUES)
+    app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT_LOCALE
+    app.config["BABEL_DEFAULT_TIMEZONE"] = "Europe/Moscow"
+    Babel(app, locale_selector=locale)
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+
+    @app.after_request
+    def remember(response: Response) -> Response:
+        asked = request.args.get("lang")
+        if asked in LOCALES and asked != request.cookies.get(COOKIE):
+            secure = app.config["SESSION_COOKIE_SECURE"]
+            response.set_cookie(COOKIE, asked, max_age=365 * 86400, secure=secure, samesite="Lax", httponly=True)
+        return response
+
+
+def locale() -> str:
+    """'ru' or 'en' for the present request; Russian outside of one."""
+    if not has_request_context():
+        return DEFAULT_LOCALE
+    if "locale" not in g:
+        g.locale = _chosen()
+    chosen: str = g.locale
+    return chosen
+
+
+def _chosen() -> str:
+    for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
+        if wish in LOCALES:
+            return wish
+    if current_user and current_user.is_authenticated:
+        return str(current_user.locale)
+    return request.accept_languages.best_match(LOCALES) or DEFAULT_LOCALE
+
+
+def language_url(wish: str) -> str:
+    """The present page in another language; a page that answers only POST leads to the front page."""
+    if request.method != "GET" or not request.endpoint:
+        return url_for("public.home", lang=wish)
+    arguments: dict[str, Any] = {**request.args.to_dict(), **(request.view_args or {}), "lang": wish}
+    return url_for(request.endpoint, **arguments)
+
+
+def say(message: Message | str) -> str:
+    """A room's sentence in the language of the page."""
+    return render(message, locale()) if isinstance(message, Message) else message

@@ -1,0 +1,140 @@
+"""The door of every page: permission, transaction, commit.
+
+One order for every request: load, permit, act, commit, then effects. :func:`page` declares a route with the
+permission of each of its methods; a route without one does not start (:func:`check_routes`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from portal.core import idempotency
+from portal.core.db import session, transaction
+from portal.core.errors import Problems
+from portal.core.language import N_
+from portal.identity.policy import ANONYMOUS, Actor, Permission, authorize
+from portal.identity.queries import load_actor
+
+View = Callable[..., ResponseReturnValue]
+
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+IDEMPOTENCY_FIELD: Final = "idempotency_key"
+
+
+class _Abandon(Exception):
+    """The view answered with an error page: its transaction is rolled back, its answer is sent."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+def current_actor() -> Actor:
+    """The actor of this request; rights are read once per request from present memberships."""
+    if "actor" not in g:
+        g.actor = load_actor(session(), current_user) if current_user.is_authenticated else ANONYMOUS
+    actor: Actor = g.actor
+    return actor
+
+
+def page(
+    blueprint: Blueprint,
+    rule: str,
+    *,
+    get: Permission | None = None,
+    post: Permission | None = None,
+    endpoint: str | None = None,
+    writes: bool = False,
+) -> Callable[[View], View]:
+    """Declare a page with the permission of each method.
+
+    The permission is asked without an object first (may this actor ever?), the view asks with the object at hand.
+    A POST commits when it answers below 400; a GET commits only where it ``writes`` (logged downloads).
+    """
+    permissions = {method: held for method, held in (("GET", get), ("POST", post)) if held is not None}
+
+    def register(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(**values: Any) -> ResponseReturnValue:
+            permission = permissions["GET" if request.method in SAFE else "POST"]
+            actor = current_actor()
+            if not actor.is_authenticated and permission is not Permission.PUBLIC:
+                return _sign_in_first()
+            authorize(actor, permission)
+            return _run(view, values, actor, commits=writes or request.method not in SAFE)
+
+        guarded.permissions = permissions  # type: ignore[attr-defined]
+        blueprint.add_url_rule(rule, endpoint or view.__name__, guarded, methods=list(permissions))
+        return guarded
+
+    return register
+
+
+def _run(view: View, values: dict[str, Any], actor: Actor, *, commits: bool) -> Response:
+    if not commits:
+        response = make_response(view(**values))
+        session().rollback()
+        return response
+    try:
+        with transaction() as current:
+            key = _form_key()
+            if key is not None:
+                place = idempotency.begin(current, key, actor.audit_id, request.path, _body_hash())
+                if place is not None:
+                    raise _Abandon(make_response(redirect(place or request.path)))
+            response = make_response(view(**values))
+            if response.status_code >= 400:
+                raise _Abandon(response)
+            if key is not None:
+                idempotency.finish(current, key, response.location or request.path)
+            return response
+    except _Abandon as abandoned:
+        return abandoned.response
+
+
+def _form_key() -> UUID | None:
+    if request.method in SAFE:
+        return None
+    try:
+        return UUID(request.form[IDEMPOTENCY_FIELD])
+    except (KeyError, ValueError):
+        problem = N_("The form was sent incompletely. What you typed is below: open the page again and send it anew.")
+        raise Problems.one("incomplete_form", "", problem) from None
+
+
+def _body_hash() -> str:
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token",)]
+    files = [(name, f"{file.filename}:{file.content_length}") for name, file in request.files.items(multi=True)]
+    return idempotency.body_hash(fields + files)
+
+
+def _sign_in_first() -> ResponseReturnValue:
+    if request.method in SAFE:
+        return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
+    return render_template("errors/kept.html", reason=N_("You have been signed out."), sign_in=True), 401
+
+
+def check_routes(app: Flask, declared: dict[str, dict[str, Permission]]) -> None:
+    """Refuse to start with a route that declares no permission for one of its methods.
+
+    ``declared`` covers the endpoints of libraries: endpoint -> method -> permission.
+    """
+    for rule in app.url_map.iter_rules():
+        permissions = declared.get(rule.endpoint) or getattr(app.view_functions[rule.endpoint], "permissions", {})
+        undeclared = (rule.methods or set()) - {"HEAD", "OPTIONS"} - set(permissions)
+        if undeclared:
+            raise RuntimeError(f"{rule.endpoint} ({rule.rule}) declares no permission for {sorted(undeclared)}")
+
+
+def page_permissions(app: Flask, declared: dict[str, dict[str, Permission]]) -> dict[str, dict[str, Permission]]:
+    """Endpoint -> method -> permission, for the table of the tests."""
+    return {
+        endpoint: dict(declared.get(endpoint) or getattr(view, "permissions", {}))
+        for endpoint, view in app.view_functions.items()
+    }

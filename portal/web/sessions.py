@@ -1,0 +1,104 @@
+"""Sessions on the server: the cookie holds a random token, the row its SHA-256; a signed-out token is dead."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Flask, Request, Response
+from flask.json.tag import TaggedJSONSerializer
+from flask.sessions import SessionInterface, SessionMixin
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from werkzeug.datastructures import CallbackDict
+
+from portal.core.db import session as database
+from portal.core.db import transaction
+from portal.identity.models import User, UserSession
+
+LIFETIME: Final = timedelta(hours=12)
+
+
+class ServerSession(CallbackDict[str, Any], SessionMixin):
+    """A session dict that knows its token and whether it was changed."""
+
+    def __init__(self, initial: Mapping[str, Any] | None = None, token: str | None = None) -> None:
+        super().__init__(initial, self._changed)
+        self.token = token
+        self.modified = False
+        self.accessed = False
+        self.was_for = (initial or {}).get("_user_id")
+
+    @staticmethod
+    def _changed(changed: CallbackDict[str, Any]) -> None:
+        changed.modified = True  # type: ignore[attr-defined]
+
+
+class DatabaseSessions(SessionInterface):
+    """Flask's sessions in the table ``user_session``; the token changes whenever another person signs in or out."""
+
+    serializer = TaggedJSONSerializer()
+
+    def open_session(self, app: Flask, request: Request) -> ServerSession:
+        token = request.cookies.get(self.get_cookie_name(app))
+        if not token or len(token) > 100:
+            return ServerSession()
+        row = database().scalar(
+            select(UserSession.data).where(
+                UserSession.token_hash == _hash(token), UserSession.expires_at > func.clock_timestamp()
+            )
+        )
+        if row is None:
+            return ServerSession()
+        return ServerSession(self.serializer.loads(row.decode()), token)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        assert isinstance(session, ServerSession)
+        if session.accessed or session.modified:
+            response.vary.add("Cookie")
+        if not session.modified:
+            return
+        name, domain, path = self.get_cookie_name(app), self.get_cookie_domain(app), self.get_cookie_path(app)
+        changed_hands = session.token is not None and session.get("_user_id") != session.was_for
+        with transaction() as current:
+            if session.token and (changed_hands or not session):
+                current.execute(delete(UserSession).where(UserSession.token_hash == _hash(session.token)))
+                session.token = None
+            if not session:
+                response.delete_cookie(name, domain=domain, path=path)
+                return
+            token = session.token or secrets.token_urlsafe(32)
+            row = {
+                "data": self.serializer.dumps(dict(session)).encode(),
+                "user_id": _user_id(session.get("_user_id")),
+                "expires_at": func.clock_timestamp() + LIFETIME,
+            }
+            current.execute(
+                insert(UserSession)
+                .values(token_hash=_hash(token), **row)
+                .on_conflict_do_update(index_elements=[UserSession.token_hash], set_=row)
+            )
+        response.set_cookie(
+            name,
+            token,
+            max_age=LIFETIME,
+            domain=domain,
+            path=path,
+            secure=self.get_cookie_secure(app),
+            httponly=True,
+            samesite="Lax",
+        )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _user_id(uniquifier: object) -> UUID | None:
+    if not uniquifier:
+        return None
+    return database().scalar(select(User.id).where(User.fs_uniquifier == str(uniquifier)))

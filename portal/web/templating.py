@@ -1,0 +1,73 @@
+"""What templates may use: filters for money, numbers and dates, the reader's language, rights, and navigation."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, url_for
+
+from portal.core import formats
+from portal.core.clock import MOSCOW
+from portal.identity.policy import Permission, allowed
+from portal.web.language import language_url, locale, say
+from portal.web.page import current_actor
+
+
+def init_templating(app: Flask) -> None:
+    """Register filters and globals."""
+    app.jinja_env.filters.update(
+        money=lambda value: formats.format_money(value, locale()),
+        money_short=lambda value: formats.format_money_short(value, locale()),
+        number=lambda value: formats.format_number(value, locale()),
+        percent=lambda value: formats.format_percent(value, locale()),
+        date=_date,
+        datetime=_instant,
+        say=say,
+        localised=localised,
+        both=lambda texts: texts.get(locale()) or texts.get("ru") or "",
+    )
+    app.jinja_env.globals.update(
+        Permission=Permission,
+        localised=localised,
+        language_url=language_url,
+        say=say,
+        can=can,
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.context_processor(_context)
+
+
+def can(permission: Permission, obj: Any = None) -> bool:
+    """Whether the reader may; the same predicate guards the verb."""
+    return allowed(current_actor(), permission, obj)
+
+
+def localised(obj: Any, field: str) -> str:
+    """``field_ru`` or ``field_en`` of an object or mapping; the other language where this one is empty."""
+    wanted, other = (f"{field}_{locale()}", f"{field}_{'en' if locale() == 'ru' else 'ru'}")
+    get = obj.get if isinstance(obj, dict) else lambda name: getattr(obj, name)
+    return str(get(wanted) or get(other) or "")
+
+
+def _date(value: date | str | None) -> str:
+    if value is None or value == "":
+        return ""
+    return formats.format_date(date.fromisoformat(value) if isinstance(value, str) else value, locale())
+
+
+def _instant(value: datetime | None, zone: str | None = None) -> str:
+    if value is None:
+        return ""
+    return formats.format_datetime(value, ZoneInfo(zone) if zone else MOSCOW, locale())
+
+
+def _context() -> dict[str, Any]:
+    from portal.web.nav import navigation
+
+    actor = current_actor()
+    return {"locale": locale(), "actor": actor, "nav": navigation(actor), "home_url": url_for("public.home")}
+
+
