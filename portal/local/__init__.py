@@ -1,6 +1,6 @@
 """One machine without services of its own: PostgreSQL, Redis and an SMTP sink, started by the portal itself.
 
-What is given by URL (``DATABASE_URL``, ``REDIS_URL``, ``MAIL_URL``) is used as it is; only the rest is started.
+Those given by URL (``DATABASE_URL``, ``REDIS_URL``, ``MAIL_URL``) are used as they are, the rest is started.
 ``python -m portal.local run`` (``make run``) runs the whole portal on top; the tests use
 :func:`ephemeral_services`. Production gives all three URLs and needs nothing of this room.
 """

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +22,12 @@ class ServiceError(RuntimeError):
 
 
 class Child:
-    """A process in a session of its own (a Ctrl-C in the terminal reaches only us, we stop it in our order).
+    """A process in a session of its own: a Ctrl-C in the terminal reaches only us, we stop it in our order.
 
-    On Linux the kernel sends it ``stop_signal`` when our process dies, whatever the cause; elsewhere a SIGKILL
-    of ours leaves it running. ``user`` is a numeric (uid, gid) to run as. ``holds`` are descriptors that it
-    keeps open as long as it lives. ``log`` takes its output, emptied at each start; without it output is ours.
+    On Linux the kernel sends it ``stop_signal`` when our process dies, whatever the cause; elsewhere a
+    SIGKILL of ours leaves it running. ``user`` is a numeric (uid, gid) to run as. ``holds`` are descriptors
+    that it keeps open as long as it lives. ``log`` takes its output, emptied at each start; without it the
+    output goes where ours goes.
     """
 
     def __init__(
@@ -45,8 +47,7 @@ class Child:
         self.stop_signal = stop_signal
         self._log = log
         uid, gid = user or (None, None)
-        output = open(log, "wb") if log else None
-        try:
+        with open(log, "wb") if log else nullcontext() as output:
             self._process = subprocess.Popen(
                 [os.fspath(part) for part in argv],
                 stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
@@ -61,9 +62,6 @@ class Child:
                 start_new_session=True,
                 preexec_fn=_dies_with(os.getpid(), stop_signal),
             )
-        finally:
-            if output:
-                output.close()
         self.started = time.monotonic()
         if stdin is not None and self._process.stdin:
             self._process.stdin.write(stdin)

