@@ -1,0 +1,67 @@
+"""One way to write a value as JSON, so that equal values have equal bytes and equal digests.
+
+Keys are sorted, nothing but what JSON needs stands between the tokens, the text is UTF-8 without escapes.
+Decimals become plain strings without trailing zeros ("7.5", never "7.50" or "75E-1"); floats are refused,
+because the same sum may differ in its last bit from one machine to the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+
+
+def canonical_json(value: object) -> bytes:
+    """Write ``value`` as canonical JSON. TypeError for floats, for keys that are not strings, for unknown types.
+
+    Besides JSON's own types: Decimal, date and datetime (ISO 8601), UUID, Enum (its value), tuple.
+    """
+    return json.dumps(
+        _plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode()
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical JSON of ``value``, 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def plain_decimal(value: Decimal) -> str:
+    """The one spelling of a number: no exponent, no trailing zeros, no negative zero."""
+    if not value.is_finite():
+        raise TypeError("only finite numbers have a canonical form")
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def _plain(value: object) -> object:  # noqa: C901 - one branch per type reads better than a table of them
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, (str, int)):
+        return value
+    if isinstance(value, Decimal):
+        return plain_decimal(value)
+    if isinstance(value, Mapping):
+        return {_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"a key must be a string, not {type(key).__name__}")
+    return str(key)
