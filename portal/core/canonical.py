@@ -17,13 +17,14 @@ from uuid import UUID
 
 
 def canonical_json(value: object) -> bytes:
-    """Write ``value`` as canonical JSON. TypeError for floats, for keys that are not strings, for unknown types.
+    """Write ``value`` as canonical JSON. TypeError for floats and for unknown types.
 
-    Besides JSON's own types: Decimal, date and datetime (ISO 8601), UUID, Enum (its value), tuple.
+    Besides JSON's own types: Decimal, date and datetime (ISO 8601), UUID, Enum (its value), tuple; keys may
+    be whole numbers, UUIDs or Enums too. A lone surrogate that somebody sent is written, not refused.
     """
     return json.dumps(
         _plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    ).encode("utf-8", "surrogatepass")
 
 
 def digest(value: object) -> str:
@@ -62,6 +63,8 @@ def _plain(value: object) -> object:  # noqa: C901 - one branch per type reads b
 
 
 def _key(key: object) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"a key must be a string, not {type(key).__name__}")
-    return str(key)
+    if isinstance(key, Enum):
+        return str(key.value)
+    if isinstance(key, (str, int, UUID)) and not isinstance(key, bool):
+        return str(key)
+    raise TypeError(f"{type(key).__name__} cannot be a key")
