@@ -5,8 +5,8 @@ Those given by URL (``DATABASE_URL``, ``REDIS_URL``, ``MAIL_URL``) are used as t
 :func:`ephemeral_services`. Production gives all three URLs and needs nothing of this room.
 """
 
+from portal.local.machine import Services, ephemeral_services, services
 from portal.local.process import ServiceError
-from portal.local.services import Services, ephemeral_services, services
 from portal.local.smtp import ReceivedMail, received
 
 __all__ = ["ReceivedMail", "ServiceError", "Services", "ephemeral_services", "received", "services"]

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from portal.local.process import Child, ServiceError
 
@@ -86,7 +88,7 @@ def _start(binary: Path, folder: Path, log: Path, holds: Sequence[int], durable:
 
 def _answers(url: str) -> bool:
     try:
-        with Redis.from_url(url, socket_connect_timeout=1, socket_timeout=5) as client:
+        with Redis.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0)) as client:
             return bool(client.ping())
     except RedisError:
         return False

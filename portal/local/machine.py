@@ -57,7 +57,7 @@ def services(
     log = folder / "log"
     log.mkdir(exist_ok=True)
     with ExitStack() as stack:
-        lock = stack.enter_context(_lock(folder))
+        lock = stack.enter_context(held(folder))
         database_url = given.get("DATABASE_URL") or stack.enter_context(
             postgres(folder / "postgres", log / "postgres.log", holds=[lock], durable=durable)
         )
@@ -82,7 +82,7 @@ def ephemeral_services(given: Mapping[str, str] = os.environ) -> Iterator[Servic
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[int]:
+def held(folder: Path) -> Iterator[int]:
     """Hold the folder for ourselves and our children.
 
     The children inherit the lock and keep it as long as one of them lives: after a SIGKILL of ours the next

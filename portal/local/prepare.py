@@ -1,0 +1,52 @@
+"""What a database needs before the portal runs on it."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import text
+
+
+def prepare() -> None:
+    """Migrate to the newest revision; in demo mode fill a database that has no tender yet with the demo."""
+    from flask_migrate import upgrade
+
+    from portal.app import create_app
+    from portal.core.db import db
+
+    app = create_app()
+    with app.app_context():
+        upgrade()
+        demo = _demo()
+        if demo and hasattr(demo, "load") and os.environ.get("PORTAL_DEMO") == "1":
+            with db.engine.connect() as connection:
+                used = connection.scalar(text("select exists (select from tender)"))
+            if not used:
+                print("Loading the demo", flush=True)
+                demo.load()
+
+
+def sign_ins() -> list[str]:
+    """The demo's sign-ins, a line each."""
+    return [_line(entry) for entry in getattr(_demo(), "SIGN_INS", ())]
+
+
+def _line(entry: Any) -> str:
+    if isinstance(entry, str):
+        return entry
+    values = (
+        entry.values()
+        if isinstance(entry, dict)
+        else vars(entry).values()
+        if hasattr(entry, "__dict__")
+        else entry
+    )
+    return "  ".join(str(value) for value in values)
+
+
+def _demo() -> ModuleType | None:
+    return import_module("portal.demo") if find_spec("portal.demo") else None
