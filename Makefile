@@ -38,14 +38,15 @@ assets: install ## style sheets, scripts and fonts from npm
 
 .PHONY: translations
 translations: install ## compile the catalogues
-	@$(BIN)/pybabel --quiet compile --directory portal/translations --use-fuzzy
+	@if [ -d portal/translations ]; then $(BIN)/pybabel --quiet compile --directory portal/translations; fi
 
 .PHONY: messages
 messages: install ## collect the strings of code and templates into the catalogues
+	mkdir -p portal/translations
 	$(BIN)/pybabel extract --mapping babel.cfg --keyword N_ --keyword lazy_gettext --keyword _l \
 		--no-location --sort-output --project 'Joint Projects Portal' --output portal/translations/messages.pot .
 	for language in en ru; do \
-		if [ -f portal/translations/$$language/LC_MESSAGES/messages.po ]; then verb=update; else verb=init; fi; \
+		if [ -f portal/translations/$$language/LC_MESSAGES/messages.po ]; then verb='update --no-fuzzy-matching'; else verb=init; fi; \
 		$(BIN)/pybabel $$verb --input-file portal/translations/messages.pot --output-dir portal/translations --locale $$language; \
 	done
 

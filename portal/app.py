@@ -16,6 +16,7 @@ from config import ROOT, Config
 from portal.cli import register_commands
 from portal.core import jobs
 from portal.core.db import db
+from portal.notifications import jobs as notifications
 from portal.web import register_pages
 from portal.web.errors import init_errors
 from portal.web.headers import init_headers
@@ -45,6 +46,7 @@ def create_app(config: Config | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, config.proxies, config.proxies, config.proxies, config.proxies)  # type: ignore[method-assign]
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"))
+    notifications.configure(config.mail_url, config.mail_from)
     jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))
     CSRFProtect(app)
     init_language(app)

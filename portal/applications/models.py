@@ -113,7 +113,10 @@ class Participant(Keyed, Stamped, Base):
         ),
         CheckConstraint("confirmed_at is null or state = 'accepted'", name="confirmed_by_member"),
         Index(
-            "uq_participant_initiator", "application_id", unique=True, postgresql_where=text("role = 'initiator'")
+            "uq_participant_initiator",
+            "application_id",
+            unique=True,
+            postgresql_where=text("role = 'initiator'"),
         ),
         Index("ix_participant_organisation", "organisation_id"),
     )

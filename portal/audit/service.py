@@ -46,7 +46,12 @@ class Fault:
 
 
 def record(
-    session: Session, actor: Author, tag: str, object_type: str, object_id: UUID | str, changes: Mapping[str, Any]
+    session: Session,
+    actor: Author,
+    tag: str,
+    object_type: str,
+    object_id: UUID | str,
+    changes: Mapping[str, Any],
 ) -> None:
     """Note one change in the present transaction. ``tag`` is ``room:thing:verb``; ``changes`` is small and plain."""
     session.info.setdefault(_PENDING, []).append(

@@ -97,8 +97,11 @@ class Posting(Keyed, Base):
     subject_id: Mapped[UUID | None]
     reverses_id: Mapped[UUID | None] = mapped_column(ForeignKey("posting.id"), unique=True)
     at: Mapped[datetime] = mapped_column(server_default=func.portal_now())
+    transaction: Mapped[int] = mapped_column(BigInteger, server_default=func.txid_current())
 
-    lines: Mapped[list[PostingLine]] = relationship(back_populates="posting", lazy="raise", order_by="PostingLine.line")
+    lines: Mapped[list[PostingLine]] = relationship(
+        back_populates="posting", lazy="raise", order_by="PostingLine.line"
+    )
 
 
 class PostingLine(Base):

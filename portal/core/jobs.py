@@ -150,7 +150,9 @@ def connect(redis: Redis | None) -> None:
     _redis = redis
 
 
-def enqueue(session: Session, kind: str, payload: Mapping[str, Any], *, key: str | None = None) -> UUID | None:
+def enqueue(
+    session: Session, kind: str, payload: Mapping[str, Any], *, key: str | None = None
+) -> UUID | None:
     """Write down work in the present transaction; the same ``key`` is written once, ever.
 
     Returns the task's id, or None when a task with this key exists already.
@@ -302,5 +304,7 @@ def _park(claim: Claim, reason: str) -> None:
 
 def waiting(session: Session) -> int:
     """How many tasks are neither done nor parked."""
-    count = session.scalar(select(func.count()).select_from(Task).where(Task.done_at.is_(None), Task.parked_at.is_(None)))
+    count = session.scalar(
+        select(func.count()).select_from(Task).where(Task.done_at.is_(None), Task.parked_at.is_(None))
+    )
     return cast(int, count)

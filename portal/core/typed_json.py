@@ -117,7 +117,10 @@ def _read_union(kinds: tuple[Any, ...], value: object, path: str, problems: list
     if not isinstance(name, str) or name not in named:
         known = ", ".join(sorted(named))
         raise _refuse(
-            problems, "unknown_kind", _join(path, "kind"), N_("The kind must be one of: %(known)s.", known=known)
+            problems,
+            "unknown_kind",
+            _join(path, "kind"),
+            N_("The kind must be one of: %(known)s.", known=known),
         )
     return read(named[name], value, path, problems)
 

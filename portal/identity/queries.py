@@ -15,7 +15,9 @@ def load_actor(session: Session, user: User) -> Actor:
     """The actor for a signed-in person, in one query."""
     rights = union_all(
         select(literal("role"), RoleGrant.role, RoleGrant.id).where(RoleGrant.user_id == user.id),
-        select(literal("member"), Membership.role, Membership.organisation_id).where(Membership.user_id == user.id),
+        select(literal("member"), Membership.role, Membership.organisation_id).where(
+            Membership.user_id == user.id
+        ),
     )
     roles: set[Role] = set()
     memberships: dict[UUID, OrgRole] = {}

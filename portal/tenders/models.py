@@ -63,7 +63,8 @@ class Tender(Keyed, Stamped, Base):
     __table_args__ = (
         CheckConstraint("opens_at is null or closes_at is null or opens_at < closes_at", name="intake"),
         CheckConstraint(
-            "published_at is null or (opens_at is not null and closes_at is not null)", name="published_with_dates"
+            "published_at is null or (opens_at is not null and closes_at is not null)",
+            name="published_with_dates",
         ),
         CheckConstraint("(cancelled_at is null) = (cancel_reason is null)", name="cancelled"),
         Index("ix_tender_closes", "closes_at"),
@@ -88,7 +89,9 @@ class Tender(Keyed, Stamped, Base):
     __mapper_args__ = {"version_id_col": version}
 
     programme: Mapped[Programme] = relationship(lazy="raise")
-    tracks: Mapped[list[TenderTrack]] = relationship(back_populates="tender", lazy="raise", order_by="TenderTrack.track")
+    tracks: Mapped[list[TenderTrack]] = relationship(
+        back_populates="tender", lazy="raise", order_by="TenderTrack.track"
+    )
 
 
 class TenderTrack(Keyed, Base):

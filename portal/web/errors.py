@@ -16,7 +16,9 @@ from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.language import Message, N_
 
 PAGES: Final = (400, 403, 404, 405, 409, 413, 429, 500, 503)
-SECRET_FIELDS: Final = frozenset({"csrf_token", "idempotency_key", "password", "password_confirm", "new_password"})
+SECRET_FIELDS: Final = frozenset(
+    {"csrf_token", "idempotency_key", "password", "password_confirm", "new_password"}
+)
 
 
 def init_errors(app: Flask) -> None:
@@ -63,11 +65,15 @@ def _conflict(error: Conflict) -> ResponseReturnValue:
 
 
 def _stale(error: Exception) -> ResponseReturnValue:
-    return _kept(N_("Somebody else changed this at the same moment. Open the page again and repeat your change."), 409)
+    return _kept(
+        N_("Somebody else changed this at the same moment. Open the page again and repeat your change."), 409
+    )
 
 
 def _expired(error: Exception) -> ResponseReturnValue:
-    return _kept(N_("The form was open for too long, or you signed in anew. Open the page again and send it."), 400)
+    return _kept(
+        N_("The form was open for too long, or you signed in anew. Open the page again and send it."), 400
+    )
 
 
 def _problems(error: Problems) -> ResponseReturnValue:

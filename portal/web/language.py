@@ -27,7 +27,9 @@ def init_language(app: Flask) -> None:
         asked = request.args.get("lang")
         if asked in LOCALES and asked != request.cookies.get(COOKIE):
             secure = app.config["SESSION_COOKIE_SECURE"]
-            response.set_cookie(COOKIE, asked, max_age=365 * 86400, secure=secure, samesite="Lax", httponly=True)
+            response.set_cookie(
+                COOKIE, asked, max_age=365 * 86400, secure=secure, samesite="Lax", httponly=True
+            )
         return response
 
 

@@ -24,7 +24,9 @@ class Entry:
 PUBLIC: Final = (
     Entry(lazy_gettext("Tenders"), "public.home", Permission.PUBLIC, "public"),
     Entry(lazy_gettext("Clusters"), "clusters.register", Permission.PUBLIC, "clusters"),
-    Entry(lazy_gettext("My applications"), "applications.index", Permission.APPLICATION_LIST_OWN, "applications"),
+    Entry(
+        lazy_gettext("My applications"), "applications.index", Permission.APPLICATION_LIST_OWN, "applications"
+    ),
     Entry(lazy_gettext("Organisations"), "organisations.index", Permission.SIGNED_IN, "organisations"),
 )
 STAFF: Final = (
@@ -46,8 +48,13 @@ def navigation(actor: Actor) -> list[dict[str, Any]]:
     """The reader's entries: ``{label, href, current}``. Staff get the workspace's, others the public ones."""
     entries = STAFF if actor.has(*FUND) and request.blueprint != "public" else PUBLIC
     return [
-        {"label": str(entry.label), "href": url_for(entry.endpoint), "current": request.blueprint == entry.section}
+        {
+            "label": str(entry.label),
+            "href": url_for(entry.endpoint),
+            "current": request.blueprint == entry.section,
+        }
         for entry in entries
-        if entry.endpoint in current_app.view_functions and allowed(actor, entry.permission)
+        if entry.endpoint in current_app.view_functions
+        and allowed(actor, entry.permission)
         and (actor.is_authenticated or entry.permission is Permission.PUBLIC)
     ]

@@ -65,7 +65,10 @@ def keyset(
 
 
 def _write(backwards: bool, place: tuple[Any, ...]) -> str:
-    parts = [[type(value).__name__, value.isoformat() if isinstance(value, datetime) else str(value)] for value in place]
+    parts = [
+        [type(value).__name__, value.isoformat() if isinstance(value, datetime) else str(value)]
+        for value in place
+    ]
     return base64.urlsafe_b64encode(json.dumps([int(backwards), parts]).encode()).decode().rstrip("=")
 
 

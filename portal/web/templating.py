@@ -69,5 +69,3 @@ def _context() -> dict[str, Any]:
 
     actor = current_actor()
     return {"locale": locale(), "actor": actor, "nav": navigation(actor), "home_url": url_for("public.home")}
-
-

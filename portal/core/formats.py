@@ -1,0 +1,117 @@
+"""Amounts, numbers, dates and times as a reader of Russian (``ru``) or English (``en``) expects them.
+
+Groups of digits and units are held together by U+00A0, so that a sum never breaks across two lines.
+Rounding is half up. Amounts are roubles.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from babel.dates import format_date as _date
+from babel.numbers import format_decimal as _decimal
+
+NBSP: Final = "\u00a0"
+
+_SCALES: Final = (
+    (Decimal(10) ** 12, "трлн", "tn"),
+    (Decimal(10) ** 9, "млрд", "bn"),
+    (Decimal(10) ** 6, "млн", "m"),
+    (Decimal(10) ** 3, "тыс.", "k"),
+)
+_DATES: Final = {"ru": "dd.MM.yyyy", "en": "d MMM yyyy"}
+_LONG_DATES: Final = {"ru": "d MMMM y 'г'.", "en": "d MMMM y"}
+_MOSCOW: Final = {"ru": "МСК", "en": "MSK"}
+
+
+def format_money(value: Decimal, locale: str) -> str:
+    """The whole amount with kopecks: ``5 100 000 000,00 ₽`` or ``RUB 5,100,000,000.00``."""
+    return _with_currency(_places(value, 2, locale), locale)
+
+
+def format_money_short(value: Decimal, locale: str) -> str:
+    """The amount to one decimal of its scale: ``5,1 млрд ₽``, ``247,5 млн ₽`` or ``RUB 5.1 bn``.
+
+    Below a thousand roubles it is the amount itself, without kopecks when there are none.
+    """
+    for i, (scale, russian, english) in enumerate(_SCALES):
+        # 999 950 roubles are "1 млн", not "1 000 тыс.": the larger scale is tried on the rounded number.
+        scaled = _half_up(value / scale, 1)
+        if abs(scaled) >= 1 and (abs(value) >= scale or i < len(_SCALES) - 1):
+            unit = russian if locale == "ru" else english
+            return _with_currency(f"{_decimal(scaled, format='#,##0.#', locale=locale)}{NBSP}{unit}", locale)
+    places = 0 if value == value.to_integral_value() else 2
+    return _with_currency(_places(value, places, locale), locale)
+
+
+def format_percent(value: Decimal, locale: str, places: int = 1) -> str:
+    """``value`` per cent, with at most ``places`` decimals: ``48,5 %`` or ``48.5%``."""
+    gap = NBSP if locale == "ru" else ""
+    return f"{format_number(value, locale, places)}{gap}%"
+
+
+def format_number(value: Decimal | int, locale: str, places: int = 2) -> str:
+    """A number with groups and at most ``places`` decimals, no trailing zeros: ``1 234,5`` or ``1,234.5``."""
+    fraction = f".{'#' * places}" if places else ""
+    return str(_decimal(_half_up(Decimal(value), places), format=f"#,##0{fraction}", locale=locale))
+
+
+def format_date(day: date, locale: str) -> str:
+    """``01.08.2018`` or ``1 Aug 2018``."""
+    return str(_date(day, format=_DATES[locale], locale=locale))
+
+
+def format_date_long(day: date, locale: str) -> str:
+    """For letters and orders: ``1 августа 2018 г.`` or ``1 August 2018``."""
+    return str(_date(day, format=_LONG_DATES[locale], locale=locale))
+
+
+def format_datetime(instant: datetime, zone: tzinfo, locale: str) -> str:
+    """An instant in ``zone``, which is named: ``31.08.2018, 18:00 МСК`` or ``31 Aug 2018, 18:00 MSK``.
+
+    Raises ``ValueError`` for a time without zone: it is not an instant.
+    """
+    local = _local(instant, zone)
+    return f"{format_date(local.date(), locale)}, {local:%H:%M}{NBSP}{zone_name(local, locale)}"
+
+
+def format_time(instant: datetime, zone: tzinfo) -> str:
+    """The time of day of an instant in ``zone``: ``14:32``. Raises ``ValueError`` for a time without zone."""
+    return f"{_local(instant, zone):%H:%M}"
+
+
+def zone_name(local: datetime, locale: str) -> str:
+    """The zone of ``local``: ``МСК`` or ``MSK`` for Moscow, otherwise ``UTC+5``, ``UTC+5:30``, ``UTC``.
+
+    CLDR has no short name for Moscow time in either language, hence our own.
+    """
+    if str(local.tzinfo) == "Europe/Moscow":
+        return _MOSCOW[locale]
+    offset = local.utcoffset()
+    if not offset:
+        return "UTC"
+    minutes = int(offset.total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'+' if minutes > 0 else '-'}{hours}{f':{rest:02}' if rest else ''}"
+
+
+def _local(instant: datetime, zone: tzinfo) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    return instant.astimezone(zone)
+
+
+def _half_up(value: Decimal, places: int) -> Decimal:
+    rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return rounded if rounded else abs(rounded)  # no "-0"
+
+
+def _places(value: Decimal, places: int, locale: str) -> str:
+    fraction = f".{'0' * places}" if places else ""
+    return str(_decimal(_half_up(value, places), format=f"#,##0{fraction}", locale=locale))
+
+
+def _with_currency(number: str, locale: str) -> str:
+    return f"{number}{NBSP}₽" if locale == "ru" else f"RUB{NBSP}{number}"

@@ -1,0 +1,68 @@
+"""Sending letters by SMTP. At least once: a letter sent again after a crash carries the same Message-ID."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from portal.core import jobs
+from portal.core.clock import now
+from portal.notifications.models import Letter
+
+TIMEOUT: Final = 20.0
+_outgoing: dict[str, str] = {}
+
+
+def configure(mail_url: str, mail_from: str) -> None:
+    """Where letters go out (``smtp://user:password@host:port``, ``smtps://`` for TLS from the start), and from whom."""
+    _outgoing.update(url=mail_url, sender=mail_from)
+
+
+@jobs.handler("send_letter", lane="mail")
+def send_letter(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
+    """Send one letter, once its row is not marked as sent."""
+    letter = session.get(Letter, UUID(payload["letter_id"]))
+    if letter is None or letter.sent_at is not None:
+        return
+    deliver(compose(letter), letter.recipient)
+    letter.sent_at = now(session)
+
+
+def compose(letter: Letter) -> EmailMessage:
+    """The letter as a message with a text and an HTML part."""
+    message = EmailMessage()
+    message["Subject"] = letter.subject
+    message["From"] = _outgoing["sender"]
+    message["To"] = letter.recipient
+    message["Date"] = format_datetime(letter.created_at)
+    message["Message-ID"] = letter.message_id
+    message["Auto-Submitted"] = "auto-generated"
+    message["Content-Language"] = letter.locale
+    message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
+    return message
+
+
+def deliver(message: EmailMessage, recipient: str) -> None:
+    """Hand the message to the server of the configuration. Raises :class:`OSError` or ``SMTPException``."""
+    place = urlsplit(_outgoing["url"])
+    host, port = place.hostname or "localhost", place.port or (465 if place.scheme == "smtps" else 25)
+    context = ssl.create_default_context()
+    client = (
+        smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=context)
+        if place.scheme == "smtps"
+        else smtplib.SMTP(host, port, timeout=TIMEOUT)
+    )
+    with client:
+        if place.scheme == "smtp" and client.has_extn("starttls"):
+            client.starttls(context=context)
+        if place.username:
+            client.login(unquote(place.username), unquote(place.password or ""))
+        client.send_message(message, parseaddr(_outgoing["sender"])[1], [recipient])

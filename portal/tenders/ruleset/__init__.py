@@ -1,0 +1,53 @@
+"""A versioned rule set: its shape, its invariants, its scales, and its JSON."""
+
+from portal.tenders.ruleset.model import (
+    Aspect,
+    Component,
+    CostCategory,
+    Criterion,
+    Declaration,
+    Direction,
+    DocumentRequirement,
+    EligibilityRule,
+    Exclusion,
+    Giver,
+    Kpi,
+    Need,
+    RefusalReason,
+    RuleSet,
+    Severity,
+    Source,
+    Text,
+    TieRule,
+)
+from portal.tenders.ruleset.reading import from_json, rules_digest, to_json
+from portal.tenders.ruleset.scales import MAX_POINTS, Bands, Linear, Scale, YesNo
+
+__all__ = [
+    "MAX_POINTS",
+    "Aspect",
+    "Bands",
+    "Component",
+    "CostCategory",
+    "Criterion",
+    "Declaration",
+    "Direction",
+    "DocumentRequirement",
+    "EligibilityRule",
+    "Exclusion",
+    "Giver",
+    "Kpi",
+    "Linear",
+    "Need",
+    "RefusalReason",
+    "RuleSet",
+    "Scale",
+    "Severity",
+    "Source",
+    "Text",
+    "TieRule",
+    "YesNo",
+    "from_json",
+    "rules_digest",
+    "to_json",
+]

@@ -1,0 +1,259 @@
+"""The rules of one track as frozen data: what an officer edits, a tender freezes, and every check reads.
+
+Sums are roubles, shares are percent (50 means 50 %), time limits are working days unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from portal.core.language import Message, N_
+from portal.tenders.ruleset.scales import Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text of the rule set in both languages."""
+
+    ru: str
+    en: str
+
+    def __getitem__(self, locale: str) -> str:
+        return self.ru if locale == "ru" else self.en
+
+    def both(self) -> dict[str, str]:
+        return {"ru": self.ru, "en": self.en}
+
+
+class Severity(StrEnum):
+    """What a failed eligibility rule means: B refuses the application, W warns the checker."""
+
+    BLOCKS = "B"
+    WARNS = "W"
+
+
+class Source(StrEnum):
+    """Where a rule comes from, shown beside it."""
+
+    VERIFIED = "verified"
+    KNOWN = "known"
+    PROPOSED = "proposed"
+
+    @property
+    def title(self) -> Message:
+        return _SOURCES[self]
+
+
+_SOURCES = {
+    Source.VERIFIED: N_("Published rules and news of the real programme"),
+    Source.KNOWN: N_("Usual practice of federal subsidies"),
+    Source.PROPOSED: N_("Programme parameter"),
+}
+
+
+class Need(StrEnum):
+    """Whether a document has to be uploaded. ``portal``: the portal makes it from the application itself."""
+
+    REQUIRED = "required"
+    RECOMMENDED = "recommended"
+    OPTIONAL = "optional"
+    PORTAL = "portal"
+
+
+class Giver(StrEnum):
+    """Who uploads a document: the initiator for the project, or each participant for itself."""
+
+    PROJECT = "project"
+    EACH = "each"
+
+
+class Direction(StrEnum):
+    """Whether a KPI is better when it grows or when it falls."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class TieRule(StrEnum):
+    """What decides between equal totals, in the order of the rule set."""
+
+    SUBSIDY_PER_HPJ = "subsidy_per_hpj"
+    REGISTERED_AT = "registered_at"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class EligibilityRule:
+    """``check`` is a name of :data:`portal.tenders.checks.CHECKS`, ``params`` what that check needs."""
+
+    code: str
+    check: str
+    severity: Severity
+    title: Text
+    source: Source
+    params: dict[str, str]
+
+    def number(self, name: str) -> Decimal:
+        return Decimal(self.params[name])
+
+
+@dataclass(frozen=True, slots=True)
+class CostCategory:
+    """A line of the estimate. ``cap``: at most this percentage of the project's reimbursable costs counts.
+
+    ``eligible`` false: the line belongs to the project's costs, but nothing of it is reimbursed.
+    """
+
+    code: str
+    title: Text
+    source: Source
+    cap: Decimal | None = None
+    eligible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Costs that are never reimbursed."""
+
+    code: str
+    title: Text
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A metric, the scale that turns it into points, and its share of the criterion (shares sum to 1)."""
+
+    metric: str
+    scale: Scale
+    share: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """What a reviewer scores from 0 to 10 within an expert criterion."""
+
+    code: str
+    title: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """Objective when it has ``components``, for reviewers when it has ``aspects``; never both."""
+
+    code: str
+    title: Text
+    weight: Decimal
+    source: Source
+    components: tuple[Component, ...] = ()
+    aspects: tuple[Aspect, ...] = ()
+
+    @property
+    def expert(self) -> bool:
+        return bool(self.aspects)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRequirement:
+    """A document of the application. ``max_age_days``: calendar days between its date and the submission."""
+
+    code: str
+    title: Text
+    need: Need
+    giver: Giver
+    formats: tuple[str, ...]
+    source: Source
+    max_age_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """A target indicator by half-years; ``required`` ones must be filled in for every period."""
+
+    code: str
+    title: Text
+    unit: Text
+    direction: Direction
+    cumulative: bool
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A statement that each participant answers with yes or no; ``code`` is that of the eligibility rule."""
+
+    code: str
+    statement: Text
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalReason:
+    """A reason an officer may give when refusing an application."""
+
+    code: str
+    title: Text
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Everything that decides on a track, from eligibility to the order of equal totals."""
+
+    version: str
+    track: str
+    title: Text
+    years: tuple[int, ...]
+    costs_from: date
+    min_participants: int
+    cap_share: Decimal
+    project_cap: Decimal | None
+    own_share_of_subsidy: Decimal
+    threshold: Decimal
+    spread_limit: Decimal
+    reviewers_per_application: int
+    notice_days: int
+    intake_calendar_days: int
+    formal_check_days: int
+    correction_days: int
+    refusal_notice_days: int
+    review_days: int
+    commission_days: int
+    minutes_days: int
+    order_days: int
+    publication_days: int
+    agreement_days: int
+    eligibility: tuple[EligibilityRule, ...]
+    categories: tuple[CostCategory, ...]
+    exclusions: tuple[Exclusion, ...]
+    criteria: tuple[Criterion, ...]
+    documents: tuple[DocumentRequirement, ...]
+    kpis: tuple[Kpi, ...]
+    declarations: tuple[Declaration, ...]
+    tie_rules: tuple[TieRule, ...]
+    refusal_reasons: tuple[RefusalReason, ...]
+
+    @property
+    def cost_years(self) -> tuple[int, ...]:
+        """The years for which costs and financing are asked: from the first allowed year to the track's last."""
+        return tuple(range(self.costs_from.year, self.years[-1] + 1))
+
+    @property
+    def kpi_periods(self) -> tuple[str, ...]:
+        """The half-years of the KPI table, "2018H2" first: the intake of the first year ends in its second half."""
+        halves = [f"{year}H{half}" for year in self.years for half in (1, 2)]
+        return tuple(halves[1:])
+
+    def criterion(self, code: str) -> Criterion:
+        return next(item for item in self.criteria if item.code == code)
+
+    def category(self, code: str) -> CostCategory | None:
+        return next((item for item in self.categories if item.code == code), None)
+
+    def document(self, code: str) -> DocumentRequirement | None:
+        return next((item for item in self.documents if item.code == code), None)
+
+    def expert_criteria(self) -> Iterator[Criterion]:
+        return (item for item in self.criteria if item.expert)

@@ -1,0 +1,35 @@
+"""From JSON to a rule set and back without loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from portal.core.canonical import digest
+from portal.core.errors import Problem, Problems
+from portal.core.typed_json import Unreadable, read, write
+from portal.tenders.ruleset.invariants import broken
+from portal.tenders.ruleset.model import RuleSet
+
+
+def from_json(data: object) -> RuleSet:
+    """The rule set in ``data``; raises Problems with every fault of shape, or else of content, at once."""
+    problems: list[Problem] = []
+    try:
+        rules: RuleSet = read(RuleSet, data, "", problems)
+    except Unreadable:
+        raise Problems(problems) from None
+    problems += broken(rules)
+    if problems:
+        raise Problems(problems)
+    return rules
+
+
+def to_json(rules: RuleSet) -> dict[str, Any]:
+    """The rule set as JSON without floats: ``from_json(to_json(rules)) == rules``."""
+    return cast(dict[str, Any], write(rules))
+
+
+def rules_digest(rules: RuleSet | Mapping[str, Any]) -> str:
+    """SHA-256 of the rule set's canonical JSON: what a published tender freezes."""
+    return digest(to_json(rules) if isinstance(rules, RuleSet) else rules)

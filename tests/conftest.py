@@ -1,0 +1,134 @@
+"""Fixtures of all tests: a real database with a savepoint per test, a client, and people who sign in."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from portal.core.db import db
+from portal.core.db import session as current_session
+from portal.identity.models import User
+from tests.plugins.services import TestServices, environment
+
+pytest_plugins = ["tests.plugins.services"]
+
+
+def make_app(variables: dict[str, str]) -> Flask:
+    """The portal with the given environment, CSRF checks off (the browser journeys have them on)."""
+    from portal.app import create_app
+    from portal.worker import load_handlers
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        app = create_app()
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    load_handlers()
+    return app
+
+
+@pytest.fixture(scope="session")
+def shared_app(portal_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    files = tmp_path_factory.mktemp("files").as_uri()
+    return make_app({**portal_environment, "FILES_URL": files, "PORTAL_DEMO": "1"})
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Iterator[Flask]:
+    """The portal on one connection whose transaction is rolled back after the test."""
+    with shared_app.app_context():
+        engine = db.engine
+        connection: Connection = engine.connect()
+        outer = connection.begin()
+        db.engines[None] = connection  # type: ignore[assignment]
+        db.session.configure(join_transaction_mode="create_savepoint")
+        try:
+            yield shared_app
+        finally:
+            db.session.remove()
+            db.engines[None] = engine
+            outer.rollback()
+            connection.close()
+
+
+@pytest.fixture
+def session(app: Flask) -> Session:
+    """The test's session. Commit what a request is to see: it is a savepoint, undone after the test."""
+    return current_session()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def sign_in(app: Flask) -> Callable[[User], FlaskClient]:
+    """A client signed in as the person, freshly authenticated."""
+
+    def signed_in(user: User) -> FlaskClient:
+        client = app.test_client()
+        with client.session_transaction() as cookies:
+            cookies["_user_id"] = user.fs_uniquifier
+            cookies["_fresh"] = True
+            cookies["fs_cc"] = "set"
+            cookies["fs_paa"] = time.time()
+        return client
+
+    return signed_in
+
+
+@pytest.fixture
+def count_queries(app: Flask) -> Callable[[], Any]:
+    """``with count_queries() as statements: ...`` collects the SQL that was sent."""
+
+    @contextmanager
+    def counting() -> Iterator[list[str]]:
+        statements: list[str] = []
+
+        def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
+            if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+                statements.append(statement)
+
+        event.listen(db.engine, "before_cursor_execute", note)
+        try:
+            yield statements
+        finally:
+            event.remove(db.engine, "before_cursor_execute", note)
+
+    return counting
+
+
+_fresh_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def fresh_app(services: TestServices, worker_name: str, redis_url: str, tmp_path: Any) -> Iterator[Flask]:
+    """The portal on a database of its own with real connections and commits: for races, workers and browsers."""
+    database_url = services.copy(f"{worker_name}_{next(_fresh_numbers)}")
+    app = make_app(
+        {**environment(services, database_url, redis_url), "FILES_URL": (tmp_path / "files").as_uri()}
+    )
+    app.config["TEST_ENVIRONMENT"] = environment(services, database_url, redis_url)
+    try:
+        yield app
+    finally:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+def form(**fields: Any) -> dict[str, Any]:
+    """The body of a POST: the fields with a new idempotency key."""
+    return {"idempotency_key": str(uuid4()), **fields}

@@ -1,0 +1,1 @@
+"""Rows and packages for tests: plain functions, one file per room."""
