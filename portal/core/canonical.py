@@ -42,7 +42,7 @@ def plain_decimal(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def _plain(value: object) -> object:  # noqa: C901 - one branch per type reads better than a table of them
+def _plain(value: object) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Enum):

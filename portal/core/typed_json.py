@@ -19,7 +19,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from portal.core.canonical import plain_decimal
 from portal.core.errors import Problem
 from portal.core.figures import decimal_of
-from portal.core.language import Message, N_
+from portal.core.language import N_, Message
 
 
 class Unreadable(Exception):

@@ -88,8 +88,8 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float = 60.0) -> None:
-        """Wait until ``ready()``.
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 60.0, pause: float = 0.03) -> None:
+        """Wait until ``ready()``, asking every ``pause`` seconds.
 
         Raises ServiceError with the end of the log if the process ends first or the time is over.
         """
@@ -100,7 +100,7 @@ class Child:
                 raise ServiceError(f"{self.name} ended with {code} at its start.{self._tail()}")
             if time.monotonic() > limit:
                 raise ServiceError(f"{self.name} was not ready after {seconds:.0f} s.{self._tail()}")
-            time.sleep(0.03)
+            time.sleep(pause)
 
     def _tail(self) -> str:
         if not self._log or not self._log.exists():

@@ -123,7 +123,7 @@ def _serve(environment: Mapping[str, str], port: int) -> int:
     try:
         for name, argv in commands.items():
             children[name] = Child(name, argv, env=environment, cwd=ROOT)
-        children["web"].wait_until(lambda: _answers(port))
+        children["web"].wait_until(lambda: _answers(port), pause=0.2)
         _welcome(environment, port)
         while True:
             time.sleep(0.5)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from portal.core.language import Message, N_
+from portal.core.language import N_, Message
 
 
 class Unit(StrEnum):

@@ -91,6 +91,7 @@ def init_security(app: Flask) -> Security:
         SECURITY_REGISTERABLE=True,
         SECURITY_USE_REGISTER_V2=True,
         SECURITY_CONFIRMABLE=True,
+        SECURITY_JOIN_USER_ROLES=False,
         SECURITY_RECOVERABLE=True,
         SECURITY_CHANGEABLE=True,
         SECURITY_TWO_FACTOR=True,

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from portal.core.errors import Problem
 from portal.core.figures import decimal_of, number
-from portal.core.language import Message, N_
+from portal.core.language import N_, Message
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS, Unit
 from portal.tenders.ruleset.model import Component, Criterion, EligibilityRule, RuleSet, Text, TieRule

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from portal.core.language import Message, N_
+from portal.core.language import N_, Message
 from portal.tenders.ruleset.scales import Scale
 
 
