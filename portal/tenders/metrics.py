@@ -1,4 +1,4 @@
-"""The metrics that a rule set may score: a fixed, typed list. Their values are computed in ``applications.facts``.
+"""The metrics that a rule set may score: a fixed, typed list. ``applications.facts`` computes their values.
 
 A metric's name is the name of the attribute of :class:`portal.applications.facts.Facts` that holds its value.
 ``needs`` names the inputs, so that a page can link from "not filled in yet" to the field.
@@ -26,7 +26,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One measurable fact of a joint project. ``inputs`` are the facts that its formula divides or subtracts."""
+    """One measurable fact of a joint project. ``inputs`` are the facts its formula divides or subtracts."""
 
     name: str
     unit: Unit

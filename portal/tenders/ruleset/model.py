@@ -1,6 +1,6 @@
 """The rules of one track as frozen data: what an officer edits, a tender freezes, and every check reads.
 
-Sums are roubles, shares are percent (50 means 50 %), time limits are working days unless the name says otherwise.
+Sums are roubles, shares are percent (50 means 50 %), time limits are working days unless the name tells.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Source(StrEnum):
     PROPOSED = "proposed"
 
     @property
-    def title(self) -> Message:
+    def wording(self) -> Message:
         return _SOURCES[self]
 
 
@@ -237,12 +237,12 @@ class RuleSet:
 
     @property
     def cost_years(self) -> tuple[int, ...]:
-        """The years for which costs and financing are asked: from the first allowed year to the track's last."""
+        """The years of costs and financing: from the first allowed year to the track's last."""
         return tuple(range(self.costs_from.year, self.years[-1] + 1))
 
     @property
     def kpi_periods(self) -> tuple[str, ...]:
-        """The half-years of the KPI table, "2018H2" first: the intake of the first year ends in its second half."""
+        """The half-years of the KPI table, "2018H2" first: the first year's intake ends in its second half."""
         halves = [f"{year}H{half}" for year in self.years for half in (1, 2)]
         return tuple(halves[1:])
 

@@ -44,7 +44,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """Steps: from each ``(from value, points)`` upward the points count; below the first step there are none."""
+    """Steps: from each ``(from value, points)`` upward the points count; below the first there are none."""
 
     bands: tuple[tuple[Decimal, Decimal], ...]
 

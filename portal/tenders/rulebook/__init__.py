@@ -1,0 +1,50 @@
+"""The official rule sets of both tracks as data: ``common.json`` and what each track adds or replaces.
+
+Sources: Decree 41 of 28.01.2016 and the news on it, usual practice of federal subsidies, and parameters of
+the programme; each entry says which. Weights, scales and most limits are programme parameters.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from portal.tenders.ruleset import RuleSet, from_json
+
+TRACKS: Final = ("import_substitution", "export")
+_FOLDER: Final = Path(__file__).resolve().parent
+
+
+def load_rulebook(track: str, years: Sequence[int] | None = None) -> RuleSet:
+    """The official rule set of a track; ``years`` replaces the track's own (2018-2020, 2019-2021).
+
+    KeyError for an unknown track; Problems if the data files break an invariant.
+    """
+    if track not in TRACKS:
+        raise KeyError(track)
+    data = _merged(_load("common"), _load(track))
+    if years is not None:
+        data["years"] = list(years)
+    return from_json(data)
+
+
+def _load(name: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return data
+
+
+def _merged(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """``own`` over ``common``; lists of coded entries are joined in the order of their codes."""
+    merged = common | own
+    for name, entries in own.items():
+        if name in common and isinstance(entries, list):
+            merged[name] = sorted([*common[name], *entries], key=lambda entry: _code_order(entry["code"]))
+    return merged
+
+
+def _code_order(code: str) -> tuple[str, int]:
+    letters, digits = re.fullmatch(r"(\D+)(\d+)", code).groups()  # type: ignore[union-attr]
+    return letters, int(digits)
