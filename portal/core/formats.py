@@ -15,11 +15,12 @@ from babel.numbers import format_decimal as _decimal
 
 NBSP: Final = "\u00a0"
 
+# The least amount of a scale is the first that would be rounded to "1 000" of the scale below it.
 _SCALES: Final = (
-    (Decimal(10) ** 12, "трлн", "tn"),
-    (Decimal(10) ** 9, "млрд", "bn"),
-    (Decimal(10) ** 6, "млн", "m"),
-    (Decimal(10) ** 3, "тыс.", "k"),
+    (Decimal(10) ** 12, Decimal("999_950_000_000"), "трлн", "tn"),
+    (Decimal(10) ** 9, Decimal("999_950_000"), "млрд", "bn"),
+    (Decimal(10) ** 6, Decimal("999_950"), "млн", "m"),
+    (Decimal(10) ** 3, Decimal("1_000"), "тыс.", "k"),
 )
 _DATES: Final = {"ru": "dd.MM.yyyy", "en": "d MMM yyyy"}
 _LONG_DATES: Final = {"ru": "d MMMM y 'г'.", "en": "d MMMM y"}
@@ -36,12 +37,10 @@ def format_money_short(value: Decimal, locale: str) -> str:
 
     Below a thousand roubles it is the amount itself, without kopecks when there are none.
     """
-    for i, (scale, russian, english) in enumerate(_SCALES):
-        # 999 950 roubles are "1 млн", not "1 000 тыс.": the larger scale is tried on the rounded number.
-        scaled = _half_up(value / scale, 1)
-        if abs(scaled) >= 1 and (abs(value) >= scale or i < len(_SCALES) - 1):
+    for scale, least, russian, english in _SCALES:
+        if abs(value) >= least:
             unit = russian if locale == "ru" else english
-            return _with_currency(f"{_decimal(scaled, format='#,##0.#', locale=locale)}{NBSP}{unit}", locale)
+            return _with_currency(f"{format_number(value / scale, locale, 1)}{NBSP}{unit}", locale)
     places = 0 if value == value.to_integral_value() else 2
     return _with_currency(_places(value, places, locale), locale)
 

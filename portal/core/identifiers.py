@@ -25,7 +25,7 @@ MAX_INPUT: Final = 64
 
 _INN_LEGAL: Final = re.compile(r"[0-9]{10}")
 _INN_PERSON: Final = re.compile(r"[0-9]{12}")
-_KPP: Final = re.compile(r"[0-9]{4}[0-9A-Z]{2}[0-9]{3}")
+_KPP: Final = re.compile(r"[0-9]{4}[0-9A-Z]{2}[0-9]{3}", re.ASCII | re.IGNORECASE)
 _OGRN: Final = re.compile(r"[1-9][0-9]{12}")
 _OGRNIP: Final = re.compile(r"[34][0-9]{14}")
 _SNILS: Final = re.compile(r"([0-9]{3})-?([0-9]{3})-?([0-9]{3})-?([0-9]{2})")
@@ -81,13 +81,10 @@ def check_inn_person(value: str) -> str:
 
 def check_kpp(value: str) -> str:
     """KPP: four digits, two digits or Latin capitals, three digits; it has no check digit."""
-    return _matching(
-        _KPP,
-        value.upper(),
-        N_(
-            "Enter the 9 characters of the KPP, as in the tax certificate: digits, at most two Latin letters."
-        ),
+    text = _matching(
+        _KPP, value, N_("Enter the 9 characters of the KPP, as in the organisation's tax certificate.")
     )
+    return text.upper()
 
 
 def check_ogrn(value: str) -> str:
@@ -106,7 +103,7 @@ def check_ogrnip(value: str) -> str:
     text = _matching(
         _OGRNIP,
         value,
-        N_("Enter the 15 digits of the OGRNIP, as in the EGRIP extract; it starts with 3 or 4."),
+        N_("Enter the 15 digits of the OGRNIP, as in the EGRIP extract; the first is 3 or 4."),
     )
     if int(text[:14]) % 13 % 10 != int(text[14]):
         raise _mistyped(N_("This is not a valid OGRNIP. Check each digit against the EGRIP extract."))
