@@ -20,7 +20,7 @@ from portal.local.machine import services
 from portal.local.process import Child, ServiceError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-DATA: Final = ROOT / ".local"
+DATA: Final = Path(os.environ.get("PORTAL_DATA") or ROOT / ".local").absolute()
 SHORT_LIFE: Final = 5.0  # seconds; a process that ends sooner than this did not work at all
 SHORT_LIVES: Final = 3
 STOP_SECONDS: Final = 20.0
@@ -175,7 +175,7 @@ def _welcome(environment: Mapping[str, str], port: int) -> None:
         subprocess.run(
             [sys.executable, "-m", "portal.local", "sign-ins"], env=environment, cwd=ROOT, check=False
         )
-    _say("  Ctrl-C stops it; its data stay in .local, `make reset` removes them.\n")
+    _say(f"  Ctrl-C stops it; its data stay in {DATA.name}, `make reset` removes them.\n")
 
 
 def _say(text: str) -> None:
