@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Numeric, Table, create_engine, func, select
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import StatementError
 
 from portal.core.formats import format_money
@@ -225,16 +225,16 @@ def test_the_column_takes_no_other_types(value: object) -> None:
 )
 def test_the_column_takes_no_other_values(value: str, code: str) -> None:
     with pytest.raises(MoneyError) as refusal:
-        Money().process_bind_param(Decimal(value), postgresql.dialect())
+        Money().process_bind_param(Decimal(value), PGDialect())
     assert refusal.value.code == code
 
 
 def test_the_column_is_an_exact_numeric_of_the_database() -> None:
-    assert Money().compile(postgresql.dialect()) == "NUMERIC(18, 2)"
-    assert str(Money().process_bind_param(7, postgresql.dialect())) == "7.00"
-    assert str(Money().process_bind_param(Decimal("-0.00"), postgresql.dialect())) == "0.00"
-    assert Money().process_bind_param(None, postgresql.dialect()) is None
-    assert Money().process_result_value(None, postgresql.dialect()) is None
+    assert Money().compile(PGDialect()) == "NUMERIC(18, 2)"
+    assert str(Money().process_bind_param(7, PGDialect())) == "7.00"
+    assert str(Money().process_bind_param(Decimal("-0.00"), PGDialect())) == "0.00"
+    assert Money().process_bind_param(None, PGDialect()) is None
+    assert Money().process_result_value(None, PGDialect()) is None
 
 
 def test_the_database_keeps_amounts_and_python_gets_decimals() -> None:
