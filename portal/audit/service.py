@@ -54,6 +54,7 @@ def record(
     changes: Mapping[str, Any],
 ) -> None:
     """Note one change in the present transaction. ``tag`` is ``room:thing:verb``; ``changes`` is small and plain."""
+    session.connection()  # begins the transaction, so that its rollback forgets the event
     session.info.setdefault(_PENDING, []).append(
         {
             "actor": actor.audit_id,

@@ -49,6 +49,19 @@ def children(parent: int) -> dict[str, int]:
     return found
 
 
+def group(leader: int) -> list[int]:
+    """The living processes of a process group."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, own = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(own) == leader and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
 def until(ready: Callable[[], bool], seconds: float) -> bool:
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
@@ -95,14 +108,16 @@ def test_it_comes_up_on_nothing_repairs_itself_and_stops_cleanly(tmp_path: Path)
         assert until(lambda: status(port) == 200, 60), folder.with_suffix(".out").read_text()
         assert until(lambda: set(children(process.pid)) == {"web", "worker", "scheduler"}, 10)
         worker = children(process.pid)["worker"]
+        assert until(lambda: len(group(worker)) > 1, 15)
         os.kill(worker, signal.SIGKILL)
         assert until(lambda: children(process.pid).get("worker", worker) != worker, 15)
+        assert until(lambda: group(worker) == [], 5)
         running = list(children(process.pid).values())
         refused = command(folder, port, "reset")
         assert refused.returncode == 1
         assert f"in use by process {process.pid}" in refused.stderr
     assert process.returncode == 0
-    assert [pid for pid in running if Path(f"/proc/{pid}").exists()] == []
+    assert [member for pid in running for member in group(pid)] == []
     assert status(port) == 0
     assert command(folder, port, "reset").returncode == 0
     assert not folder.exists()
