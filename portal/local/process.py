@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -82,11 +82,15 @@ class Child:
     def stop(self, seconds: float = 30.0) -> None:
         """Ask it to stop and wait; after ``seconds`` kill it and everything in its session."""
         self.ask_to_stop()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        self.sweep()
+        self._process.wait()
+
+    def sweep(self) -> None:
+        """Kill what is left of its process group: workers outlive a master that was killed."""
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-            self._process.wait()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = 60.0, pause: float = 0.03) -> None:
         """Wait until ``ready()``, asking every ``pause`` seconds.

@@ -135,6 +135,7 @@ def _serve(environment: Mapping[str, str], port: int) -> int:
                 if short_lives[name] == SHORT_LIVES:
                     raise ServiceError(f"{name} ended {SHORT_LIVES} times right after its start.")
                 _say(f"{name} ended with {child.ended()} and is started again")
+                child.sweep()
                 children[name] = Child(name, commands[name], env=environment, cwd=ROOT)
     finally:
         _say("Stopping")
