@@ -31,7 +31,7 @@ def exact() -> AbstractContextManager[Context]:
 
 
 def decimal_of(value: object) -> Decimal | None:
-    """The number in ``value`` (int, Decimal, or a plain string such as "-12.50"), or None if there is none."""
+    """The number in ``value`` (int, Decimal, or a plain string such as "-12.50"), or None."""
     if isinstance(value, str):
         return Decimal(value) if _NUMBER.fullmatch(value) else None
     if isinstance(value, Decimal):

@@ -242,7 +242,7 @@ class RuleSet:
 
     @property
     def kpi_periods(self) -> tuple[str, ...]:
-        """The half-years of the KPI table, "2018H2" first: the first year's intake ends in its second half."""
+        """The half-years of the KPI table, "2018H2" first: intake ends in the first year's second half."""
         halves = [f"{year}H{half}" for year in self.years for half in (1, 2)]
         return tuple(halves[1:])
 
