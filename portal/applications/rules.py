@@ -1,0 +1,32 @@
+"""States of an application and the way from one to the next; registration numbers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from portal.applications.models import State
+from portal.core.states import Transitions
+from portal.tenders.models import TRACK_CODES, Track
+
+EDITABLE: Final = frozenset({State.DRAFT, State.WITHDRAWN, State.RETURNED})
+"""States in which what was typed may be changed."""
+
+DECIDED: Final = frozenset({State.REJECTED, State.AWARDED, State.RESERVE, State.DECLINED})
+
+TRANSITIONS: Final = Transitions(
+    {
+        "submit": (EDITABLE, State.SUBMITTED),
+        "withdraw": (frozenset({State.SUBMITTED}), State.WITHDRAWN),
+        "return": (frozenset({State.SUBMITTED}), State.RETURNED),
+        "refuse": (frozenset({State.SUBMITTED, State.RETURNED}), State.REJECTED),
+        "admit": (frozenset({State.SUBMITTED}), State.EXPERTISE),
+        "award": (frozenset({State.EXPERTISE, State.RESERVE}), State.AWARDED),
+        "reserve": (frozenset({State.EXPERTISE}), State.RESERVE),
+        "decline": (frozenset({State.EXPERTISE, State.RESERVE}), State.DECLINED),
+    }
+)
+
+
+def registration_number(tender_code: str, track: Track, serial: int) -> str:
+    """``JP-2018-IS-0007``; the tender's code is unique, so the number is."""
+    return f"JP-{tender_code}-{TRACK_CODES[track]}-{serial:04d}"
