@@ -917,6 +917,8 @@ def upgrade() -> None:
         sa.Column("objective", sa.Numeric(precision=7, scale=4), nullable=False),
         sa.Column("total", sa.Numeric(precision=7, scale=4), nullable=True),
         sa.Column("recommended", sa.Boolean(), nullable=True),
+        sa.Column("amounts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("hpj", sa.Integer(), nullable=True),
         sa.Column("current", sa.Boolean(), nullable=False),
         sa.CheckConstraint("objective between 0 and 100", name=op.f("ck_score_objective")),
         sa.CheckConstraint("total between 0 and 100", name=op.f("ck_score_total")),

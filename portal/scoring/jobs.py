@@ -1,1 +1,23 @@
-"""Background work of this room."""
+"""Background work of scoring."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from portal.core import jobs
+from portal.scoring import service
+
+
+@jobs.handler("score_submission")
+def score_submission(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
+    """Score one submission as it arrives, or when its reviews are complete."""
+    service.score_submission(session, UUID(payload["submission_id"]))
+
+
+@jobs.handler("score_track")
+def score_track(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
+    """One batch of a run over a track."""
+    return service.step(session, UUID(payload["run_id"]))

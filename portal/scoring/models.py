@@ -50,7 +50,8 @@ class Score(Keyed, Base):
     """The explained score of one submission in one run; ``current`` marks the newest of each submission.
 
     ``sheet`` holds, per criterion, the metric, the value used, the points and the reason in both languages;
-    ``digest`` is the SHA-256 of its canonical JSON.
+    ``digest`` is the SHA-256 of its canonical JSON. ``amounts`` (requested subsidy by year, roubles as text) and
+    ``hpj`` (new high-productivity jobs) are what the ranking needs besides, so that it reads no snapshot.
     """
 
     __tablename__ = "score"
@@ -68,6 +69,8 @@ class Score(Keyed, Base):
     objective: Mapped[Decimal] = mapped_column(Numeric(7, 4))
     total: Mapped[Decimal | None] = mapped_column(Numeric(7, 4))
     recommended: Mapped[bool | None]
+    amounts: Mapped[dict[str, Any]]
+    hpj: Mapped[int | None]
     current: Mapped[bool] = mapped_column(Boolean, default=True)
 
     run: Mapped[ScoreRun] = relationship(lazy="raise")

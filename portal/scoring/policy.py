@@ -1,0 +1,11 @@
+"""Who may start scoring and read scores: the fund's people who decide, never reviewers, never applicants."""
+
+from __future__ import annotations
+
+from portal.identity.models import Role
+from portal.identity.policy import Permission, by_role, rule
+
+rule(Permission.SCORE_RUN)(by_role(Role.OFFICER, Role.CHAIR, Role.ADMINISTRATOR))
+rule(Permission.SCORE_VIEW)(
+    by_role(Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR)
+)

@@ -1,0 +1,163 @@
+"""Reading runs, scores and the ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application, Submission
+from portal.core.errors import NotFound
+from portal.core.language import Message, N_
+from portal.identity.models import Organisation
+from portal.scoring.models import Score, ScoreRun
+from portal.scoring.ranking import Entry, Ranked, rank
+from portal.tenders.models import RuleSetVersion, TenderTrack
+from portal.tenders.ruleset import RuleSet, from_json
+
+
+@dataclass(frozen=True, slots=True)
+class RankedApplication:
+    """A place of the ranking with what the pages show beside it."""
+
+    ranked: Ranked
+    application_id: UUID
+    submission_id: UUID
+    title_ru: str
+    title_en: str
+    initiator_ru: str
+    initiator_en: str
+    state: str
+    objective: Decimal
+
+    @property
+    def place(self) -> int:
+        return self.ranked.place
+
+    @property
+    def entry(self) -> Entry:
+        return self.ranked.entry
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The ranking of one track by one run."""
+
+    run: ScoreRun
+    rules: RuleSet
+    places: Sequence[RankedApplication]
+
+    @property
+    def ranked(self) -> list[Ranked]:
+        return [place.ranked for place in self.places]
+
+
+def latest_run(session: Session, tender_track_id: UUID, *, ended: bool = True) -> ScoreRun | None:
+    """The newest run over a track; ``ended`` leaves out the one that is going on."""
+    statement = select(ScoreRun).where(ScoreRun.tender_track_id == tender_track_id, ScoreRun.kind == "track")
+    if ended:
+        statement = statement.where(ScoreRun.ended_at.is_not(None))
+    return session.scalar(statement.order_by(ScoreRun.id.desc()).limit(1))
+
+
+def latest_runs(session: Session, tender_track_ids: Sequence[UUID]) -> dict[UUID, ScoreRun]:
+    """The newest run over each track, going on or ended; one query."""
+    runs = session.scalars(
+        select(ScoreRun)
+        .where(ScoreRun.tender_track_id.in_(tender_track_ids), ScoreRun.kind == "track")
+        .distinct(ScoreRun.tender_track_id)
+        .order_by(ScoreRun.tender_track_id, ScoreRun.id.desc())
+    )
+    return {run.tender_track_id: run for run in runs}
+
+
+def ranking(session: Session, run: ScoreRun) -> Ranking:
+    """The ranking by an ended run: two queries, whatever the number of applications."""
+    rules = rules_of(session, run.tender_track_id)
+    rows = session.execute(
+        select(
+            Application.id.label("application_id"),
+            Application.number,
+            Application.title_ru,
+            Application.title_en,
+            Application.state,
+            Organisation.name_ru.label("initiator_ru"),
+            Organisation.name_en.label("initiator_en"),
+            Submission.id.label("submission_id"),
+            Submission.received_at,
+            Score.total,
+            Score.objective,
+            Score.recommended,
+            Score.amounts,
+            Score.hpj,
+            Score.sheet["gates"].label("gates"),
+        )
+        .join(Submission, Submission.id == Score.submission_id)
+        .join(Application, Application.id == Submission.application_id)
+        .join(Organisation, Organisation.id == Application.initiator_id)
+        .where(Score.run_id == run.id)
+    ).all()
+    by_id = {str(row.application_id): row for row in rows}
+    ranked = rank([_entry(row) for row in rows], rules)
+    return Ranking(run, rules, [_place(each, by_id[each.entry.application_id]) for each in ranked])
+
+
+def _entry(row: Row[Any]) -> Entry:
+    received_at: datetime = row.received_at
+    return Entry(
+        application_id=str(row.application_id),
+        number=row.number,
+        total=row.total,
+        amounts={int(year): Decimal(amount) for year, amount in row.amounts.items()},
+        hpj=row.hpj,
+        registered_at=received_at,
+        recommended=row.recommended,
+        gate_reasons=tuple(stored(gate["reason"]) for gate in row.gates if gate["passed"] is not True),
+    )
+
+
+def _place(ranked: Ranked, row: Row[Any]) -> RankedApplication:
+    return RankedApplication(
+        ranked=ranked,
+        application_id=row.application_id,
+        submission_id=row.submission_id,
+        title_ru=row.title_ru,
+        title_en=row.title_en,
+        initiator_ru=row.initiator_ru,
+        initiator_en=row.initiator_en,
+        state=row.state,
+        objective=row.objective,
+    )
+
+
+def stored(texts: dict[str, str]) -> Message:
+    """A sentence that was stored in both languages, as a message again."""
+    return N_("%(text)s", text=texts)
+
+
+def rules_of(session: Session, tender_track_id: UUID) -> RuleSet:
+    """The rule set of a track."""
+    content = session.scalar(
+        select(RuleSetVersion.content)
+        .join(TenderTrack, TenderTrack.rule_set_id == RuleSetVersion.id)
+        .where(TenderTrack.id == tender_track_id)
+    )
+    if content is None:
+        raise NotFound
+    return from_json(content)
+
+
+def current_score(session: Session, submission_id: UUID) -> Score | None:
+    """The newest score of a submission."""
+    return session.scalar(select(Score).where(Score.submission_id == submission_id, Score.current))
+
+
+def score_in(session: Session, run_id: UUID, submission_id: UUID) -> Score | None:
+    """The score of a submission in one run."""
+    return session.scalar(select(Score).where(Score.run_id == run_id, Score.submission_id == submission_id))
