@@ -71,7 +71,7 @@ class User(Keyed, Stamped, UserMixin, Base):  # type: ignore[misc]
     )
 
     @property
-    def roles(self) -> list[Any]:
+    def roles(self) -> list[Any]:  # type: ignore[override]
         """What Flask-Security asks for; the portal's own rights are in the policy."""
         return []
 

@@ -193,7 +193,7 @@ def authorize(actor: Actor, permission: Permission, obj: Any = None) -> None:
     raise Refused(decision.reason or N_("You do not have the right to do this."))
 
 
-def scope(actor: Actor, model: type[T]) -> Select[tuple[T]]:
+def scope(actor: Actor, model: type[T]) -> Select[T]:
     """The one permitted select of ``model``; a model without a registered scope shows nothing."""
     found = _scopes.get(model)
     return found(actor) if found else select(model).where(false())
@@ -201,7 +201,8 @@ def scope(actor: Actor, model: type[T]) -> Select[tuple[T]]:
 
 def find(session: Session, actor: Actor, model: type[T], key: UUID) -> T:
     """The object by its key through the actor's scope; :class:`NotFound` otherwise."""
-    row = session.scalar(scope(actor, model).where(model.id == key))  # type: ignore[attr-defined]
+    statement: Select[Any] = scope(actor, model).where(model.id == key)  # type: ignore[attr-defined]
+    row: T | None = session.scalar(statement)
     if row is None:
         raise NotFound
     return row

@@ -108,7 +108,7 @@ def ranking(session: Session, run: ScoreRun) -> Ranking:
     return Ranking(run, rules, [_place(each, by_id[each.entry.application_id]) for each in ranked])
 
 
-def _entry(row: Row[Any]) -> Entry:
+def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
     received_at: datetime = row.received_at
     return Entry(
         application_id=str(row.application_id),
@@ -122,7 +122,7 @@ def _entry(row: Row[Any]) -> Entry:
     )
 
 
-def _place(ranked: Ranked, row: Row[Any]) -> RankedApplication:
+def _place(ranked: Ranked, row: Row[*tuple[Any, ...]]) -> RankedApplication:
     return RankedApplication(
         ranked=ranked,
         application_id=row.application_id,

@@ -97,7 +97,9 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
     run.done = min(run.done + len(batch), run.total)
     if len(batch) < BATCH:
         _seal(session, run)
-    return jobs.Progress(run.done, run.total) if run.ended_at is None else jobs.Progress(run.total, run.total)
+        return jobs.Progress(run.total, run.total)
+    # More waits for the next step even where the count at the start was lower.
+    return jobs.Progress(run.done, max(run.total, run.done + 1))
 
 
 def score_submission(session: Session, submission_id: UUID) -> ScoreRun | None:
@@ -162,8 +164,7 @@ def compute(package: dict[str, Any], rules: RuleSet, on: Any, marks: Any = None)
         "recommended": sheet.recommended,
         "amounts": {
             str(year): plain_decimal(amount)
-            for year, amount in (known.subsidy_by_year or {}).items()
-            if amount is not None
+            for year, amount in known.subsidy_by_year.items()
         },
         "hpj": None if known.hpj is None else int(known.hpj),
     }
@@ -191,7 +192,7 @@ def _seal(session: Session, run: ScoreRun) -> None:
     )
 
 
-def _due(tender_track_id: UUID | None, *conditions: ColumnElement[bool]) -> Select[tuple[Submission]]:
+def _due(tender_track_id: UUID | None, *conditions: ColumnElement[bool]) -> Select[Submission]:
     """The present submissions of the applications that are to be scored."""
     statement = (
         select(Submission)
