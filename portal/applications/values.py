@@ -17,7 +17,7 @@ from babel import Locale
 from portal.core import regions
 from portal.core.canonical import plain_decimal
 from portal.core.identifiers import IdentifierError, check_okpd2, check_tn_ved
-from portal.core.language import LOCALES, Message, N_
+from portal.core.language import LOCALES, N_, Message
 from portal.core.money import NumberError, parse_decimal, parse_money
 
 MAX_TEXT: Final = 300

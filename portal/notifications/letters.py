@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from portal.core.language import Message, N_, render
+from portal.core.language import N_, Message, render
 
 _place: dict[str, str] = {}
 

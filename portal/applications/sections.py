@@ -1,0 +1,228 @@
+"""The sections of an application and their fields, as data: what is asked, of whom, and of which kind.
+
+A section belongs to the project as a whole or to each participant. A form section has fields; a grid
+section has rows and columns, its keys are ``row.column`` (``CC-01.2018``), or the column alone where there is one row.
+``path`` of a field is the name that problems carry: ``project.name_ru``, ``kpi.K1.2018H2``,
+``participant.<id>.costs.CC-01.2018``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from portal.applications.facts import SOURCES
+from portal.applications.project_fields import ECONOMICS, MARKET, PLAN, PRODUCT, Field
+from portal.applications.values import Kind
+from portal.core.language import N_, Message
+from portal.tenders.ruleset import RuleSet, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a grid; ``note`` stands under its title."""
+
+    code: str
+    title: Text | Message
+    note: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of one kind of numbers. ``sums``: whether rows and columns can be added up."""
+
+    rows: tuple[Row, ...]
+    columns: tuple[str, ...]
+    kind: Kind
+    sums: bool = True
+
+    def key(self, row: str, column: str) -> str:
+        """The key of a cell; a table of one unnamed row has the column's."""
+        return f"{row}.{column}" if row else column
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A page of the application. Exactly one of ``fields`` and ``grid`` is given."""
+
+    name: str
+    title: Message
+    intro: Message
+    each: bool
+    path: str
+    fields: Callable[[RuleSet], tuple[Field, ...]] | None = None
+    grid: Callable[[RuleSet], Grid] | None = None
+
+    def keys(self, rules: RuleSet) -> Iterator[tuple[str, Kind]]:
+        """Every key of the section's data with the kind of its value."""
+        if self.fields is not None:
+            for field in self.fields(rules):
+                yield field.name, field.kind
+        if self.grid is not None:
+            grid = self.grid(rules)
+            for row in grid.rows:
+                for column in grid.columns:
+                    yield grid.key(row.code, column), grid.kind
+
+    def prefix(self, participant_id: UUID | str | None = None) -> str:
+        """What stands before a key in the name of a field."""
+        return f"participant.{participant_id}.{self.path}." if self.each else f"{self.path}."
+
+
+def _on_track(fields: tuple[Field, ...]) -> Callable[[RuleSet], tuple[Field, ...]]:
+    return lambda rules: tuple(field for field in fields if field.track in (None, rules.track))
+
+
+def _kpi(rules: RuleSet) -> Grid:
+    rows = tuple(Row(kpi.code, kpi.title, _unit(kpi.unit, kpi.required)) for kpi in rules.kpis)
+    return Grid(rows, rules.kpi_periods, Kind.NUMBER, sums=False)
+
+
+def _unit(unit: Text, required: bool) -> Message:
+    if required:
+        return N_("%(unit)s, every half-year", unit=unit.both())
+    return N_("%(unit)s, if it applies", unit=unit.both())
+
+
+def _costs(rules: RuleSet) -> Grid:
+    rows = tuple(Row(item.code, item.title, _cap(item.cap, item.eligible)) for item in rules.categories)
+    return Grid(rows, tuple(str(year) for year in rules.cost_years), Kind.MONEY)
+
+
+def _cap(cap: object, eligible: bool) -> Message | None:
+    if not eligible:
+        return N_("not reimbursed")
+    return None if cap is None else N_("at most %(cap)s %% of the reimbursable costs count", cap=cap)
+
+
+_SOURCE_TITLES: Final = {
+    "own": N_("Own funds"),
+    "loans": N_("Loans of banks and other lenders"),
+    "idf_loan": N_("Loan of the Industry Development Fund"),
+    "regional": N_("Regional budget"),
+}
+
+
+def _financing(rules: RuleSet) -> Grid:
+    rows = tuple(Row(source, _SOURCE_TITLES[source]) for source in SOURCES)
+    return Grid(rows, tuple(str(year) for year in rules.cost_years), Kind.MONEY)
+
+
+def _subsidy(rules: RuleSet) -> Grid:
+    return Grid((Row("", N_("Requested subsidy")),), tuple(str(year) for year in rules.years), Kind.MONEY)
+
+
+def _declarations(rules: RuleSet) -> tuple[Field, ...]:
+    return tuple(Field(item.code, Kind.YES_NO, item.statement) for item in rules.declarations)
+
+
+SECTIONS: Final = (
+    Section(
+        "product",
+        N_("Project and product"),
+        N_("What you make together. The names appear in the register and in the results."),
+        each=False,
+        path="project",
+        fields=_on_track(PRODUCT),
+    ),
+    Section(
+        "market",
+        N_("Market and co-operation"),
+        N_("Whom the product is for, and what it changes for the cluster."),
+        each=False,
+        path="project",
+        fields=_on_track(MARKET),
+    ),
+    Section(
+        "plan",
+        N_("Plan and risks"),
+        N_("Where and when the project is carried out. The stages become the calendar plan."),
+        each=False,
+        path="project",
+        fields=_on_track(PLAN),
+    ),
+    Section(
+        "economics",
+        N_("Economics and jobs"),
+        N_("The figures of your financial model. The objective score is computed from them."),
+        each=False,
+        path="project",
+        fields=_on_track(ECONOMICS),
+    ),
+    Section(
+        "kpi",
+        N_("Target indicators"),
+        N_("Values at the end of each half-year. They become part of the agreement."),
+        each=False,
+        path="kpi",
+        grid=_kpi,
+    ),
+    Section(
+        "costs",
+        N_("Costs"),
+        N_("Roubles without VAT, by category and year. Leave empty what does not apply."),
+        each=True,
+        path="costs",
+        grid=_costs,
+    ),
+    Section(
+        "financing",
+        N_("Financing"),
+        N_("What the costs are paid from. Financing and subsidy together equal the costs."),
+        each=True,
+        path="financing",
+        grid=_financing,
+    ),
+    Section(
+        "subsidy",
+        N_("Requested subsidy"),
+        N_("Whole roubles, by the year in which the costs are to be reimbursed."),
+        each=True,
+        path="subsidy",
+        grid=_subsidy,
+    ),
+    Section(
+        "declarations",
+        N_("Declarations"),
+        N_("Answer for your own organisation. An untrue answer leads to refusal."),
+        each=True,
+        path="declarations",
+        fields=_declarations,
+    ),
+)
+BY_NAME: Final = {section.name: section for section in SECTIONS}
+PROJECT: Final = tuple(section for section in SECTIONS if not section.each)
+EACH: Final = tuple(section for section in SECTIONS if section.each)
+_OF_FIELD: Final = {
+    field.name: name
+    for name, fields in (("product", PRODUCT), ("market", MARKET), ("plan", PLAN), ("economics", ECONOMICS))
+    for field in fields
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to correct a problem: a section (or ``documents``, ``participants``) and the field in it."""
+
+    section: str
+    participant_id: str | None = None
+    key: str = ""
+
+
+def place_of(field: str) -> Place:
+    """The place that a problem's or a rule's ``field`` names; ``overview`` where it names none."""
+    head, _, rest = field.partition(".")
+    if head == "project":
+        return Place(_OF_FIELD.get(rest, "product"), None, rest)
+    if head == "participant":
+        participant_id, _, inner = rest.partition(".")
+        name, _, key = inner.partition(".")
+        known = name in BY_NAME or name == "documents"
+        return Place(name if known else "participants", participant_id, key)
+    if head in BY_NAME:
+        return Place(head, None, rest)
+    if head in ("documents", "participants", "confirmation"):
+        return Place(head, None, rest)
+    return Place("overview")
