@@ -16,6 +16,7 @@ from config import ROOT, Config
 from portal.cli import register_commands
 from portal.core import jobs
 from portal.core.db import db
+from portal.documents import service as documents
 from portal.notifications import jobs as notifications
 from portal.web import register_pages
 from portal.web.errors import init_errors
@@ -47,6 +48,7 @@ def create_app(config: Config | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"))
     notifications.configure(config.mail_url, config.mail_from)
+    documents.configure(config.files_url)
     jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))
     CSRFProtect(app)
     init_language(app)

@@ -50,3 +50,12 @@ def verify() -> None:
     if place is not None:
         raise click.ClickException(f"ledger: {place}")
     click.echo(f"ledger: {postings} postings hold")
+
+
+@portal.command("sweep-files")
+def sweep_files() -> None:
+    """Delete uploaded files that no row names and that are older than a day."""
+    from portal.core.db import session
+    from portal.documents.service import sweep
+
+    click.echo(f"{sweep(session())} files deleted")
