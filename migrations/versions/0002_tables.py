@@ -460,6 +460,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("final_producer", sa.Boolean(), nullable=False),
         sa.Column("product", sa.String(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("requested_by", sa.Uuid(), nullable=True),
         sa.Column("decided_by", sa.Uuid(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
@@ -526,7 +527,8 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("kind in ('clusters', 'members')", name=op.f("ck_register_import_kind")),
         sa.CheckConstraint(
-            "state in ('waiting', 'checking', 'done', 'failed')", name=op.f("ck_register_import_state")
+            "state in ('waiting', 'checking', 'applying', 'done', 'failed')",
+            name=op.f("ck_register_import_state"),
         ),
         sa.CheckConstraint(
             "progress_done between 0 and progress_total", name=op.f("ck_register_import_progress")

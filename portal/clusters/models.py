@@ -11,7 +11,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.core.db import Base, Keyed, Stamped
-from portal.identity.models import Organisation, one_of
+from portal.documents.models import StoredFile
+from portal.identity.models import Organisation, User, one_of
 
 
 class MembershipState(StrEnum):
@@ -19,6 +20,23 @@ class MembershipState(StrEnum):
     CONFIRMED = "confirmed"
     REFUSED = "refused"
     LEFT = "left"
+
+
+class ImportKind(StrEnum):
+    """Which table an import brings."""
+
+    CLUSTERS = "clusters"
+    MEMBERS = "members"
+
+
+class ImportState(StrEnum):
+    """Checking reads and validates row by row; applying is one transaction; failed means nothing was changed."""
+
+    WAITING = "waiting"
+    CHECKING = "checking"
+    APPLYING = "applying"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class Cluster(Keyed, Stamped, Base):
@@ -73,6 +91,7 @@ class ClusterMember(Keyed, Stamped, Base):
     state: Mapped[str]
     final_producer: Mapped[bool] = mapped_column(default=False)
     product: Mapped[str] = mapped_column(default="")
+    requested_at: Mapped[datetime | None]
     requested_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
     decided_at: Mapped[datetime | None]
@@ -85,22 +104,25 @@ class ClusterMember(Keyed, Stamped, Base):
 class RegisterImport(Keyed, Stamped, Base):
     """An uploaded table of clusters or members: checked and applied in the background, all of it or nothing.
 
-    ``report``: ``{"rows": n, "created": n, "changed": n, "unchanged": n, "faults": [{"line", "field", "reason"}]}``
-    with ``reason`` in both languages.
+    ``report``: ``{"rows": n, "created": n, "changed": n, "unchanged": n, "faults": [...]}``; a fault is
+    ``{"line": n, "field": key, "value": text, "reason": {"ru", "en"}}`` with ``line`` 0 for the file as a whole.
     """
 
     __tablename__ = "register_import"
     __table_args__ = (
-        CheckConstraint("kind in ('clusters', 'members')", name="kind"),
-        CheckConstraint("state in ('waiting', 'checking', 'done', 'failed')", name="state"),
+        CheckConstraint(one_of("kind", ImportKind), name="kind"),
+        CheckConstraint(one_of("state", ImportState), name="state"),
         CheckConstraint("progress_done between 0 and progress_total", name="progress"),
     )
 
     kind: Mapped[str]
     file_id: Mapped[UUID] = mapped_column(ForeignKey("stored_file.id"))
     started_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
-    state: Mapped[str] = mapped_column(default="waiting")
+    state: Mapped[str] = mapped_column(default=ImportState.WAITING)
     progress_done: Mapped[int] = mapped_column(default=0)
     progress_total: Mapped[int] = mapped_column(default=0)
     report: Mapped[dict[str, Any]] = mapped_column(default=dict)
     ended_at: Mapped[datetime | None]
+
+    file: Mapped[StoredFile] = relationship(lazy="raise")
+    starter: Mapped[User] = relationship(lazy="raise")
