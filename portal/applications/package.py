@@ -20,6 +20,7 @@ from portal.clusters.models import Cluster
 from portal.core.canonical import digest, plain_decimal
 from portal.core.errors import Problem
 from portal.core.figures import decimal_of
+from portal.core.money import MAX_MONEY
 from portal.identity.models import Organisation
 from portal.tenders.ruleset import RuleSet
 
@@ -178,7 +179,7 @@ def _papers(attachments: Iterable[Attachment], participant_id: UUID | None) -> l
 
 
 def requested(typed: Typed, participants: Iterable[Participant], rules: RuleSet) -> Decimal | None:
-    """The subsidy asked for by all participants together, roubles; None where nothing is asked."""
+    """The subsidy asked for by all participants together, roubles; None where nothing readable is asked."""
     grid = BY_NAME["subsidy"]
     ignored: list[Problem] = []
     amounts = [
@@ -187,7 +188,8 @@ def requested(typed: Typed, participants: Iterable[Participant], rules: RuleSet)
         for value in _values(grid, typed.get((part.id, "subsidy"), {}), rules, part.id, ignored).values()
     ]
     known = [amount for amount in amounts if amount is not None]
-    return sum(known, Decimal("0.00")) if known else None
+    total = sum(known, Decimal("0.00"))
+    return total if known and total <= MAX_MONEY else None
 
 
 def unpack(package: Mapping[str, Any], rules: RuleSet) -> dict[tuple[str | None, str], dict[str, str]]:

@@ -1,7 +1,7 @@
 """The sections of an application and their fields, as data: what is asked, of whom, and of which kind.
 
 A section belongs to the project as a whole or to each participant. A form section has fields; a grid
-section has rows and columns, its keys are ``row.column`` (``CC-01.2018``), or the column alone where there is one row.
+section has rows and columns; its keys are ``row.column`` (``CC-01.2018``), of a table of one row the columns.
 ``path`` of a field is the name that problems carry: ``project.name_ru``, ``kpi.K1.2018H2``,
 ``participant.<id>.costs.CC-01.2018``.
 """

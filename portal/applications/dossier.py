@@ -1,0 +1,203 @@
+"""The dossier: the whole of one application, read in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import TIMESTAMP, ColumnElement, and_, cast, func, select
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+
+import portal.applications.policy  # noqa: F401
+from portal.applications.models import (
+    Application,
+    Attachment,
+    Participant,
+    ParticipantRole,
+    ParticipantState,
+    Section,
+    State,
+)
+from portal.applications.package import Assembled, Typed, accepted, assemble
+from portal.clusters.models import ClusterMember, MembershipState
+from portal.core.errors import NotFound
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
+from portal.tenders.ruleset import RuleSet, from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What the database's clock says of an application: ``now``, and whether each door is open."""
+
+    now: datetime
+    open: bool
+    correction: bool
+
+
+@dataclass
+class Dossier:
+    """One application with everything that its pages and verbs look at."""
+
+    application: Application
+    rules: RuleSet
+    intake: Intake
+    sections: Mapping[tuple[UUID | None, str], Section]
+    attachments: list[Attachment]
+    members: frozenset[UUID]
+    _parts: dict[UUID, Participant] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._parts = {part.id: part for part in self.application.participants}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.application.tender.zone)
+
+    @property
+    def today(self) -> date:
+        """The present date in the tender's zone, by the database's clock."""
+        return self.intake.now.astimezone(self.zone).date()
+
+    @property
+    def accepted(self) -> list[Participant]:
+        return accepted(self.application.participants)
+
+    @property
+    def invited(self) -> list[Participant]:
+        return [part for part in self.application.participants if part.state == ParticipantState.INVITED]
+
+    @property
+    def initiator(self) -> Participant:
+        return next(part for part in self.application.participants if part.role == ParticipantRole.INITIATOR)
+
+    @property
+    def typed(self) -> Typed:
+        return {place: section.data for place, section in self.sections.items()}
+
+    @cached_property
+    def package(self) -> Assembled:
+        """The package as it is now."""
+        return assemble(self.application, self.typed, self.attachments, self.members, self.rules, self.today)
+
+    def participant(self, participant_id: UUID) -> Participant:
+        """One that takes part. Raises :class:`NotFound`."""
+        part = self._parts.get(participant_id)
+        if part is None or part.state != ParticipantState.ACCEPTED:
+            raise NotFound
+        return part
+
+    def attached(self, participant_id: UUID | None, code: str) -> list[Attachment]:
+        """The files given as one document, oldest first."""
+        return [
+            item
+            for item in self.attachments
+            if item.participant_id == participant_id and item.code == code and item.removed_at is None
+        ]
+
+    def saved_at(self, participant_id: UUID | None, name: str) -> datetime | None:
+        section = self.sections.get((participant_id, name))
+        return section.saved_at if section else None
+
+
+_KEPT: Final = 64
+_read_rules: dict[tuple[UUID, str], RuleSet] = {}
+
+
+def rules_of(version: RuleSetVersion) -> RuleSet:
+    """The rule set of a track; a frozen one is read once per process."""
+    if version.digest is None:
+        return from_json(version.content)
+    key = (version.id, version.digest)
+    if key not in _read_rules:
+        if len(_read_rules) >= _KEPT:
+            _read_rules.clear()
+        _read_rules[key] = from_json(version.content)
+    return _read_rules[key]
+
+
+def intake_open() -> ColumnElement[bool]:
+    """Whether the tender takes applications now: published, opened, neither closed nor cancelled."""
+    now = func.portal_now()
+    return func.coalesce(
+        and_(
+            Tender.published_at <= now,
+            Tender.opens_at <= now,
+            now < Tender.closes_at,
+            Tender.cancelled_at.is_(None),
+        ),
+        False,
+    )
+
+
+def correction_open() -> ColumnElement[bool]:
+    """Whether a returned application may still be corrected: until the due day ends in the tender's zone."""
+    end = func.timezone(Tender.zone, cast(Application.correction_due + 1, TIMESTAMP))
+    return func.coalesce(
+        and_(Application.state == State.RETURNED, func.portal_now() < end, Tender.cancelled_at.is_(None)),
+        False,
+    )
+
+
+def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossier:
+    """The whole of one application in five queries; :class:`NotFound` where there is none.
+
+    Asks for no right: verbs and pages authorise with what they get. ``lock`` holds the application's row
+    until the transaction ends, so that what was read stays what is written.
+    """
+    statement = (
+        select(Application, func.portal_now(), intake_open(), correction_open())
+        .join(Application.tender)
+        .join(Application.tender_track)
+        .join(TenderTrack.rule_set)
+        .join(Application.cluster)
+        .join(Application.initiator)
+        .options(
+            contains_eager(Application.tender),
+            contains_eager(Application.tender_track).contains_eager(TenderTrack.rule_set),
+            contains_eager(Application.cluster),
+            contains_eager(Application.initiator),
+            selectinload(Application.participants).joinedload(Participant.organisation, innerjoin=True),
+        )
+        .where(Application.id == application_id)
+        .execution_options(populate_existing=True)
+    )
+    if lock:
+        statement = statement.with_for_update(of=Application)
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound
+    application, now, is_open, correction = row
+    members = (
+        select(ClusterMember.organisation_id)
+        .join(Participant, Participant.organisation_id == ClusterMember.organisation_id)
+        .where(
+            Participant.application_id == application_id,
+            ClusterMember.cluster_id == application.cluster_id,
+            ClusterMember.state == MembershipState.CONFIRMED,
+        )
+    )
+    sections = (
+        select(Section)
+        .where(Section.application_id == application_id)
+        .execution_options(populate_existing=True)
+    )
+    attachments = (
+        select(Attachment)
+        .where(Attachment.application_id == application_id)
+        .options(joinedload(Attachment.file, innerjoin=True))
+        .order_by(Attachment.id)
+        .execution_options(populate_existing=True)
+    )
+    return Dossier(
+        application=application,
+        rules=rules_of(application.tender_track.rule_set),
+        intake=Intake(now, is_open, correction),
+        sections={(row.participant_id, row.name): row for row in session.scalars(sections)},
+        attachments=list(session.scalars(attachments)),
+        members=frozenset(session.scalars(members)),
+    )

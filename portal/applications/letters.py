@@ -1,0 +1,112 @@
+"""Letters to the people of the participants, each in their own language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application, Participant, ParticipantState
+from portal.applications.queries import people_of
+from portal.core.formats import NBSP, format_date, zone_name
+from portal.core.language import LOCALES, Message
+from portal.notifications import service as notifications
+from portal.notifications.letters import compose
+
+
+def write(
+    session: Session,
+    *,
+    application_id: UUID,
+    key: str,
+    kind: str,
+    subject: Message,
+    paragraphs: Sequence[Message],
+    link: tuple[Message, str] | None,
+) -> int:
+    """A letter to all people of all participants that have accepted; the same ``key`` reaches each once.
+
+    Returns how many letters were written.
+    """
+    organisations = session.scalars(
+        select(Participant.organisation_id).where(
+            Participant.application_id == application_id, Participant.state == ParticipantState.ACCEPTED
+        )
+    )
+    return write_to(
+        session,
+        organisations,
+        application_id=application_id,
+        key=key,
+        kind=kind,
+        subject=subject,
+        paragraphs=paragraphs,
+        link=link,
+    )
+
+
+def write_to(
+    session: Session,
+    organisations: Iterable[UUID],
+    *,
+    application_id: UUID,
+    key: str,
+    kind: str,
+    subject: Message,
+    paragraphs: Sequence[Message],
+    link: tuple[Message, str] | None,
+) -> int:
+    """The same to the people of the given organisations only."""
+    written = 0
+    for person in people_of(session, organisations):
+        letter = compose(subject, paragraphs, link, person.locale)
+        made = notifications.write(
+            session,
+            key=f"{key}:{person.id}",
+            kind=kind,
+            recipient=person.email,
+            locale=person.locale,
+            subject=letter.subject,
+            text=letter.text,
+            html=letter.html,
+            user_id=person.id,
+            about=("application", application_id),
+        )
+        written += made is not None
+    return written
+
+
+def title_of(application: Application) -> dict[str, str]:
+    """The project's name for sentences; a draft without a name is called by its kind."""
+    russian, english = application.title_ru, application.title_en
+    return {
+        "ru": russian or english or "без названия",
+        "en": english or russian or "without a name",
+    }
+
+
+def name_of(organisation: object) -> dict[str, str]:
+    """An organisation's or a cluster's name for sentences."""
+    return {
+        "ru": str(getattr(organisation, "name_ru", "")),
+        "en": str(getattr(organisation, "name_en", "")),
+    }
+
+
+def path(application_id: UUID, page: str = "") -> str:
+    """The path of an application's page."""
+    return f"/applications/{application_id}" + (f"/{page}" if page else "")
+
+
+def instant(at: datetime, zone: str) -> dict[str, str]:
+    """An instant to the millisecond with its zone, in both languages: ``31.08.2018, 17:59:59.042 МСК``."""
+    local = at.astimezone(ZoneInfo(zone))
+    return {
+        locale: f"{format_date(local.date(), locale)}, {local:%H:%M:%S}.{local.microsecond // 1000:03}"
+        f"{NBSP}{zone_name(local, locale)}"
+        for locale in LOCALES
+    }

@@ -1,0 +1,145 @@
+"""Who may do what with an application: the people of its participants, each their own part; the fund reads.
+
+The object of a rule is a :class:`~portal.applications.models.Application` with its participants loaded, or a
+:class:`Part` of it. People of other organisations learn not even that it exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Select, false, or_, select
+
+from portal.applications.models import Application, Participant, ParticipantState
+from portal.core.language import N_
+from portal.identity.models import OrgRole, Role
+from portal.identity.policy import HIDDEN, YES, Actor, Decision, Permission, no, rule, scope_of
+
+READERS: Final = (Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR)
+"""Roles of the fund that read every submitted application."""
+
+WRITERS: Final = (OrgRole.EDITOR, OrgRole.SIGNATORY)
+"""Who may write for an organisation, besides its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A participant's part of an application."""
+
+    application: Application
+    participant: Participant
+
+
+@scope_of(Application)
+def _visible(actor: Actor) -> Select[Application]:
+    own = select(Participant.application_id).where(
+        Participant.organisation_id.in_(actor.memberships),
+        Participant.state.in_((ParticipantState.INVITED, ParticipantState.ACCEPTED)),
+    )
+    submitted = Application.submission_id.is_not(None) if actor.has(*READERS) else false()
+    return select(Application).where(or_(Application.id.in_(own), submitted))
+
+
+@rule(Permission.APPLICATION_LIST_OWN, Permission.APPLICATION_START)
+def _signed_in(actor: Actor, obj: Any) -> Decision:
+    """``obj``: the organisation for which an application is to be started."""
+    if not actor.is_authenticated:
+        return no(N_("Sign in to continue."))
+    if obj is None or actor.acts_for(obj.id, *WRITERS):
+        return YES
+    if actor.acts_for(obj.id):
+        return no(N_("You may read for this organisation, but not write. Ask its owner for the right."))
+    return HIDDEN
+
+
+@rule(Permission.APPLICATION_LIST_ALL)
+def _list_all(actor: Actor, obj: Any) -> Decision:
+    return YES if actor.has(*READERS) else HIDDEN
+
+
+@rule(Permission.APPLICATION_VIEW)
+def _view(actor: Actor, application: Application | None) -> Decision:
+    if not actor.is_authenticated:
+        return no(N_("Sign in to continue."))
+    if application is None or _takes_part(actor, application):
+        return YES
+    if actor.has(*READERS) and application.submission_id is not None:
+        return YES
+    if _holds(actor, application, ParticipantState.INVITED):
+        return no(N_("Answer the invitation first: it is under My applications."))
+    return HIDDEN
+
+
+@rule(Permission.APPLICATION_EDIT)
+def _edit(actor: Actor, obj: Application | Part | None) -> Decision:
+    """The sections of the project belong to the initiator's people, a part to its organisation's."""
+    if obj is None:
+        return _view(actor, None)
+    if isinstance(obj, Part):
+        owner, application = obj.participant.organisation_id, obj.application
+        if obj.participant.state == ParticipantState.ACCEPTED and actor.acts_for(owner, *WRITERS):
+            return YES
+    else:
+        owner, application = obj.initiator_id, obj
+        if actor.acts_for(owner, *WRITERS):
+            return YES
+    return _seen_but(actor, application, owner)
+
+
+@rule(Permission.APPLICATION_INVITE)
+def _invite(actor: Actor, application: Application | None) -> Decision:
+    return _edit(actor, application)
+
+
+@rule(Permission.APPLICATION_CONFIRM)
+def _confirm(actor: Actor, part: Part | None) -> Decision:
+    if part is None:
+        return _view(actor, None)
+    owner = part.participant.organisation_id
+    if part.participant.state == ParticipantState.ACCEPTED and actor.acts_for(owner, OrgRole.SIGNATORY):
+        return YES
+    return _seen_but(actor, part.application, owner, signs=True)
+
+
+@rule(Permission.APPLICATION_SUBMIT, Permission.APPLICATION_WITHDRAW)
+def _submit(actor: Actor, application: Application | None) -> Decision:
+    if application is None:
+        return _view(actor, None)
+    if actor.acts_for(application.initiator_id, OrgRole.SIGNATORY):
+        return YES
+    return _seen_but(actor, application, application.initiator_id, signs=True)
+
+
+@rule(Permission.APPLICATION_RESPOND)
+def _respond(actor: Actor, part: Part | None) -> Decision:
+    """Invited organisations answer; their readers see the invitation."""
+    if part is None:
+        return _view(actor, None)
+    if actor.acts_for(part.participant.organisation_id, *WRITERS):
+        return YES
+    if actor.acts_for(part.participant.organisation_id):
+        return no(N_("You may read for this organisation, but not write. Ask its owner for the right."))
+    return HIDDEN
+
+
+def _seen_but(actor: Actor, application: Application, owner: Any, *, signs: bool = False) -> Decision:
+    """A refusal for those who may read the application, with the reason; nothing for anybody else."""
+    seen = _view(actor, application)
+    if not seen:
+        return seen
+    if not actor.acts_for(owner):
+        return no(N_("This part belongs to another organisation: its own people fill it in and sign it."))
+    if signs:
+        return no(N_("Only an owner or a signatory of the organisation may sign for it."))
+    return no(N_("You may read for this organisation, but not write. Ask its owner for the right."))
+
+
+def _takes_part(actor: Actor, application: Application) -> bool:
+    return _holds(actor, application, ParticipantState.ACCEPTED)
+
+
+def _holds(actor: Actor, application: Application, state: ParticipantState) -> bool:
+    return any(
+        part.state == state and actor.acts_for(part.organisation_id) for part in application.participants
+    )

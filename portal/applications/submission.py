@@ -1,0 +1,302 @@
+"""Confirming, submitting and withdrawing: the moments at which an application binds somebody.
+
+Whether a submission is in time is the first thing its transaction asks, in SQL, by the database's clock, with
+the tender's row locked, so that an extension or a cancellation cannot slip between the question and the deed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from portal.applications import letters
+from portal.applications.completeness import problems as missing
+from portal.applications.dossier import Dossier, correction_open, intake_open, load
+from portal.applications.eligibility import RuleOutcome, blocking, check
+from portal.applications.facts import facts
+from portal.applications.models import Application, Participant, State, Submission
+from portal.applications.policy import Part
+from portal.applications.rules import TRANSITIONS, registration_number
+from portal.applications.service import require_editable
+from portal.audit import service as audit
+from portal.core import jobs
+from portal.core.canonical import digest
+from portal.core.errors import Conflict, NotFound, Problem, Problems, Stale
+from portal.core.language import N_
+from portal.identity.policy import Actor, Permission, authorize
+from portal.tenders.models import Tender, TenderTrack, Track
+
+LATE: Final = N_(
+    "Applications are no longer accepted: the time for it is over. What was typed is kept in the draft."
+)
+
+
+class Confirmation:
+    """Where a participant stands with its signature under the present package."""
+
+    MISSING: Final = "missing"
+    OUTDATED: Final = "outdated"
+    GIVEN: Final = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What keeps an application from submission, and what the rules say of it, at one moment."""
+
+    problems: tuple[Problem, ...]
+    outcomes: tuple[RuleOutcome, ...]
+
+    @property
+    def blocking(self) -> tuple[RuleOutcome, ...]:
+        """Failed rules that lead to refusal; they can be submitted knowingly."""
+        return blocking(self.outcomes)
+
+
+def standing(dossier: Dossier, *, initiator_applications: int | None = None) -> Standing:
+    """Everything that is missing, unreadable, unanswered or unconfirmed, and every eligibility rule."""
+    content = dossier.package.content
+    if initiator_applications is not None:
+        content = {**content, "initiator_applications": initiator_applications}
+    outcomes = check(content, facts(content, dossier.rules), dossier.rules, dossier.today)
+    return Standing(tuple(_problems(dossier)), tuple(outcomes))
+
+
+def _problems(dossier: Dossier) -> Iterator[Problem]:
+    unreadable = dossier.package.problems
+    yield from unreadable
+    known = {problem.field for problem in unreadable}
+    for problem in missing(dossier.package.content, dossier.rules):
+        if problem.field not in known:
+            yield problem
+    for part in dossier.invited:
+        message = N_(
+            "%(organisation)s has not answered the invitation: wait for its answer or take it back.",
+            organisation=letters.name_of(part.organisation),
+        )
+        yield Problem("unanswered", "participants", message)
+
+
+def confirmation(dossier: Dossier, part: Participant) -> str:
+    """One of :class:`Confirmation`: any change of the package since makes a signature outdated."""
+    if part.confirmed_digest is None:
+        return Confirmation.MISSING
+    return Confirmation.GIVEN if part.confirmed_digest == dossier.package.digest else Confirmation.OUTDATED
+
+
+def unconfirmed(dossier: Dossier) -> list[Problem]:
+    """One problem for each participant whose signature is missing or outdated."""
+    found = []
+    for part in dossier.accepted:
+        stands = confirmation(dossier, part)
+        name = letters.name_of(part.organisation)
+        if stands == Confirmation.MISSING:
+            message = N_("%(organisation)s has not confirmed the application.", organisation=name)
+            found.append(Problem("unconfirmed", f"confirmation.{part.id}", message))
+        elif stands == Confirmation.OUTDATED:
+            message = N_(
+                "The application has changed since %(organisation)s confirmed it: confirm again.",
+                organisation=name,
+            )
+            found.append(Problem("outdated", f"confirmation.{part.id}", message))
+    return found
+
+
+def confirm(session: Session, actor: Actor, *, participant_id: UUID, expected_digest: str) -> Participant:
+    """Sign the present package for a participant.
+
+    ``expected_digest`` is that of the package the person has read; :class:`Stale` when it has changed since.
+    """
+    found = session.get(Participant, participant_id)
+    if found is None:
+        raise NotFound
+    dossier = load(session, found.application_id, lock=True)
+    part = next(row for row in dossier.application.participants if row.id == participant_id)
+    authorize(actor, Permission.APPLICATION_CONFIRM, Part(dossier.application, part))
+    require_editable(dossier)
+    if dossier.package.digest != expected_digest:
+        raise Stale(N_("The application has changed while you were reading it. Read it again."), 0)
+    part.confirmed_digest = expected_digest
+    part.confirmed_at, part.confirmed_by = dossier.intake.now, actor.user_id
+    audit.record(
+        session,
+        actor,
+        "applications:participant:confirm",
+        "application",
+        dossier.application.id,
+        {"participant": part.id, "organisation": part.organisation_id, "digest": expected_digest},
+    )
+    session.flush()
+    return part
+
+
+def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged: bool = False) -> Submission:
+    """Freeze the package under a registration number and a time.
+
+    ``acknowledged``: the person has read that the application fails rules that lead to refusal. Raises
+    :class:`Conflict` when it is too late or not possible any more, :class:`Problems` with everything at once.
+    """
+    received_at, is_open, may_correct = _gate(session, application_id)
+    dossier = load(session, application_id, lock=True)
+    application = dossier.application
+    authorize(actor, Permission.APPLICATION_SUBMIT, application)
+    before = State(application.state)
+    after = TRANSITIONS.after("submit", before)
+    if not (may_correct if before is State.RETURNED else is_open):
+        raise Conflict(LATE)
+    _require_ready(dossier, acknowledged)
+    number = application.number or _next_number(session, dossier)
+    submission = _freeze(session, actor, dossier, number, received_at)
+    application.number = number
+    application.state = after
+    application.submission_id = submission.id
+    application.correction_due = None
+    # A correction keeps its place in the order of registration; what was withdrawn has lost it.
+    if before is not State.RETURNED or application.received_at is None:
+        application.received_at = received_at
+    session.flush()
+    changes = {"number": number, "round": submission.round, "sha256": submission.sha256}
+    audit.record(session, actor, "applications:application:submit", "application", application.id, changes)
+    jobs.enqueue(
+        session,
+        "score_submission",
+        {"submission_id": str(submission.id)},
+        key=f"score_submission:{submission.id}",
+    )
+    _send_receipts(session, application, submission)
+    return submission
+
+
+def withdraw(session: Session, actor: Actor, *, application_id: UUID) -> Application:
+    """Take a submitted application back; possible until closing, and it may be submitted again until then."""
+    withdrawn_at, is_open, _ = _gate(session, application_id)
+    dossier = load(session, application_id, lock=True)
+    application = dossier.application
+    authorize(actor, Permission.APPLICATION_WITHDRAW, application)
+    after = TRANSITIONS.after("withdraw", State(application.state))
+    if not is_open:
+        raise Conflict(N_("The time for applications is over: it can no longer be withdrawn here."))
+    application.state = after
+    session.execute(
+        update(Submission).where(Submission.id == application.submission_id).values(withdrawn_at=withdrawn_at)
+    )
+    audit.record(
+        session,
+        actor,
+        "applications:application:withdraw",
+        "application",
+        application.id,
+        {"number": application.number, "submission": application.submission_id},
+    )
+    session.flush()
+    letters.write(
+        session,
+        application_id=application.id,
+        key=f"withdrawn:{application.submission_id}",
+        kind="application_withdrawn",
+        subject=N_("Application %(number)s has been withdrawn", number=application.number or ""),
+        paragraphs=[
+            N_(
+                "The project %(title)s no longer takes part in the tender. It can be changed and submitted"
+                " again until applications close.",
+                title=letters.title_of(application),
+            )
+        ],
+        link=(N_("Open the application"), letters.path(application.id)),
+    )
+    return application
+
+
+def _gate(session: Session, application_id: UUID) -> tuple[datetime, bool, bool]:
+    """The database's time, whether intake is open, whether a correction may come; holds the tender's row."""
+    row = session.execute(
+        select(func.portal_now(), intake_open(), correction_open())
+        .select_from(Tender)
+        .join(Application, Application.tender_id == Tender.id)
+        .where(Application.id == application_id)
+        .with_for_update(read=True, of=Tender)
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row[0], row[1], row[2]
+
+
+def _require_ready(dossier: Dossier, acknowledged: bool) -> None:
+    stands = standing(dossier)
+    problems = [*stands.problems, *unconfirmed(dossier)]
+    if stands.blocking and not acknowledged:
+        codes = ", ".join(outcome.code for outcome in stands.blocking)
+        message = N_(
+            "The application does not meet rules that lead to refusal (%(codes)s). Correct it, or confirm"
+            " that you submit it all the same.",
+            codes=codes,
+        )
+        problems.append(Problem("not_eligible", "acknowledged", message))
+    if problems:
+        raise Problems(problems)
+
+
+def _next_number(session: Session, dossier: Dossier) -> str:
+    application = dossier.application
+    serial = session.scalar(
+        update(TenderTrack)
+        .where(TenderTrack.id == application.tender_track_id)
+        .values(last_number=TenderTrack.last_number + 1)
+        .returning(TenderTrack.last_number)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(serial, int)
+    return registration_number(application.tender.code, Track(application.track), serial)
+
+
+def _freeze(
+    session: Session, actor: Actor, dossier: Dossier, number: str, received_at: datetime
+) -> Submission:
+    last = session.scalar(
+        select(func.max(Submission.round)).where(Submission.application_id == dossier.application.id)
+    )
+    assert actor.user_id is not None
+    submission = Submission(
+        application_id=dossier.application.id,
+        tender_track_id=dossier.application.tender_track_id,
+        round=(last or 0) + 1,
+        number=number,
+        received_at=received_at,
+        submitted_by=actor.user_id,
+        snapshot=dossier.package.content,
+        sha256=dossier.package.digest,
+    )
+    session.add(submission)
+    session.flush()
+    session.expire(submission, ["snapshot"])
+    if digest(submission.snapshot) != submission.sha256:
+        raise RuntimeError(f"the database changed the snapshot of {submission.id}")
+    return submission
+
+
+def _send_receipts(session: Session, application: Application, submission: Submission) -> None:
+    letters.write(
+        session,
+        application_id=application.id,
+        key=f"submitted:{submission.id}",
+        kind="application_submitted",
+        subject=N_("Application %(number)s has been received", number=submission.number),
+        paragraphs=[
+            N_("Project: %(title)s.", title=letters.title_of(application)),
+            N_(
+                "Received: %(instant)s, by the portal's clock.",
+                instant=letters.instant(submission.received_at, application.tender.zone),
+            ),
+            N_("SHA-256 of the frozen version: %(sha256)s.", sha256=submission.sha256),
+            N_(
+                "Until applications close, it can be withdrawn, changed and submitted again. Results are"
+                " published on the portal and sent by mail."
+            ),
+        ],
+        link=(N_("Open the receipt"), letters.path(application.id, "receipt")),
+    )
