@@ -183,7 +183,7 @@ def _participants(package: Mapping[str, Any], found: Facts, rules: RuleSet) -> I
 
 
 def _tables(field: str, part: Mapping[str, Any], rules: RuleSet) -> Iterator[Problem]:
-    """The amounts of the three tables: numbers, not below zero, to the kopeck, in the years that are asked."""
+    """The amounts of the three tables: numbers, not below zero, to the kopeck, in the years asked for."""
     known = {category.code for category in rules.categories}
     for code, years in mapping(part.get("costs")).items():
         if code not in known and sums(years):

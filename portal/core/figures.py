@@ -13,8 +13,6 @@ from contextlib import AbstractContextManager
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Final
 
-from portal.core.canonical import plain_decimal
-
 _CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_UP)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,8})?", re.ASCII)
 _STEP: Final = Decimal("0.0001")
@@ -76,15 +74,12 @@ def share(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
 
 def number(value: Decimal | int) -> Figure:
     """The number with grouped digits and without trailing zeros, in both languages."""
-    plain = plain_decimal(Decimal(value))
-    whole, _, fraction = plain.partition(".")
-    english = f"{int(whole):,}"
-    if whole == "-0":
-        english = "-0"
-    russian = english.replace(",", "\u00a0")
-    if fraction:
-        return {"ru": f"{russian},{fraction}", "en": f"{english}.{fraction}"}
-    return {"ru": russian, "en": english}
+    english = format(value, ",f") if isinstance(value, Decimal) else format(value, ",")
+    if "." in english:
+        english = english.rstrip("0").rstrip(".")
+    if english == "-0":
+        english = "0"
+    return {"ru": english.replace(",", "\u00a0").replace(".", ","), "en": english}
 
 
 def percent(value: Decimal | int) -> Figure:

@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from portal.applications.eligibility import RuleOutcome, blocking, check
 from portal.applications.facts import Facts
 from portal.core.canonical import digest, plain_decimal
 from portal.core.figures import exact, four_places, number, roubles, two_places
-from portal.core.language import N_, Message, both
+from portal.core.language import LOCALES, N_, Message, both
 from portal.scoring.wording import NOT_YET, component_reason, joined
 from portal.tenders.metrics import METRICS
 from portal.tenders.ruleset import Component, Criterion, RuleSet, Severity, Text
@@ -49,7 +50,7 @@ class Part:
         metric = METRICS[self.metric]
         return {
             "metric": self.metric,
-            "title": both(metric.title),
+            "title": _title(metric.name),
             "unit": metric.unit.value,
             "value": _text(self.value),
             "points": _text(self.points),
@@ -74,6 +75,7 @@ class ScoreLine:
     reviewers: tuple[Decimal, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        parts = [part.to_json() for part in self.parts]
         return {
             "code": self.code,
             "title": self.title.both(),
@@ -81,9 +83,10 @@ class ScoreLine:
             "weight": _text(self.weight),
             "points": _text(self.points),
             "weighted": _text(self.weighted),
-            "parts": [part.to_json() for part in self.parts],
+            "parts": parts,
             "reviewers": [_text(value) for value in self.reviewers],
-            "reason": both(self.reason),
+            # The same sentences as the parts', rendered once.
+            "reason": _sentences(parts) if parts else both(self.reason),
         }
 
 
@@ -152,8 +155,12 @@ def score(
     rules: RuleSet,
     reviews: Sequence[Marks] | None = None,
     outcomes: Sequence[RuleOutcome] | None = None,
+    on: date | None = None,
 ) -> ScoreSheet:
-    """Score one project. ``outcomes``: its eligibility, checked here without a filing date if not given."""
+    """Score one project.
+
+    ``outcomes``: its eligibility as already checked; without them it is checked here as filed on ``on``.
+    """
     with exact():
         lines = tuple(_line(criterion, facts, rules, reviews or ()) for criterion in rules.criteria)
         objective = _sum(line for line in lines if not line.expert)
@@ -161,7 +168,7 @@ def score(
         assert objective is not None, "objective lines always have points"
         total = None if expert is None else objective + expert
         gates = (
-            _eligibility_gate(check(package, facts, rules) if outcomes is None else outcomes),
+            _eligibility_gate(check(package, facts, rules, on) if outcomes is None else outcomes),
             _npv_gate(facts),
             _threshold_gate(total, rules),
         )
@@ -332,6 +339,15 @@ def _all(answers: Any) -> bool | None:
     if False in given:
         return False
     return None if None in given else True
+
+
+def _sentences(parts: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {language: " ".join(part["reason"][language] for part in parts) for language in LOCALES}
+
+
+@cache
+def _title(metric: str) -> dict[str, str]:
+    return both(METRICS[metric].title)
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -21,7 +21,7 @@ def component_reason(metric: Metric, component: Component, value: Decimal | None
     if value is None:
         return N_("%(metric)s: not filled in yet, so there are no points.", metric=metric.title)
     told = N_(
-        "%(metric)s: %(value)s. %(scale)s",
+        "%(metric)s: %(value)s; %(scale)s",
         metric=metric.title,
         value=written(metric, value),
         scale=_scale(component.scale, value, points),
@@ -58,16 +58,16 @@ def joined(messages: Sequence[Message]) -> Message:
 def _scale(scale: Linear | Bands | YesNo, value: Decimal, points: Decimal) -> Message:
     given = number(points)
     if isinstance(scale, YesNo):
-        return N_("The scale gives %(points)s points.", points=given)
+        return N_("the scale gives %(points)s points.", points=given)
     if isinstance(scale, Bands):
         band = scale.band(value)
         if band is None:
-            return N_("Below %(x)s the scale gives no points.", x=number(scale.bands[0][0]))
-        return N_("From %(x)s on the scale gives %(points)s points.", x=number(band[0]), points=given)
+            return N_("below %(x)s the scale gives no points.", x=number(scale.bands[0][0]))
+        return N_("from %(x)s on the scale gives %(points)s points.", x=number(band[0]), points=given)
     low, high = scale.between(value)
     if low != high:
         return N_(
-            "Between %(x0)s (%(y0)s points) and %(x1)s (%(y1)s points) the scale gives %(points)s points.",
+            "between %(x0)s (%(y0)s points) and %(x1)s (%(y1)s points) the scale gives %(points)s points.",
             x0=number(low[0]),
             y0=number(low[1]),
             x1=number(high[0]),
@@ -75,7 +75,7 @@ def _scale(scale: Linear | Bands | YesNo, value: Decimal, points: Decimal) -> Me
             points=given,
         )
     if low == scale.points[0]:
-        return N_("At %(x)s and below the scale gives %(points)s points.", x=number(low[0]), points=given)
+        return N_("at %(x)s and below the scale gives %(points)s points.", x=number(low[0]), points=given)
     if low == scale.points[-1]:
-        return N_("At %(x)s and above the scale gives %(points)s points.", x=number(low[0]), points=given)
-    return N_("At %(x)s the scale gives %(points)s points.", x=number(low[0]), points=given)
+        return N_("at %(x)s and above the scale gives %(points)s points.", x=number(low[0]), points=given)
+    return N_("at %(x)s the scale gives %(points)s points.", x=number(low[0]), points=given)
