@@ -30,7 +30,7 @@ class ImportKind(StrEnum):
 
 
 class ImportState(StrEnum):
-    """Checking reads and validates row by row; applying is one transaction; failed means nothing was changed."""
+    """Checking validates row by row; applying is one transaction; failed means that nothing was changed."""
 
     WAITING = "waiting"
     CHECKING = "checking"
@@ -74,7 +74,7 @@ class Cluster(Keyed, Stamped, Base):
 
 
 class ClusterMember(Keyed, Stamped, Base):
-    """An organisation's membership in a cluster: requested by it, confirmed by the specialised organisation."""
+    """An organisation in a cluster: it asks, the specialised organisation confirms or refuses."""
 
     __tablename__ = "cluster_member"
     __table_args__ = (
@@ -105,7 +105,7 @@ class RegisterImport(Keyed, Stamped, Base):
     """An uploaded table of clusters or members: checked and applied in the background, all of it or nothing.
 
     ``report``: ``{"rows": n, "created": n, "changed": n, "unchanged": n, "faults": [...]}``; a fault is
-    ``{"line": n, "field": key, "value": text, "reason": {"ru", "en"}}`` with ``line`` 0 for the file as a whole.
+    ``{"line": n, "field": key, "value": text, "reason": {"ru", "en"}}``, ``line`` 0 for the file as a whole.
     """
 
     __tablename__ = "register_import"

@@ -1,0 +1,180 @@
+"""Reading the register: who is in which cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Integer, Select, and_, cast, func, or_, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+import portal.clusters.policy  # noqa: F401 - registers the rules and scopes
+from portal.clusters.models import Cluster, ClusterMember, MembershipState, RegisterImport
+from portal.clusters.rules import Conformity, conformity
+from portal.core import okved
+from portal.identity.models import Organisation
+
+_CONFIRMED: Final = ClusterMember.state == MembershipState.CONFIRMED
+_WAITING: Final = ClusterMember.state == MembershipState.REQUESTED
+
+
+def is_confirmed(session: Session, cluster_id: UUID, organisation_id: UUID) -> bool:
+    """Whether the organisation is a confirmed member of the cluster."""
+    statement = select(ClusterMember.id).where(
+        ClusterMember.cluster_id == cluster_id, ClusterMember.organisation_id == organisation_id, _CONFIRMED
+    )
+    return session.scalar(statement) is not None
+
+
+def confirmed_members(session: Session, cluster_id: UUID) -> list[ClusterMember]:
+    """Confirmed members with their organisations, final producers first, then by Russian name."""
+    statement = (
+        select(ClusterMember)
+        .join(ClusterMember.organisation)
+        .options(contains_eager(ClusterMember.organisation))
+        .where(ClusterMember.cluster_id == cluster_id, _CONFIRMED)
+        .order_by(ClusterMember.final_producer.desc(), _sortable(Organisation.name_ru), ClusterMember.id)
+    )
+    return list(session.scalars(statement))
+
+
+def confirmed_clusters_of(session: Session, organisation_ids: Iterable[UUID]) -> dict[UUID, list[Cluster]]:
+    """Clusters of which each organisation is a confirmed member, by name; every given key is answered."""
+    found: dict[UUID, list[Cluster]] = {key: [] for key in organisation_ids}
+    if not found:
+        return found
+    statement = (
+        select(ClusterMember.organisation_id, Cluster)
+        .join(ClusterMember.cluster)
+        .where(ClusterMember.organisation_id.in_(found), _CONFIRMED)
+        .order_by(_sortable(Cluster.name_ru), Cluster.id)
+    )
+    for organisation_id, cluster in session.execute(statement):
+        found[organisation_id].append(cluster)
+    return found
+
+
+def memberships_of(session: Session, organisation_ids: Iterable[UUID]) -> list[ClusterMember]:
+    """All memberships of the organisations in any state, with cluster and organisation."""
+    statement = (
+        select(ClusterMember)
+        .options(joinedload(ClusterMember.cluster), joinedload(ClusterMember.organisation))
+        .where(ClusterMember.organisation_id.in_(list(organisation_ids)))
+        .order_by(ClusterMember.organisation_id, ClusterMember.id)
+    )
+    return list(session.scalars(statement))
+
+
+def run_by(session: Session, organisation_ids: Iterable[UUID]) -> list[tuple[Cluster, int]]:
+    """Clusters whose specialised organisation is one of these, each with the number of waiting requests."""
+    statement = (
+        select(Cluster, func.count(ClusterMember.id))
+        .outerjoin(ClusterMember, and_(ClusterMember.cluster_id == Cluster.id, _WAITING))
+        .where(Cluster.spec_org_id.in_(list(organisation_ids)))
+        .group_by(Cluster.id)
+        .order_by(_sortable(Cluster.name_ru), Cluster.id)
+    )
+    return [(cluster, count) for cluster, count in session.execute(statement)]
+
+
+def waiting_requests(session: Session, cluster_ids: Iterable[UUID]) -> list[ClusterMember]:
+    """Requests that wait for a decision, oldest first, with cluster and organisation."""
+    statement = (
+        select(ClusterMember)
+        .options(joinedload(ClusterMember.cluster), joinedload(ClusterMember.organisation))
+        .where(ClusterMember.cluster_id.in_(list(cluster_ids)), _WAITING)
+        .order_by(ClusterMember.requested_at, ClusterMember.id)
+    )
+    return list(session.scalars(statement))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A cluster in a list, with the number of its confirmed members and of waiting requests."""
+
+    cluster: Cluster
+    members: int
+    waiting: int
+
+
+def listed(clusters: Select[Any], *, text: str = "", region: str = "") -> Select[Any]:
+    """The list of the register, from a permitted select of clusters; both filters narrow it."""
+    counted = (
+        select(
+            ClusterMember.cluster_id,
+            func.count().filter(_CONFIRMED).label("members"),
+            func.count().filter(_WAITING).label("waiting"),
+        )
+        .group_by(ClusterMember.cluster_id)
+        .subquery()
+    )
+    statement = clusters.outerjoin(counted, counted.c.cluster_id == Cluster.id).add_columns(
+        func.coalesce(counted.c.members, 0), func.coalesce(counted.c.waiting, 0)
+    )
+    if region:
+        statement = statement.where(Cluster.regions.contains([region]))
+    if text:
+        statement = statement.where(
+            or_(
+                *(
+                    _holds(column, text)
+                    for column in (
+                        Cluster.name_ru,
+                        Cluster.name_en,
+                        Cluster.sector_ru,
+                        Cluster.sector_en,
+                        Cluster.code,
+                    )
+                )
+            )
+        )
+    return statement.order_by(_sortable(Cluster.name_ru), Cluster.id)
+
+
+def register(session: Session, statement: Select[Any], limit: int) -> list[Listed]:
+    """Run :func:`listed`."""
+    return [
+        Listed(cluster, members, waiting)
+        for cluster, members, waiting in session.execute(statement.limit(limit))
+    ]
+
+
+def conformity_of(session: Session, cluster_id: UUID) -> tuple[Conformity, ...]:
+    """What the register can answer of the requirements to a cluster."""
+    first, last = okved.SECTIONS[okved.INDUSTRY]
+    industrial = cast(func.left(Organisation.okved2, 2), Integer).between(first, last)
+    counts = session.execute(
+        select(
+            func.count().filter(industrial),
+            func.count().filter(and_(industrial, ClusterMember.final_producer)),
+        )
+        .select_from(ClusterMember)
+        .join(ClusterMember.organisation)
+        .where(ClusterMember.cluster_id == cluster_id, _CONFIRMED)
+    ).one()
+    return conformity(*counts)
+
+
+def with_spec_org(clusters: Select[Any]) -> Select[Any]:
+    """Load the specialised organisation with the cluster."""
+    return clusters.options(joinedload(Cluster.spec_org))
+
+
+def recent_imports(imports: Select[Any], limit: int) -> Select[Any]:
+    """The newest imports with their files and who started them."""
+    return (
+        imports.options(joinedload(RegisterImport.file), joinedload(RegisterImport.starter))
+        .order_by(RegisterImport.id.desc())
+        .limit(limit)
+    )
+
+
+def _sortable(column: ColumnElement[str] | object) -> ColumnElement[str]:
+    """Without ICU "ё" sorts after "я"."""
+    return func.replace(func.lower(column), "ё", "е")
+
+
+def _holds(column: object, text: str) -> ColumnElement[bool]:
+    return func.strpos(func.lower(column), func.lower(text)) > 0
