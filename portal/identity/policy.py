@@ -17,7 +17,7 @@ from sqlalchemy import Select, false, select
 from sqlalchemy.orm import Session
 
 from portal.core.errors import NotFound, Refused
-from portal.core.language import Message, N_
+from portal.core.language import N_, Message
 from portal.identity.models import OrgRole, Role
 
 
@@ -62,6 +62,7 @@ class Permission(StrEnum):
     SIGNED_IN = "identity:account:own"
     STAFF_HOME = "fund:workspace:open"
     TENDER_EDIT = "tenders:tender:edit"
+    TENDER_VIEW = "tenders:tender:view"
     USER_MANAGE = "identity:user:manage"
 
 

@@ -57,7 +57,7 @@ class RuleSetVersion(Keyed, Stamped, Base):
 
 
 class Tender(Keyed, Stamped, Base):
-    """A yearly tender. Its status follows from its instants (:func:`portal.tenders.rules.status`), never stored."""
+    """A yearly tender. Its status follows from its instants (``tenders.rules.status``), never stored."""
 
     __tablename__ = "tender"
     __table_args__ = (

@@ -36,7 +36,7 @@ STAFF: Final = (
     Entry(lazy_gettext("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring"),
     Entry(lazy_gettext("Decisions"), "awards.index", Permission.AWARD_VIEW, "awards"),
     Entry(lazy_gettext("Budget"), "budget.index", Permission.BUDGET_VIEW, "budget"),
-    Entry(lazy_gettext("Tenders and rules"), "tenders.index", Permission.TENDER_EDIT, "tenders"),
+    Entry(lazy_gettext("Tenders and rules"), "tenders.index", Permission.TENDER_VIEW, "tenders"),
     Entry(lazy_gettext("Register of clusters"), "register.index", Permission.CLUSTER_IMPORT, "register"),
     Entry(lazy_gettext("People and roles"), "users.index", Permission.USER_MANAGE, "users"),
     Entry(lazy_gettext("Background work"), "jobs.index", Permission.JOBS_MANAGE, "jobs"),
