@@ -42,7 +42,8 @@ class Finding:
     participants: tuple[str, ...] = ()
 
 
-def figure_of(figure: Mapping[str, str]) -> Message:
+def figure_of(figure: Mapping[str, str] | date | str) -> Message:
+    """A value or a limit that is nothing but a figure, a date or a range."""
     return N_("%(figure)s", figure=figure)
 
 

@@ -33,7 +33,7 @@ def cluster_registered(case: Case) -> Finding:
         return Finding(
             True, N_("The cluster is in the register, its entry has no end date."), field="cluster"
         )
-    value = N_("%(until)s", until=until)
+    value = figure_of(until)
     if case.on is not None and until < case.on:
         reason = N_("The cluster's entry ended on %(until)s, before the filing date.", until=until)
         return Finding(False, reason, value=value, todo=todo, field="cluster")

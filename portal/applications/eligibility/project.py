@@ -119,7 +119,7 @@ def costs_not_before(case: Case) -> Finding:
         year for year, amount in case.facts.costs_by_year.items() if amount and year < str(earliest.year)
     )
     value, todo = (
-        N_("%(first)s", first=first),
+        figure_of(first),
         N_("Leave out the costs before %(earliest)s.", earliest=earliest),
     )
     if too_early:
@@ -168,7 +168,7 @@ def co_financing(case: Case) -> Finding:
 def yearly_requests(case: Case) -> Finding:
     allowed = [str(year) for year in case.rules.years]
     span = f"{allowed[0]}–{allowed[-1]}"
-    limit = N_("%(span)s", span=span)
+    limit = figure_of(span)
     asked = {year: amount for year, amount in case.facts.subsidy_by_year.items() if amount}
     if not asked:
         return unknown(N_("Fill in the requested subsidy."), "subsidy", limit)
@@ -181,6 +181,6 @@ def yearly_requests(case: Case) -> Finding:
             "The request for %(year)s is outside the years %(span)s or below zero.", year=year, span=span
         )
         todo = N_("Move the request into the years of the track.")
-        return Finding(False, reason, N_("%(years)s", years=", ".join(asked)), limit, todo, "subsidy")
+        return Finding(False, reason, figure_of(", ".join(asked)), limit, todo, "subsidy")
     reason = N_("The subsidy is requested within the years %(span)s.", span=span)
-    return Finding(True, reason, N_("%(years)s", years=", ".join(asked)), limit, field="subsidy")
+    return Finding(True, reason, figure_of(", ".join(asked)), limit, field="subsidy")
