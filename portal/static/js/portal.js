@@ -5,7 +5,9 @@ document.body.classList.add("js-enabled", "govuk-frontend-supported");
 initAll();
 
 // Fragments that htmx brings in get the same components.
-document.addEventListener("htmx:after:swap", (event) => initAll({ scope: event.target.parentElement ?? document }));
+document.addEventListener("htmx:after:swap", ({ target }) => {
+  if (target.parentElement?.isConnected) initAll({ scope: target.parentElement });
+});
 
 // An open menu closes on Escape and on a click elsewhere.
 const menus = () => document.querySelectorAll("details[data-menu][open]");
