@@ -12,11 +12,19 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 import portal.clusters.policy  # noqa: F401 - registers the rules and scopes
 from portal.clusters.models import Cluster, ClusterMember, MembershipState, RegisterImport
-from portal.clusters.rules import Conformity, conformity
+from portal.clusters.rules import Conformity, conformity, task_key
 from portal.core import okved
-from portal.identity.models import Organisation
+from portal.core.jobs import Task
+from portal.identity.models import Organisation, OrgRole
+from portal.identity.policy import Actor
 
 _CONFIRMED: Final = ClusterMember.state == MembershipState.CONFIRMED
+FINAL_PRODUCERS_FIRST: Final[tuple[ColumnElement[Any], ...]] = (
+    cast(ClusterMember.final_producer, Integer),
+    ClusterMember.__table__.c.id,
+)
+"""The order of a long list of members, newest first within."""
+
 _WAITING: Final = ClusterMember.state == MembershipState.REQUESTED
 
 
@@ -54,6 +62,41 @@ def confirmed_clusters_of(session: Session, organisation_ids: Iterable[UUID]) ->
     for organisation_id, cluster in session.execute(statement):
         found[organisation_id].append(cluster)
     return found
+
+
+def members_of(cluster_id: UUID) -> Select[Any]:
+    """Confirmed members with their organisations, for a list that is read in pages."""
+    return (
+        select(ClusterMember)
+        .join(ClusterMember.organisation)
+        .options(contains_eager(ClusterMember.organisation))
+        .where(ClusterMember.cluster_id == cluster_id, _CONFIRMED)
+    )
+
+
+def candidates(session: Session, actor: Actor, cluster_id: UUID) -> list[Organisation]:
+    """Organisations that the actor may sign for and that neither belong to the cluster nor have asked to."""
+    signed_for = [key for key in actor.memberships if actor.acts_for(key, OrgRole.OWNER, OrgRole.SIGNATORY)]
+    inside = select(ClusterMember.organisation_id).where(
+        ClusterMember.cluster_id == cluster_id, or_(_CONFIRMED, _WAITING)
+    )
+    statement = (
+        select(Organisation)
+        .where(Organisation.id.in_(signed_for), Organisation.id.not_in(inside))
+        .order_by(_sortable(Organisation.name_ru), Organisation.id)
+    )
+    return list(session.scalars(statement))
+
+
+def with_names(session: Session, row: ClusterMember) -> ClusterMember:
+    """The membership with its cluster and organisation loaded."""
+    statement = (
+        select(ClusterMember)
+        .options(joinedload(ClusterMember.cluster), joinedload(ClusterMember.organisation))
+        .where(ClusterMember.id == row.id)
+        .execution_options(populate_existing=True)
+    )
+    return session.scalars(statement).one()
 
 
 def memberships_of(session: Session, organisation_ids: Iterable[UUID]) -> list[ClusterMember]:
@@ -169,6 +212,12 @@ def recent_imports(imports: Select[Any], limit: int) -> Select[Any]:
         .order_by(RegisterImport.id.desc())
         .limit(limit)
     )
+
+
+def import_parked(session: Session, row: RegisterImport) -> bool:
+    """Whether the import's work was given up after several failures and waits for an administrator."""
+    statement = select(Task.parked_at).where(Task.key == task_key(row.id))
+    return session.scalar(statement) is not None
 
 
 def _sortable(column: ColumnElement[str] | object) -> ColumnElement[str]:

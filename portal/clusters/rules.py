@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from portal.clusters.models import MembershipState as State
 from portal.core.language import N_, Message
@@ -51,3 +52,8 @@ def conformity(industrial_members: int, final_producers: int) -> tuple[Conformit
             "CL-02", N_("Makers of the final product among them"), final_producers, MIN_FINAL_PRODUCERS
         ),
     )
+
+
+def task_key(import_id: UUID) -> str:
+    """The key under which the import's work is queued."""
+    return f"register_import:{import_id}"

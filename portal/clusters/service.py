@@ -15,7 +15,7 @@ import portal.clusters.policy  # noqa: F401 - registers the rules and scopes
 from portal.audit import service as audit
 from portal.clusters import fields, letters
 from portal.clusters.models import Cluster, ClusterMember, ImportKind, MembershipState, RegisterImport
-from portal.clusters.rules import MAX_PRODUCT, MAX_REASON, MEMBERSHIP
+from portal.clusters.rules import MAX_PRODUCT, MAX_REASON, MEMBERSHIP, task_key
 from portal.core import jobs
 from portal.core.clock import now
 from portal.core.db import uuid7
@@ -291,11 +291,6 @@ def start_import(
     )
     jobs.enqueue(session, "register_import", {"import_id": str(row.id)}, key=task_key(row.id))
     return row
-
-
-def task_key(import_id: UUID) -> str:
-    """The key under which the import's work is queued."""
-    return f"register_import:{import_id}"
 
 
 def _note(session: Session, actor: Actor, verb: str, row: ClusterMember, changes: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ Rows = Iterable[Sequence[str]]
 
 
 def as_csv(rows: Rows) -> bytes:
-    """UTF-8 with a mark and semicolons, as Russian Excel opens it; a cell like a formula gets an apostrophe."""
+    """UTF-8 with a mark and semicolons, for Russian Excel; a cell like a formula gets an apostrophe."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
     for row in rows:
