@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.applications.models import Application, Submission
@@ -35,7 +35,8 @@ class AssignmentState(StrEnum):
 class FormalCheck(Keyed, Stamped, Base):
     """The officer's check of one submission: a checklist, then one outcome.
 
-    ``checklist`` is ``[{"code": "DOC-12", "ok": true, "note": "..."}]``.
+    ``checklist`` is ``[{"key": "DOC-12-<participant id>", "ok": true | false | null, "note": "..."}]``. An
+    application is returned once; one that was returned and not sent again may be refused by a second check.
     """
 
     __tablename__ = "formal_check"
@@ -46,9 +47,21 @@ class FormalCheck(Keyed, Stamped, Base):
             "outcome is distinct from 'refused' or jsonb_array_length(reasons) > 0", name="reasons"
         ),
         CheckConstraint("(outcome is not distinct from 'returned') = (due_on is not null)", name="due_on"),
+        Index(
+            "uq_formal_check_submission",
+            "submission_id",
+            unique=True,
+            postgresql_where=text("outcome is distinct from 'returned'"),
+        ),
+        Index(
+            "uq_formal_check_returned",
+            "application_id",
+            unique=True,
+            postgresql_where=text("outcome = 'returned'"),
+        ),
     )
 
-    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"), unique=True)
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
     application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"), index=True)
     checklist: Mapped[list[Any]] = mapped_column(default=list)
     outcome: Mapped[str | None]

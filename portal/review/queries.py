@@ -1,16 +1,281 @@
-"""Reading reviews."""
+"""Reading formal checks, assignments and reviews."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from functools import cached_property
+from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, Text, cast, func, literal, select, union_all
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
-from portal.review.models import Assignment, AssignmentState, Mark
+import portal.review.policy  # noqa: F401 - registers the room's rules
+from portal.applications.dossier import rules_of
+from portal.applications.eligibility import RuleOutcome, check
+from portal.applications.facts import Facts
+from portal.applications.facts import facts as facts_of
+from portal.applications.models import Application, Participant, ParticipantState, Submission
+from portal.audit.models import AuditEvent
+from portal.core.clock import today
+from portal.core.errors import NotFound
+from portal.identity.models import Membership, Organisation, Role, RoleGrant, User
+from portal.identity.policy import Actor, Permission, authorize, scope
+from portal.review.models import Assignment, AssignmentState, FormalCheck, Mark
+from portal.review.policy import CLOSED, Subject
+from portal.review.rules import UNFINISHED
+from portal.tenders.models import TenderTrack
+from portal.tenders.ruleset import RuleSet
+
+HISTORY_LIMIT = 100
+
+
+@dataclass
+class Case:
+    """A submitted application with what the officer and the reviewers look at. ``today`` is in the tender's zone."""
+
+    application: Application
+    submission: Submission
+    rules: RuleSet
+    today: date
+
+    @property
+    def package(self) -> Mapping[str, Any]:
+        """What was frozen at submission."""
+        return self.submission.snapshot
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.application.tender.zone)
+
+    @cached_property
+    def organisations(self) -> frozenset[UUID]:
+        """Everyone who takes part, by the frozen package and by the present participants."""
+        frozen = (part["organisation"]["id"] for part in self.package.get("participants") or ())
+        return frozenset(
+            {UUID(key) for key in frozen if key}
+            | {
+                part.organisation_id
+                for part in self.application.participants
+                if part.state in (ParticipantState.INVITED, ParticipantState.ACCEPTED)
+            }
+        )
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.organisations)
+
+    @cached_property
+    def facts(self) -> Facts:
+        return facts_of(self.package, self.rules)
+
+    @cached_property
+    def outcomes(self) -> list[RuleOutcome]:
+        """Eligibility of the frozen package on the day it was received."""
+        received = self.submission.received_at.astimezone(self.zone).date()
+        return check(self.package, self.facts, self.rules, received)
+
+
+def _whole(statement: Select[Application]) -> Select[Application]:
+    return statement.options(
+        joinedload(Application.tender, innerjoin=True),
+        joinedload(Application.cluster, innerjoin=True),
+        joinedload(Application.initiator, innerjoin=True),
+        joinedload(Application.submission),
+        joinedload(Application.tender_track, innerjoin=True).joinedload(TenderTrack.rule_set, innerjoin=True),
+        selectinload(Application.participants).joinedload(Participant.organisation, innerjoin=True),
+    )
+
+
+def _case(session: Session, application: Application | None, submission: Submission | None = None) -> Case:
+    if application is None:
+        raise NotFound
+    frozen = submission or application.submission
+    if frozen is None:
+        raise NotFound
+    rules = rules_of(application.tender_track.rule_set)
+    return Case(application, frozen, rules, today(session, ZoneInfo(application.tender.zone)))
+
+
+def case(session: Session, actor: Actor, application_id: UUID) -> Case:
+    """A submitted application as the fund's people read it; :class:`NotFound` for everybody else."""
+    authorize(actor, Permission.APPLICATION_LIST_ALL)
+    statement = scope(actor, Application).where(
+        Application.id == application_id, Application.submission_id.is_not(None)
+    )
+    return _case(session, session.scalar(_whole(statement)))
+
+
+def locked_case(session: Session, application_id: UUID) -> Case:
+    """The same for a verb, with the application's row locked; the caller authorises."""
+    statement = (
+        select(Application)
+        .where(Application.id == application_id)
+        .with_for_update(of=Application, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return _case(session, session.scalar(_whole(statement)))
+
+
+def checks_of(session: Session, application_id: UUID) -> list[FormalCheck]:
+    """All formal checks of an application, newest first."""
+    statement = select(FormalCheck).where(FormalCheck.application_id == application_id)
+    return list(session.scalars(statement.order_by(FormalCheck.id.desc())))
+
+
+def assignments_of(session: Session, submission_id: UUID) -> list[Assignment]:
+    """The assignments of a submission with reviewers and marks, in the order they were made; two queries."""
+    statement = (
+        select(Assignment)
+        .where(Assignment.submission_id == submission_id)
+        .options(joinedload(Assignment.reviewer, innerjoin=True), selectinload(Assignment.marks))
+        .order_by(Assignment.id)
+    )
+    return list(session.scalars(statement))
+
+
+def marks_of(assignment: Assignment) -> dict[str, dict[str, Decimal]]:
+    """A review with its marks loaded: criterion -> aspect -> 0..10."""
+    given: dict[str, dict[str, Decimal]] = {}
+    for mark in assignment.marks:
+        given.setdefault(mark.criterion, {})[mark.aspect] = mark.score
+    return given
+
+
+def submitted_marks(assignments: Sequence[Assignment]) -> list[dict[str, dict[str, Decimal]]]:
+    """The reviews that were handed in, with their marks loaded."""
+    return [marks_of(row) for row in assignments if row.state == AssignmentState.SUBMITTED]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A reviewer who may be asked. ``load``: unfinished reviews; ``ties``: organisations of this project."""
+
+    id: UUID
+    name: str
+    email: str
+    load: int
+    ties: tuple[Mapping[str, str], ...]
+
+
+def candidates(session: Session, organisations: frozenset[UUID]) -> list[Candidate]:
+    """Everybody with the role of a reviewer who can sign in, the least loaded first; two queries."""
+    load = (
+        select(func.count())
+        .where(Assignment.reviewer_id == User.id, Assignment.state.in_(UNFINISHED))
+        .scalar_subquery()
+    )
+    people = session.execute(
+        select(User.id, User.full_name, User.email, load.label("load"))
+        .join(RoleGrant, RoleGrant.user_id == User.id)
+        .where(RoleGrant.role == Role.REVIEWER, User.active, User.confirmed_at.is_not(None))
+        .order_by(load, User.full_name, User.id)
+    ).all()
+    ties: dict[UUID, list[Mapping[str, str]]] = defaultdict(list)
+    for user_id, russian, english in session.execute(
+        select(Membership.user_id, Organisation.name_ru, Organisation.name_en)
+        .join(Organisation, Organisation.id == Membership.organisation_id)
+        .where(Membership.organisation_id.in_(organisations))
+        .order_by(Organisation.name_ru)
+    ):
+        ties[user_id].append({"ru": russian, "en": english})
+    return [
+        Candidate(row.id, row.full_name, row.email, row.load, tuple(ties.get(row.id, ()))) for row in people
+    ]
+
+
+def desk_select(actor: Actor, *, finished: bool) -> Select[Assignment]:
+    """The reviewer's assignments with application and cluster; page it by ``Assignment.id``."""
+    return (
+        scope(actor, Assignment)
+        .join(Assignment.application)
+        .join(Application.cluster)
+        .options(
+            contains_eager(Assignment.application).contains_eager(Application.cluster),
+        )
+        .where(
+            Assignment.state.not_in(UNFINISHED) if finished else Assignment.state.in_(UNFINISHED),
+        )
+    )
+
+
+@dataclass
+class Desk:
+    """A reviewer's assignment with the case it is about."""
+
+    assignment: Assignment
+    case: Case
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.case.organisations, self.assignment)
+
+
+def desk(session: Session, actor: Actor, assignment_id: UUID, *, lock: bool = False) -> Desk:
+    """An assignment of the actor that still opens something; :class:`NotFound` otherwise.
+
+    ``lock`` locks the application first, then the assignment: reviews of one application come one after another.
+    """
+    statement = scope(actor, Assignment).where(
+        Assignment.id == assignment_id, Assignment.state.not_in(CLOSED)
+    )
+    if lock:
+        place = session.scalar(statement.with_only_columns(Assignment.application_id))
+        if place is None:
+            raise NotFound
+        session.execute(select(Application.id).where(Application.id == place).with_for_update(key_share=True))
+        statement = statement.with_for_update(of=Assignment).execution_options(populate_existing=True)
+    found = session.scalar(
+        statement.options(joinedload(Assignment.submission, innerjoin=True), selectinload(Assignment.marks))
+    )
+    if found is None:
+        raise NotFound
+    application = session.scalar(_whole(select(Application).where(Application.id == found.application_id)))
+    held = Desk(found, _case(session, application, found.submission))
+    authorize(actor, Permission.REVIEW_WRITE, held.subject)
+    return held
+
+
+def other_reviews(session: Session, assignment: Assignment) -> list[Assignment]:
+    """The reviews of others, once the reviewer has handed in their own; nothing before."""
+    if assignment.state != AssignmentState.SUBMITTED:
+        return []
+    statement = (
+        select(Assignment)
+        .where(
+            Assignment.submission_id == assignment.submission_id,
+            Assignment.id != assignment.id,
+            Assignment.state == AssignmentState.SUBMITTED,
+        )
+        .options(selectinload(Assignment.marks))
+        .order_by(Assignment.submitted_at, Assignment.id)
+    )
+    return list(session.scalars(statement))
+
+
+def history(session: Session, application_id: UUID) -> list[AuditEvent]:
+    """What happened to an application, its checks and its reviews, newest first, at most :data:`HISTORY_LIMIT`."""
+    objects = union_all(
+        select(literal(str(application_id))),
+        select(cast(Submission.id, Text)).where(Submission.application_id == application_id),
+        select(cast(FormalCheck.id, Text)).where(FormalCheck.application_id == application_id),
+        select(cast(Assignment.id, Text)).where(Assignment.application_id == application_id),
+    ).subquery()
+    statement = (
+        select(AuditEvent)
+        .where(
+            AuditEvent.object_type.in_(("application", "submission", "formal_check", "assignment")),
+            AuditEvent.object_id.in_(select(objects.c[0])),
+        )
+        .order_by(AuditEvent.seq.desc())
+        .limit(HISTORY_LIMIT)
+    )
+    return list(session.scalars(statement))
 
 
 def expert_marks(

@@ -1,0 +1,147 @@
+"""Assigning reviewers by hand: enough of them, none who belongs to an organisation of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application, State
+from portal.audit.service import record
+from portal.core.calendar import add_working_days
+from portal.core.errors import Conflict, NotFound, Problem, Problems
+from portal.core.language import N_
+from portal.identity.models import Membership, Role, RoleGrant, User
+from portal.identity.policy import Actor, Permission, authorize
+from portal.review import letters
+from portal.review.models import Assignment, AssignmentState
+from portal.review.queries import Case, assignments_of, locked_case, submitted_marks
+from portal.review.rules import ACTIVE, TRANSITIONS, needed_reviews
+
+
+def assign(
+    session: Session, actor: Actor, *, application_id: UUID, reviewer_ids: Sequence[UUID]
+) -> list[Assignment]:
+    """Ask reviewers, so that at least as many as the rule set wants are at work; due in its working days.
+
+    Raises :class:`Conflict` when the application is not in expertise, :class:`Problems` on ``reviewers``: too
+    few, not a reviewer, tied to a participant, asked already, or the actor themself.
+    """
+    authorize(actor, Permission.REVIEW_ASSIGN)
+    case = locked_case(session, application_id)
+    authorize(actor, Permission.REVIEW_ASSIGN, case.subject)
+    _require_expertise(case.application)
+    existing = assignments_of(session, case.submission.id)
+    wanted = list(dict.fromkeys(reviewer_ids))
+    people = _people(session, wanted)
+    problems = _problems(session, actor, case, wanted, people, existing)
+    at_work = sum(row.state in ACTIVE for row in existing)
+    needed = needed_reviews(submitted_marks(existing), case.rules)
+    if not wanted or at_work + len(wanted) < needed:
+        message = N_(
+            "Choose at least %(count)s more: so many reviewers are missing.", count=max(needed - at_work, 1)
+        )
+        problems.append(Problem("too_few", "reviewers", message))
+    if problems:
+        raise Problems(problems)
+    before = {row.reviewer_id: row for row in existing}
+    return [_ask(session, actor, case, people[key], before.get(key)) for key in wanted]
+
+
+def revoke(session: Session, actor: Actor, *, assignment_id: UUID) -> Assignment:
+    """Take an assignment back before its review is handed in. Raises :class:`Conflict` after that."""
+    authorize(actor, Permission.REVIEW_ASSIGN)
+    place = session.scalar(select(Assignment.application_id).where(Assignment.id == assignment_id))
+    if place is None:
+        raise NotFound
+    case = locked_case(session, place)
+    authorize(actor, Permission.REVIEW_ASSIGN, case.subject)
+    row = session.scalars(
+        select(Assignment)
+        .where(Assignment.id == assignment_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    row.state = TRANSITIONS.after("revoke", AssignmentState(row.state))
+    session.flush()
+    record(session, actor, "review:assignment:revoke", "assignment", row.id, {"reviewer": row.reviewer_id})
+    letters.revoked(session, case.application, row, session.get_one(User, row.reviewer_id))
+    return row
+
+
+def _require_expertise(application: Application) -> None:
+    if application.state != State.EXPERTISE:
+        raise Conflict(
+            N_("Reviewers are assigned while the application is in expertise. Open the page again.")
+        )
+
+
+def _people(session: Session, wanted: Sequence[UUID]) -> dict[UUID, User]:
+    statement = (
+        select(User)
+        .join(RoleGrant, RoleGrant.user_id == User.id)
+        .where(
+            User.id.in_(wanted), RoleGrant.role == Role.REVIEWER, User.active, User.confirmed_at.is_not(None)
+        )
+    )
+    return {person.id: person for person in session.scalars(statement)}
+
+
+def _problems(
+    session: Session,
+    actor: Actor,
+    case: Case,
+    wanted: Sequence[UUID],
+    people: dict[UUID, User],
+    existing: Sequence[Assignment],
+) -> list[Problem]:
+    tied = set(
+        session.scalars(
+            select(Membership.user_id).where(
+                Membership.user_id.in_(wanted), Membership.organisation_id.in_(case.organisations)
+            )
+        )
+    )
+    taken = {row.reviewer_id for row in existing if row.state != AssignmentState.REVOKED}
+    problems = []
+    for key in wanted:
+        if key not in people:
+            problems.append(Problem("no_reviewer", "reviewers", N_("This person is not a reviewer.")))
+            continue
+        name = people[key].full_name or people[key].email
+        if key in tied:
+            message = N_("%(name)s belongs to an organisation that takes part in this project.", name=name)
+            problems.append(Problem("tied", "reviewers", message))
+        if key in taken:
+            message = N_("%(name)s was asked to review this application already.", name=name)
+            problems.append(Problem("taken", "reviewers", message))
+        if key == actor.user_id:
+            problems.append(Problem("self", "reviewers", N_("Nobody assigns a review to themself.")))
+    return problems
+
+
+def _ask(
+    session: Session, actor: Actor, case: Case, reviewer: User, revoked: Assignment | None
+) -> Assignment:
+    """A new assignment, or the revoked one taken up again with nothing declared and nothing typed."""
+    row = revoked
+    if row is None:
+        row = Assignment(
+            submission_id=case.submission.id,
+            application_id=case.application.id,
+            reviewer_id=reviewer.id,
+            state=AssignmentState.ASSIGNED,
+        )
+        session.add(row)
+    else:
+        row.state = TRANSITIONS.after("reassign", AssignmentState(row.state))
+        row.declared_at, row.draft, row.draft_saved_at = None, {}, None
+    row.assigned_by = actor.user_id  # type: ignore[assignment]  # the database refuses the system here
+    row.due_on = add_working_days(case.today, case.rules.review_days)
+    session.flush()
+    facts = {"application": case.application.id, "reviewer": reviewer.id, "due_on": row.due_on}
+    record(session, actor, "review:assignment:assign", "assignment", row.id, facts)
+    letters.asked(session, case.application, row, reviewer)
+    return row

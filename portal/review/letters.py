@@ -1,0 +1,158 @@
+"""Letters of the formal check and of the reviews. Applicants' letters never name a reviewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.applications import letters as to_applicants
+from portal.applications.models import Application
+from portal.core.language import N_, Message
+from portal.identity.models import Role, RoleGrant, User
+from portal.notifications import service as notifications
+from portal.notifications.letters import compose
+from portal.review.models import Assignment, FormalCheck
+
+
+def to_people(
+    session: Session,
+    people: Sequence[User],
+    *,
+    about: UUID,
+    key: str,
+    kind: str,
+    subject: Message,
+    paragraphs: Sequence[Message],
+    link: tuple[Message, str],
+) -> int:
+    """One letter to each of the fund's people; the same ``key`` reaches each once. Returns how many were written.
+
+    ``about`` is an assignment: what applicants may read is looked up by the application.
+    """
+    written = 0
+    for person in people:
+        letter = compose(subject, paragraphs, link, person.locale)
+        made = notifications.write(
+            session,
+            key=f"{key}:{person.id}",
+            kind=kind,
+            recipient=person.email,
+            locale=person.locale,
+            subject=letter.subject,
+            text=letter.text,
+            html=letter.html,
+            user_id=person.id,
+            about=("assignment", about),
+        )
+        written += made is not None
+    return written
+
+
+def officers(session: Session) -> list[User]:
+    """Everybody with the role of an officer who can sign in."""
+    statement = (
+        select(User)
+        .join(RoleGrant, RoleGrant.user_id == User.id)
+        .where(RoleGrant.role == Role.OFFICER, User.active, User.confirmed_at.is_not(None))
+        .order_by(User.id)
+    )
+    return list(session.scalars(statement))
+
+
+def outcome(
+    session: Session, application: Application, check: FormalCheck, subject: Message, said: Sequence[Message]
+) -> int:
+    """To the applicants: how the formal check ended. Returns how many letters were written."""
+    return to_applicants.write(
+        session,
+        application_id=application.id,
+        key=f"formal_check:{check.id}",
+        kind=str(check.outcome),
+        subject=subject,
+        paragraphs=said,
+        link=(N_("Open the application"), to_applicants.path(application.id)),
+    )
+
+
+def asked(session: Session, application: Application, assignment: Assignment, reviewer: User) -> None:
+    """To a reviewer: please declare and review. ``version`` tells a second request after a revocation apart."""
+    to_people(
+        session,
+        [reviewer],
+        about=assignment.id,
+        key=f"review_asked:{assignment.id}:{assignment.version}",
+        kind="review_asked",
+        subject=N_("You are asked to review application %(number)s", number=application.number),
+        paragraphs=[
+            N_("Project: %(title)s", title=to_applicants.title_of(application)),
+            N_("First say whether you have a conflict of interest: the application opens after that."),
+            N_("Hand the review in by %(day)s.", day=assignment.due_on),
+        ],
+        link=(N_("Open the review"), desk_path(assignment)),
+    )
+
+
+def revoked(session: Session, application: Application, assignment: Assignment, reviewer: User) -> None:
+    """To a reviewer: the review is not needed any more."""
+    to_people(
+        session,
+        [reviewer],
+        about=assignment.id,
+        key=f"review_revoked:{assignment.id}:{assignment.version}",
+        kind="review_revoked",
+        subject=N_("Your review of application %(number)s is not needed any more", number=application.number),
+        paragraphs=[N_("The officer has taken the assignment back. Thank you for your readiness.")],
+        link=(N_("Open my reviews"), "/reviews/"),
+    )
+
+
+def conflict(session: Session, application: Application, assignment: Assignment, reviewer: str) -> None:
+    """To the officers: a reviewer has declared a conflict of interest, somebody else is needed."""
+    to_people(
+        session,
+        officers(session),
+        about=assignment.id,
+        key=f"review_conflict:{assignment.id}",
+        kind="review_conflict",
+        subject=N_(
+            "Conflict of interest: application %(number)s needs another reviewer", number=application.number
+        ),
+        paragraphs=[
+            N_("%(reviewer)s has declared a conflict of interest.", reviewer=reviewer),
+            N_("Explanation: %(text)s", text=assignment.conflict or ""),
+        ],
+        link=(N_("Assign a reviewer"), reviews_path(application.id)),
+    )
+
+
+def another_needed(
+    session: Session, application: Application, assignment: Assignment, spread: Message, limit: Message
+) -> None:
+    """To the officers, once for a submission: the reviewers differ too much, a further one decides."""
+    to_people(
+        session,
+        officers(session),
+        about=assignment.id,
+        key=f"review_another:{assignment.submission_id}",
+        kind="review_another",
+        subject=N_("Application %(number)s needs another review", number=application.number),
+        paragraphs=[
+            N_(
+                "The reviewers differ by %(spread)s points, more than the limit of %(limit)s. Assign another reviewer.",
+                spread=spread,
+                limit=limit,
+            )
+        ],
+        link=(N_("Assign a reviewer"), reviews_path(application.id)),
+    )
+
+
+def desk_path(assignment: Assignment) -> str:
+    return f"/reviews/{assignment.id}"
+
+
+def reviews_path(application_id: UUID) -> str:
+    return f"/staff/applications/{application_id}/reviews"

@@ -1,0 +1,137 @@
+"""Rules of the formal check and of reviews: states, the checklist, marks, and when another review is needed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from portal.applications.eligibility import RuleOutcome
+from portal.core.figures import exact, four_places
+from portal.core.language import N_, Message
+from portal.core.money import NumberError, parse_decimal
+from portal.core.states import Transitions
+from portal.review.models import AssignmentState
+from portal.tenders.ruleset import Criterion, Giver, Need, RuleSet, Severity, Text
+
+MIN_JUSTIFICATION: Final = 20
+MAX_JUSTIFICATION: Final = 4_000
+MAX_COMMENT: Final = 4_000
+MAX_NOTE: Final = 1_000
+HALF: Final = Decimal("0.5")
+
+ACTIVE: Final = frozenset({AssignmentState.ASSIGNED, AssignmentState.OPEN, AssignmentState.SUBMITTED})
+"""Assignments that count towards the number of reviewers."""
+
+UNFINISHED: Final = frozenset({AssignmentState.ASSIGNED, AssignmentState.OPEN})
+
+TRANSITIONS: Final = Transitions(
+    {
+        "reassign": (frozenset({AssignmentState.REVOKED}), AssignmentState.ASSIGNED),
+        "declare_none": (frozenset({AssignmentState.ASSIGNED}), AssignmentState.OPEN),
+        "declare_conflict": (UNFINISHED, AssignmentState.CONFLICT),
+        "save": (frozenset({AssignmentState.OPEN}), AssignmentState.OPEN),
+        "submit": (frozenset({AssignmentState.OPEN}), AssignmentState.SUBMITTED),
+        "revoke": (UNFINISHED, AssignmentState.REVOKED),
+    }
+)
+
+Marks = Mapping[str, Mapping[str, Decimal]]
+"""One review: criterion -> aspect -> 0..10."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckItem:
+    """One line of the checklist. ``key`` is unique in it: ``DOC-12-<participant id>``, ``EL-05``.
+
+    ``found``: what the portal itself can tell (None: it cannot); ``note`` says why.
+    ``subject`` is the name of the participant it is about, in both languages.
+    """
+
+    key: str
+    code: str
+    kind: str
+    title: Text
+    subject: Mapping[str, str] | None = None
+    found: bool | None = None
+    note: Message | None = None
+    files: tuple[Mapping[str, Any], ...] = ()
+
+
+def checklist(rules: RuleSet, package: Mapping[str, Any], outcomes: Iterable[RuleOutcome]) -> list[CheckItem]:
+    """What the officer goes through: required documents, declarations, then the other eligibility rules."""
+    declared = {item.code for item in rules.declarations}
+    return [
+        *_documents(rules, package),
+        *(_outcome(item, "declaration" if item.code in declared else "rule") for item in outcomes),
+    ]
+
+
+def _documents(rules: RuleSet, package: Mapping[str, Any]) -> Iterator[CheckItem]:
+    for wanted in rules.documents:
+        if wanted.need is not Need.REQUIRED:
+            continue
+        if wanted.giver is Giver.PROJECT:
+            yield _document(wanted.code, wanted.code, wanted.title, None, package.get("documents"))
+            continue
+        for part in package.get("participants") or ():
+            organisation = part.get("organisation") or {}
+            name = {"ru": organisation.get("name_ru") or "", "en": organisation.get("name_en") or ""}
+            key = f"{wanted.code}-{part.get('id')}"
+            yield _document(key, wanted.code, wanted.title, name, part.get("documents"))
+
+
+def _document(
+    key: str, code: str, title: Text, subject: Mapping[str, str] | None, given: Sequence[Any] | None
+) -> CheckItem:
+    files = tuple(item for item in given or () if item.get("code") == code)
+    note = None if files else N_("No file was given.")
+    return CheckItem(key, code, "document", title, subject, None if files else False, note, files)
+
+
+def _outcome(item: RuleOutcome, kind: str) -> CheckItem:
+    """A warning that does not hold is left to the officer: it does not refuse an application."""
+    found = None if item.severity is Severity.WARNS and item.holds is False else item.holds
+    return CheckItem(item.code, item.code, kind, item.title, None, found, item.reason)
+
+
+def parse_score(text: str) -> Decimal:
+    """A mark of 0 to 10 in whole or half points. Raises :class:`NumberError`."""
+    value = parse_decimal(text, places=2, maximum=Decimal(10))
+    if value % HALF:
+        raise NumberError("not_half", N_("Use whole or half points, for example 7 or 7.5."))
+    return value
+
+
+def review_value(marks: Marks, criterion: Criterion) -> Decimal | None:
+    """A reviewer's value of a criterion: the mean of its aspects, to four places; None while one is missing."""
+    given = marks.get(criterion.code, {})
+    values = [given[aspect.code] for aspect in criterion.aspects if aspect.code in given]
+    if not values or len(values) < len(criterion.aspects):
+        return None
+    with exact():
+        return four_places(sum(values, Decimal(0)) / len(values))
+
+
+def spread(reviews: Sequence[Marks], rules: RuleSet) -> Decimal:
+    """The largest difference between two reviewers' values of the same criterion; zero for fewer than two."""
+    widest = Decimal(0)
+    for criterion in rules.expert_criteria():
+        values = [value for marks in reviews if (value := review_value(marks, criterion)) is not None]
+        if values:
+            widest = max(widest, max(values) - min(values))
+    return widest
+
+
+def needed_reviews(reviews: Sequence[Marks], rules: RuleSet) -> int:
+    """How many reviews the application needs: one more where the first ones differ by more than the limit."""
+    wanted = rules.reviewers_per_application
+    if len(reviews) < wanted:
+        return wanted
+    return wanted + 1 if len(reviews) > wanted or spread(reviews, rules) > rules.spread_limit else wanted
+
+
+def needs_another_review(reviews: Sequence[Marks], rules: RuleSet) -> bool:
+    """Whether the reviews asked for are in but differ by more than the limit, and no further one is in."""
+    return len(reviews) == rules.reviewers_per_application and spread(reviews, rules) > rules.spread_limit
