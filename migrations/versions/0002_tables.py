@@ -648,6 +648,7 @@ def upgrade() -> None:
         sa.Column("tender_track_id", sa.Uuid(), nullable=False),
         sa.Column("run_id", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("available", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("drafted_by", sa.Uuid(), nullable=False),
         sa.Column("signed_by", sa.Uuid(), nullable=True),
         sa.Column("signed_at", sa.DateTime(timezone=True), nullable=True),
@@ -906,9 +907,22 @@ def upgrade() -> None:
             ["submission_id"], ["submission.id"], name=op.f("fk_formal_check_submission_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_formal_check")),
-        sa.UniqueConstraint("submission_id", name=op.f("uq_formal_check_submission_id")),
     )
     op.create_index(op.f("ix_formal_check_application_id"), "formal_check", ["application_id"], unique=False)
+    op.create_index(
+        "uq_formal_check_returned",
+        "formal_check",
+        ["application_id"],
+        unique=True,
+        postgresql_where=sa.text("outcome = 'returned'"),
+    )
+    op.create_index(
+        "uq_formal_check_submission",
+        "formal_check",
+        ["submission_id"],
+        unique=True,
+        postgresql_where=sa.text("outcome is distinct from 'returned'"),
+    )
     op.create_table(
         "score",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -995,6 +1009,16 @@ def downgrade() -> None:
     op.drop_table("section")
     op.drop_index("uq_score_current", table_name="score", postgresql_where=sa.text("current"))
     op.drop_table("score")
+    op.drop_index(
+        "uq_formal_check_submission",
+        table_name="formal_check",
+        postgresql_where=sa.text("outcome is distinct from 'returned'"),
+    )
+    op.drop_index(
+        "uq_formal_check_returned",
+        table_name="formal_check",
+        postgresql_where=sa.text("outcome = 'returned'"),
+    )
     op.drop_index(op.f("ix_formal_check_application_id"), table_name="formal_check")
     op.drop_table("formal_check")
     op.drop_index("ix_decision_line_application", table_name="decision_line")

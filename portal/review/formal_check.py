@@ -1,4 +1,4 @@
-"""The formal check: an officer goes through the checklist, then admits, refuses, or returns once for correction."""
+"""The formal check: an officer goes through the checklist, then admits, refuses, or returns it once."""
 
 from __future__ import annotations
 
@@ -179,8 +179,8 @@ def return_for_correction(
     applications.return_for_correction(session, actor, application_id, due_on=check.due_on)
     said = [
         N_(
-            "The application for the project “%(title)s” is returned for correction. Send it again by the end of"
-            " %(day)s. It is returned only once.",
+            "The application for the project “%(title)s” is returned for correction. Send it again by the"
+            " end of %(day)s. It is returned only once.",
             title=title_of(case.application),
             day=check.due_on,
         ),

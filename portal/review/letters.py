@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications import letters as to_applicants
 from portal.applications.models import Application
+from portal.core.figures import Figure
 from portal.core.language import N_, Message
 from portal.identity.models import Role, RoleGrant, User
 from portal.notifications import service as notifications
@@ -28,7 +29,7 @@ def to_people(
     paragraphs: Sequence[Message],
     link: tuple[Message, str],
 ) -> int:
-    """One letter to each of the fund's people; the same ``key`` reaches each once. Returns how many were written.
+    """One letter to each of the fund's people, once for each ``key``. Returns how many were written.
 
     ``about`` is an assignment: what applicants may read is looked up by the application.
     """
@@ -78,7 +79,7 @@ def outcome(
 
 
 def asked(session: Session, application: Application, assignment: Assignment, reviewer: User) -> None:
-    """To a reviewer: please declare and review. ``version`` tells a second request after a revocation apart."""
+    """To a reviewer: please declare and review. A request after a revocation is a new letter."""
     to_people(
         session,
         [reviewer],
@@ -129,7 +130,7 @@ def conflict(session: Session, application: Application, assignment: Assignment,
 
 
 def another_needed(
-    session: Session, application: Application, assignment: Assignment, spread: Message, limit: Message
+    session: Session, application: Application, assignment: Assignment, spread: Figure, limit: Figure
 ) -> None:
     """To the officers, once for a submission: the reviewers differ too much, a further one decides."""
     to_people(
@@ -141,7 +142,8 @@ def another_needed(
         subject=N_("Application %(number)s needs another review", number=application.number),
         paragraphs=[
             N_(
-                "The reviewers differ by %(spread)s points, more than the limit of %(limit)s. Assign another reviewer.",
+                "The reviewers differ by %(spread)s points, more than the limit of %(limit)s."
+                " Assign another reviewer.",
                 spread=spread,
                 limit=limit,
             )

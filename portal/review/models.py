@@ -76,7 +76,7 @@ class FormalCheck(Keyed, Stamped, Base):
 
 
 class Assignment(Keyed, Stamped, Base):
-    """A reviewer's task: declare a conflict or none, then score. ``draft`` keeps what was typed until sent."""
+    """A reviewer's task: declare a conflict or none, then score. ``draft`` keeps what was typed."""
 
     __tablename__ = "assignment"
     __table_args__ = (

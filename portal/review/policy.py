@@ -1,7 +1,7 @@
 """Who checks, assigns and reviews: never somebody who belongs to an organisation that takes part.
 
-The object of a rule is a :class:`Subject`. A reviewer knows only of the applications assigned to them; who has
-declared a conflict, was taken off, or is a reviewer no longer, knows of none.
+The object of a rule is a :class:`Subject`. A reviewer knows only of the applications assigned to them;
+one who has declared a conflict, was taken off, or is a reviewer no longer, knows of none.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLOSED: Final = (AssignmentState.CONFLICT, AssignmentState.REVOKED)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An application as these rules see it: who takes part, and the reviewer's assignment where one is meant."""
+    """An application as these rules see it: who takes part, and the assignment where one is meant."""
 
     organisations: frozenset[UUID]
     assignment: Assignment | None = None

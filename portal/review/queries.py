@@ -37,7 +37,7 @@ HISTORY_LIMIT = 100
 
 @dataclass
 class Case:
-    """A submitted application with what the officer and the reviewers look at. ``today`` is in the tender's zone."""
+    """A submitted application as officers and reviewers look at it; ``today`` is in the tender's zone."""
 
     application: Application
     submission: Submission
@@ -219,7 +219,7 @@ class Desk:
 def desk(session: Session, actor: Actor, assignment_id: UUID, *, lock: bool = False) -> Desk:
     """An assignment of the actor that still opens something; :class:`NotFound` otherwise.
 
-    ``lock`` locks the application first, then the assignment: reviews of one application come one after another.
+    ``lock`` locks the application, then the assignment: reviews of an application come one after another.
     """
     statement = scope(actor, Assignment).where(
         Assignment.id == assignment_id, Assignment.state.not_in(CLOSED)
@@ -259,7 +259,7 @@ def other_reviews(session: Session, assignment: Assignment) -> list[Assignment]:
 
 
 def history(session: Session, application_id: UUID) -> list[AuditEvent]:
-    """What happened to an application, its checks and its reviews, newest first, at most :data:`HISTORY_LIMIT`."""
+    """The newest :data:`HISTORY_LIMIT` events of an application, its checks and its reviews."""
     objects = union_all(
         select(literal(str(application_id))),
         select(cast(Submission.id, Text)).where(Submission.application_id == application_id),

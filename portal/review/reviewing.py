@@ -60,7 +60,7 @@ def declare(
     explanation: str = "",
     expected_version: int,
 ) -> Assignment:
-    """Say whether there is a conflict of interest. None opens the application, a conflict ends the assignment.
+    """Say whether there is a conflict of interest: one ends the assignment, none opens the application.
 
     Raises :class:`Problems` without an answer or without the explanation of a conflict, :class:`Stale`,
     :class:`Conflict` when it was declared already.
@@ -96,7 +96,7 @@ def save_draft(
     values: Mapping[str, Typed],
     expected_version: int,
 ) -> Assignment:
-    """Keep what was typed, whatever it is. Raises :class:`Stale`, :class:`Conflict`, :class:`Problems` (length)."""
+    """Keep what was typed, whatever it is. Raises :class:`Stale`, :class:`Conflict`, :class:`Problems`."""
     held = _open(session, actor, assignment_id, expected_version)
     row = held.assignment
     row.state = TRANSITIONS.after("save", AssignmentState(row.state))
@@ -208,7 +208,5 @@ def _complete(session: Session, held: Desk) -> None:
     payload = {"submission_id": str(row.submission_id)}
     jobs.enqueue(session, "score_submission", payload, key=f"score_submission:{row.submission_id}:{row.id}")
     if needs_another_review(reviews, rules):
-        figures = (
-            N_("%(figure)s", figure=number(value)) for value in (spread(reviews, rules), rules.spread_limit)
-        )
-        letters.another_needed(session, held.case.application, row, *figures)
+        found, limit = (number(value) for value in (spread(reviews, rules), rules.spread_limit))
+        letters.another_needed(session, held.case.application, row, found, limit)

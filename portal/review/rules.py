@@ -1,4 +1,4 @@
-"""Rules of the formal check and of reviews: states, the checklist, marks, and when another review is needed. Pure."""
+"""Rules of the formal check and of reviews: states, checklist, marks, when another review is due. Pure."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def parse_score(text: str) -> Decimal:
 
 
 def review_value(marks: Marks, criterion: Criterion) -> Decimal | None:
-    """A reviewer's value of a criterion: the mean of its aspects, to four places; None while one is missing."""
+    """A reviewer's value of a criterion: the mean of its aspects; None while one is missing."""
     given = marks.get(criterion.code, {})
     values = [given[aspect.code] for aspect in criterion.aspects if aspect.code in given]
     if not values or len(values) < len(criterion.aspects):
