@@ -18,18 +18,42 @@ FUNCTIONS = (
         raise exception '% is append-only', tg_table_name using errcode = 'integrity_constraint_violation';
     end $$
     """,
-    # The balance moves with the line, by a guarded update: no reader's old value can overwrite it, and no
-    # statement but this one may touch a balance.
+    # The balances move with the lines, by one guarded update for each envelope of the statement: no reader's old
+    # value can overwrite them, and no statement but this one may touch a balance. Envelopes in id order, so that
+    # two postings never wait for each other in a circle.
     """
     create function move_balance() returns trigger language plpgsql as $$
+    declare
+        moved record;
     begin
-        execute format(
-            'update envelope set %1$I = %1$I + $1 where id = $2 and (%1$L = ''appropriation'' or %1$I + $1 >= 0)',
-            new.account) using new.amount, new.envelope_id;
-        if not found then
-            raise exception 'envelope % has not enough on %', new.envelope_id, new.account
-                using errcode = 'check_violation', constraint = 'ledger_overdraw';
-        end if;
+        for moved in
+            select envelope_id,
+                coalesce(sum(amount) filter (where account = 'appropriation'), 0) as appropriation,
+                coalesce(sum(amount) filter (where account = 'available'), 0) as available,
+                coalesce(sum(amount) filter (where account = 'reserved'), 0) as reserved,
+                coalesce(sum(amount) filter (where account = 'committed'), 0) as committed,
+                coalesce(sum(amount) filter (where account = 'paid'), 0) as paid,
+                coalesce(sum(amount) filter (where account = 'returned'), 0) as returned,
+                coalesce(sum(amount) filter (where account = 'carried_over'), 0) as carried_over
+            from fresh group by envelope_id order by envelope_id
+        loop
+            update envelope set
+                appropriation = appropriation + moved.appropriation,
+                available = available + moved.available,
+                reserved = reserved + moved.reserved,
+                committed = committed + moved.committed,
+                paid = paid + moved.paid,
+                returned = returned + moved.returned,
+                carried_over = carried_over + moved.carried_over
+            where id = moved.envelope_id
+                and available + moved.available >= 0 and reserved + moved.reserved >= 0
+                and committed + moved.committed >= 0 and paid + moved.paid >= 0
+                and returned + moved.returned >= 0 and carried_over + moved.carried_over >= 0;
+            if not found then
+                raise exception 'envelope % has not enough', moved.envelope_id
+                    using errcode = 'check_violation', constraint = 'ledger_overdraw';
+            end if;
+        end loop;
         return null;
     end $$
     """,
@@ -99,7 +123,8 @@ FUNCTIONS = (
 )
 
 TRIGGERS = (
-    "create trigger move_balance after insert on posting_line for each row execute function move_balance()",
+    "create trigger move_balance after insert on posting_line referencing new table as fresh"
+    " for each statement execute function move_balance()",
     "create trigger guard_posting_line before insert on posting_line for each row execute function guard_posting_line()",
     "create trigger guard_envelope before update or delete on envelope for each row execute function guard_envelope()",
     "create trigger guard_new_envelope before insert on envelope for each row execute function guard_new_envelope()",

@@ -24,7 +24,11 @@ class Award(StrEnum):
 
 
 class AwardDecision(Keyed, Stamped, Base):
-    """The list drafted by the chair and signed by a second person; signing books the awards in the ledger."""
+    """The list drafted by the chair and signed by a second person; signing books the awards in the ledger.
+
+    ``available`` is what the envelopes had when it was drafted (year -> roubles, both as text); ``digest`` covers
+    it together with the scoring run and every line, so that nobody signs another list than was drafted.
+    """
 
     __tablename__ = "award_decision"
     __table_args__ = (
@@ -43,6 +47,7 @@ class AwardDecision(Keyed, Stamped, Base):
     tender_track_id: Mapped[UUID] = mapped_column(ForeignKey("tender_track.id"))
     run_id: Mapped[UUID] = mapped_column(ForeignKey("score_run.id"))
     digest: Mapped[str]
+    available: Mapped[dict[str, Any]]
     drafted_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     signed_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
     signed_at: Mapped[datetime | None]
