@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, String, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session, defer, joinedload, selectinload
 
+import portal.tenders.policy  # noqa: F401 - registers the room's scopes
 from portal.core.errors import NotFound
 from portal.identity.policy import Actor, scope
 from portal.tenders.models import Programme, RuleSetVersion, Tender, TenderTrack

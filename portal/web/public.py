@@ -1,16 +1,181 @@
-"""What everyone sees."""
+"""What everyone sees: the front page, tenders with their notices, rules and results."""
 
 from __future__ import annotations
 
-from flask import Blueprint
-from flask.typing import ResponseReturnValue
+import math
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
+from flask import Blueprint, Response, current_app, g, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext, ngettext
+
+from portal.core.canonical import canonical_json
+from portal.core.clock import now
+from portal.core.db import session
+from portal.core.errors import NotFound
+from portal.core.formats import format_date
 from portal.identity.policy import Permission
+from portal.tenders import queries, wording
+from portal.tenders.metrics import METRICS
+from portal.tenders.models import TenderTrack, Track
+from portal.tenders.rules import TRACK_NAMES, Milestone, TenderStatus, milestones
+from portal.tenders.ruleset import RuleSet, from_json
+from portal.web.language import locale, say
 from portal.web.page import page
+from portal.web.scales import picture
+from portal.web.templating import localised
 
 pages = Blueprint("public", __name__)
 
 
 @page(pages, "/", get=Permission.PUBLIC)
 def home() -> ResponseReturnValue:
-    return "ok"
+    """Tenders, remaining budget, and results."""
+    current = session()
+    found = queries.on_home(current, g.actor)
+    soonest_first = sorted(found, key=lambda row: (row.tender.closes_at, row.tender.id))
+    return render_template(
+        "public/home.html",
+        now=now(current),
+        intake=[row for row in soonest_first if row.status in (TenderStatus.OPEN, TenderStatus.ANNOUNCED)],
+        evaluation=[row for row in soonest_first if row.status is TenderStatus.CLOSED],
+        finished=[row for row in found if row.status is TenderStatus.DECIDED],
+        envelopes={},
+        results={},
+    )
+
+
+@page(pages, "/tenders/<code>", get=Permission.PUBLIC)
+def tender(code: str) -> ResponseReturnValue:
+    """The notice, the calendar and the tracks of one tender."""
+    current = session()
+    row = queries.by_code(current, g.actor, code)
+    rules = queries.rules_of(current, g.actor, row.tender.id)
+    instant = now(current)
+    return render_template(
+        "public/tender.html",
+        row=row,
+        tender=row.tender,
+        rules=rules,
+        now=instant,
+        calendar=_calendar(row, rules, instant),
+    )
+
+
+@page(pages, "/tenders/<code>/rules/<track>", get=Permission.PUBLIC)
+def rules(code: str, track: str) -> ResponseReturnValue:
+    """The rules of a track: every limit, weight and scale, with its source."""
+    held = queries.track_with_rules(session(), g.actor, code, track)
+    return render_template(
+        "public/rules.html",
+        held=held,
+        tender=held.tender,
+        tracks=queries.by_code(session(), g.actor, code).tracks,
+        rules=from_json(held.rule_set.content),
+    )
+
+
+@page(pages, "/tenders/<code>/rules/<track>.json", get=Permission.PUBLIC)
+def rules_json(code: str, track: str) -> ResponseReturnValue:
+    """The canonical JSON of the rules: its SHA-256 is the digest shown on the page."""
+    held = queries.track_with_rules(session(), g.actor, code, track)
+    return download(held)
+
+
+@page(pages, "/tenders/<code>/results", get=Permission.PUBLIC)
+def results(code: str) -> ResponseReturnValue:
+    """The award list, the reserve list, and how many were declined."""
+    row = queries.by_code(session(), g.actor, code)
+    if row.status is not TenderStatus.DECIDED:
+        raise NotFound
+    return render_template("public/results.html", row=row, tender=row.tender, results=None)
+
+
+def download(held: TenderTrack) -> Response:
+    """The rule set of a track (``rule_set`` and ``tender`` loaded) as a file."""
+    response = Response(canonical_json(held.rule_set.content), mimetype="application/json")
+    name = f"rules-{held.tender.code}-{held.track}.json"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def _calendar(row: queries.Listed, rules: dict[str, RuleSet], instant: datetime) -> list[dict[str, Any]]:
+    """The steps of a tender for the timeline; where tracks differ, the later day counts."""
+    place = ZoneInfo(row.tender.zone)
+    plans = [milestones(row.tender, held, place) for held in rules.values()]
+    if not plans:
+        return []
+    latest = max(plans, key=lambda plan: [step.day for step in plan if step.day])
+    today = instant.astimezone(place).date()
+    reached = [
+        (step.at <= instant) if step.at else (step.day is not None and step.day < today) for step in latest
+    ]
+    running = row.status in (TenderStatus.ANNOUNCED, TenderStatus.OPEN, TenderStatus.CLOSED)
+    present = reached.index(False) if running and False in reached else None
+    return [
+        {
+            "title": say(step.title),
+            "time": _when(step, row.tender.zone),
+            "note": _period(step),
+            "state": "now" if place_in == present else "past" if done else "next",
+        }
+        for place_in, (step, done) in enumerate(zip(latest, reached, strict=True))
+    ]
+
+
+def _when(step: Milestone, zone: str) -> str:
+    if step.at is not None:
+        return str(current_app.jinja_env.filters["datetime"](step.at, zone))
+    return str(gettext("by %(day)s", day=format_date(step.day, locale()))) if step.day else ""
+
+
+def _period(step: Milestone) -> str:
+    if step.working_days is None:
+        return ""
+    return str(ngettext("%(num)s working day", "%(num)s working days", step.working_days))
+
+
+def countdown(until: datetime, instant: datetime) -> str:
+    """How long it is until an instant, in words: days while there are at least two, then hours."""
+    seconds = (until - instant).total_seconds()
+    if seconds <= 0:
+        return ""
+    if seconds < 3600:
+        return str(gettext("less than an hour left"))
+    hours = math.floor(seconds / 3600)
+    if hours < 48:
+        return str(ngettext("%(num)s hour left", "%(num)s hours left", hours))
+    return str(ngettext("%(num)s day left", "%(num)s days left", hours // 24))
+
+
+def start_url(track: TenderTrack) -> str | None:
+    """Where an application on this track is started."""
+    if "applications.start" not in current_app.view_functions:
+        return None
+    return url_for("applications.start", tender_track_id=track.id)
+
+
+def track_name(track: str) -> str:
+    return say(TRACK_NAMES[Track(track)])
+
+
+def tender_title(row: Any) -> str:
+    """The title of a tender, or its code while it has none."""
+    return localised(row, "title") or str(row.code)
+
+
+@pages.app_context_processor
+def _words() -> dict[str, Any]:
+    return {
+        "countdown": countdown,
+        "start_url": start_url,
+        "track_name": track_name,
+        "tender_title": tender_title,
+    }
+
+
+@pages.context_processor
+def _rule_words() -> dict[str, Any]:
+    return {"wording": wording, "METRICS": METRICS, "picture": picture}

@@ -1,0 +1,93 @@
+"""How the rules of a rule set are told to people: limits of eligibility rules, tie rules, gates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from portal.core.figures import number, percent, roubles
+from portal.core.language import N_, Message
+from portal.tenders.ruleset import EligibilityRule, Giver, Need, RuleSet, Severity, TieRule
+
+Teller = Callable[[EligibilityRule, RuleSet], Message | None]
+
+
+def _project_cap(rule: EligibilityRule, rules: RuleSet) -> Message:
+    if rules.project_cap is None:
+        return N_("no limit")
+    return N_("at most %(sum)s", sum=roubles(rules.project_cap))
+
+
+def _document(rule: EligibilityRule, rules: RuleSet) -> Message | None:
+    document = rules.document(rule.params.get("document", ""))
+    return N_("document %(code)s", code=document.code) if document else None
+
+
+_LIMITS: Final[dict[str, Teller]] = {
+    "enough_participants": lambda rule, rules: N_("at least %(count)s", count=rules.min_participants),
+    "document_given": _document,
+    "declared_with_certificate": _document,
+    "subsidy_share": lambda rule, rules: N_(
+        "at most %(share)s of eligible costs", share=percent(rules.cap_share)
+    ),
+    "project_cap": _project_cap,
+    "agreement_term": lambda rule, rules: N_(
+        "at most %(years)s years", years=number(rule.number("max_years"))
+    ),
+    "costs_not_before": lambda rule, rules: N_("not before %(day)s", day=rules.costs_from),
+    "offshore_share": lambda rule, rules: N_("at most %(share)s", share=percent(rule.number("max_percent"))),
+    "applications_limit": lambda rule, rules: N_("at most %(count)s", count=number(rule.number("max"))),
+    "co_financing": lambda rule, rules: N_(
+        "own funds at least %(share)s of the subsidy", share=percent(rules.own_share_of_subsidy)
+    ),
+    "yearly_requests": lambda rule, rules: N_(
+        "%(first)s to %(last)s", first=rules.years[0], last=rules.years[-1]
+    ),
+}
+
+
+def limit(rule: EligibilityRule, rules: RuleSet) -> Message | None:
+    """The limit of a rule in words, or None where the rule has none."""
+    tell = _LIMITS.get(rule.check)
+    return tell(rule, rules) if tell else None
+
+
+TIES: Final = {
+    TieRule.SUBSIDY_PER_HPJ: N_("less subsidy per high-productivity job"),
+    TieRule.REGISTERED_AT: N_("earlier registration of the application"),
+    TieRule.NUMBER: N_("smaller registration number"),
+}
+
+SEVERITIES: Final = {
+    Severity.BLOCKS: N_("Refusal"),
+    Severity.WARNS: N_("Warning"),
+}
+
+NEEDS: Final = {
+    Need.REQUIRED: N_("Required"),
+    Need.RECOMMENDED: N_("Recommended"),
+    Need.OPTIONAL: N_("Optional"),
+    Need.PORTAL: N_("Made by the portal"),
+}
+
+GIVERS: Final = {
+    Giver.PROJECT: N_("Initiator, once for the project"),
+    Giver.EACH: N_("Each participant"),
+}
+
+PARAMETERS: Final = {
+    "document": N_("Document"),
+    "max_years": N_("Most years"),
+    "max_percent": N_("Most, per cent"),
+    "max": N_("Most"),
+}
+"""The parameters that a check may need."""
+
+
+def gates(rules: RuleSet) -> list[Message]:
+    """What keeps an application from being recommended, whatever its place."""
+    return [
+        N_("An eligibility rule with the consequence of refusal does not hold."),
+        N_("The net present value of the project is below zero."),
+        N_("The total is below the threshold of %(points)s points.", points=number(rules.threshold)),
+    ]

@@ -1,0 +1,75 @@
+"""Scales as small pictures: the points from 0 to 10 over the values of a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from portal.tenders.ruleset import MAX_POINTS, Bands, Linear, Scale
+
+WIDTH: Final = 260
+HEIGHT: Final = 110
+LEFT: Final = 24
+RIGHT: Final = 250
+TOP: Final = 10
+BOTTOM: Final = 88
+MARGIN: Final = Decimal("0.12")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point of the scale in the picture's units, with its value and its points."""
+
+    x: float
+    y: float
+    value: Decimal
+    points: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """``line`` and ``area`` are lists of coordinates for SVG, ``marks`` the points that the rules name."""
+
+    line: str
+    area: str
+    marks: tuple[Mark, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = RIGHT
+    top: int = TOP
+    bottom: int = BOTTOM
+
+
+def picture(scale: Scale) -> Picture | None:
+    """The curve of a linear scale, the steps of a banded one, nothing for yes/no."""
+    if isinstance(scale, Linear):
+        return _drawn(scale.points, steps=False)
+    if isinstance(scale, Bands):
+        return _drawn(scale.bands, steps=True)
+    return None
+
+
+def _drawn(points: Sequence[tuple[Decimal, Decimal]], *, steps: bool) -> Picture:
+    low, high = points[0][0], points[-1][0]
+    margin = (high - low) * MARGIN or Decimal(1)
+    low, high = low - margin, high + margin
+
+    def place(value: Decimal, score: Decimal) -> tuple[float, float]:
+        x = LEFT + float((value - low) / (high - low)) * (RIGHT - LEFT)
+        return round(x, 1), round(BOTTOM - float(score / MAX_POINTS) * (BOTTOM - TOP), 1)
+
+    corners = [(low, Decimal(0) if steps else points[0][1])]
+    for value, score in points:
+        if steps:
+            corners.append((value, corners[-1][1]))
+        corners.append((value, score))
+    corners.append((high, points[-1][1]))
+    line = " ".join(f"{x},{y}" for x, y in (place(*corner) for corner in corners))
+    return Picture(
+        line=line,
+        area=f"{LEFT},{BOTTOM} {line} {RIGHT},{BOTTOM}",
+        marks=tuple(Mark(*place(value, score), value, score) for value, score in points),
+    )
