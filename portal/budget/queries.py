@@ -1,10 +1,261 @@
-"""Reading and checking the ledger."""
+"""Reading the ledger: envelopes, what is left, statements, balances as of a day."""
 
 from __future__ import annotations
 
-from sqlalchemy.orm import Session
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy.orm import Session, aliased, selectinload
+
+from portal.budget.models import Account, Envelope, Posting, PostingLine
+from portal.budget.verification import verify
+from portal.core.errors import NotFound
+from portal.identity.policy import Actor, scope
+from portal.tenders.models import Programme
+
+__all__ = (
+    "EnvelopeFigures",
+    "Remaining",
+    "as_of",
+    "available",
+    "available_after",
+    "by_programme",
+    "envelope_of",
+    "posting_of",
+    "programmes_with_envelopes",
+    "remaining",
+    "reversals",
+    "statement",
+    "verify",
+)
+
+ZERO = Decimal("0.00")
 
 
-def verify(session: Session) -> tuple[int, str | None]:
-    """Recompute every balance from the first posting."""
-    return 0, None
+@dataclass(frozen=True, slots=True)
+class EnvelopeFigures:
+    """The balances of an envelope at some moment, roubles."""
+
+    id: UUID
+    programme_id: UUID
+    track: str
+    year: int
+    balances: Mapping[Account, Decimal]
+
+    @property
+    def appropriated(self) -> Decimal:
+        return -self.balances[Account.APPROPRIATION]
+
+    @property
+    def available(self) -> Decimal:
+        return self.balances[Account.AVAILABLE]
+
+    @property
+    def reserved(self) -> Decimal:
+        return self.balances[Account.RESERVED]
+
+    @property
+    def committed(self) -> Decimal:
+        return self.balances[Account.COMMITTED]
+
+    @property
+    def paid(self) -> Decimal:
+        return self.balances[Account.PAID]
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What everyone may know of an envelope: given, bound by awards (reserved, committed), paid, and left."""
+
+    programme_id: UUID
+    track: str
+    year: int
+    appropriated: Decimal
+    reserved: Decimal
+    committed: Decimal
+    paid: Decimal
+    available: Decimal
+
+
+def figures(envelope: Envelope) -> EnvelopeFigures:
+    """The present balances of an envelope."""
+    balances = {account: getattr(envelope, account.value) for account in Account}
+    return EnvelopeFigures(envelope.id, envelope.programme_id, envelope.track, envelope.year, balances)
+
+
+def by_programme(session: Session, actor: Actor, programme_id: UUID) -> list[EnvelopeFigures]:
+    """The envelopes of a programme with their present balances, by track and year; one query."""
+    wanted = scope(actor, Envelope).where(Envelope.programme_id == programme_id)
+    rows = session.scalars(wanted.order_by(Envelope.track.desc(), Envelope.year))
+    return [figures(row) for row in rows]
+
+
+def as_of(
+    session: Session, actor: Actor, programme_id: UUID, instant: datetime, *, including: bool = False
+) -> list[EnvelopeFigures]:
+    """The same before an instant, replayed from the postings; ``including`` those of the instant itself."""
+    until = Posting.at <= instant if including else Posting.at < instant
+    sums = (
+        select(PostingLine.envelope_id, PostingLine.account, func.sum(PostingLine.amount).label("held"))
+        .join(Posting, Posting.id == PostingLine.posting_id)
+        .where(until)
+        .group_by(PostingLine.envelope_id, PostingLine.account)
+        .subquery()
+    )
+    rows = session.execute(
+        scope(actor, Envelope)
+        .where(Envelope.programme_id == programme_id)
+        .outerjoin(sums, sums.c.envelope_id == Envelope.id)
+        .add_columns(sums.c.account, sums.c.held)
+        .order_by(Envelope.track.desc(), Envelope.year)
+    )
+    found: dict[UUID, tuple[Envelope, dict[Account, Decimal]]] = {}
+    for envelope, account, held in rows:
+        _, balances = found.setdefault(envelope.id, (envelope, dict.fromkeys(Account, ZERO)))
+        if account is not None:
+            balances[Account(account)] = held
+    return [
+        EnvelopeFigures(row.id, row.programme_id, row.track, row.year, balances)
+        for row, balances in found.values()
+    ]
+
+
+def remaining(session: Session, programme_id: UUID | None = None) -> list[Remaining]:
+    """Public: what is left in each envelope that was given money, by track and year; one query."""
+    wanted = select(
+        Envelope.programme_id,
+        Envelope.track,
+        Envelope.year,
+        -Envelope.appropriation,
+        Envelope.reserved,
+        Envelope.committed,
+        Envelope.paid,
+        Envelope.available,
+    ).where(Envelope.appropriation < 0)
+    if programme_id is not None:
+        wanted = wanted.where(Envelope.programme_id == programme_id)
+    rows = session.execute(wanted.order_by(Envelope.programme_id, Envelope.track.desc(), Envelope.year))
+    return [Remaining(*row) for row in rows]
+
+
+def available(session: Session, programme_id: UUID, track: str) -> dict[int, Decimal]:
+    """Year -> roubles available now in the envelopes of a track."""
+    rows = session.execute(
+        select(Envelope.year, Envelope.available)
+        .where(Envelope.programme_id == programme_id, Envelope.track == track)
+        .order_by(Envelope.year)
+    )
+    return {year: held for year, held in rows}
+
+
+def programmes_with_envelopes(session: Session, actor: Actor) -> list[tuple[Programme, int]]:
+    """Every programme with the number of its envelopes, by code."""
+    counted = func.count(Envelope.id)
+    rows = session.execute(
+        scope(actor, Programme)
+        .outerjoin(Envelope, Envelope.programme_id == Programme.id)
+        .add_columns(counted)
+        .group_by(Programme.id)
+        .order_by(Programme.code)
+    )
+    return [(programme, count) for programme, count in rows]
+
+
+def envelope_of(session: Session, actor: Actor, envelope_id: UUID) -> tuple[Envelope, Programme]:
+    """An envelope and its programme; NotFound through the scope."""
+    row = session.execute(
+        scope(actor, Envelope)
+        .join(Programme, Programme.id == Envelope.programme_id)
+        .add_columns(Programme)
+        .where(Envelope.id == envelope_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row[0], row[1]
+
+
+def posting_of(session: Session, actor: Actor, posting_id: UUID) -> Posting:
+    """A posting with its lines; NotFound through the scope."""
+    row: Posting | None = session.scalar(
+        scope(actor, Posting).where(Posting.id == posting_id).options(selectinload(Posting.lines))
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+def statement(
+    actor: Actor,
+    envelope_id: UUID,
+    *,
+    kind: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    words: str = "",
+) -> Select[tuple[Posting]]:
+    """The postings that touch an envelope, with all of their lines; page it by ``Posting.number``.
+
+    ``until`` is exclusive; ``words`` are looked for in reason, document and author.
+    """
+    wanted = (
+        scope(actor, Posting)
+        .where(Posting.id.in_(select(PostingLine.posting_id).where(PostingLine.envelope_id == envelope_id)))
+        .options(selectinload(Posting.lines))
+    )
+    if kind:
+        wanted = wanted.where(Posting.kind == kind)
+    if since is not None:
+        wanted = wanted.where(Posting.at >= since)
+    if until is not None:
+        wanted = wanted.where(Posting.at < until)
+    if words.strip():
+        like = f"%{_escaped(words.strip())}%"
+        wanted = wanted.where(
+            or_(
+                *(c.ilike(like, escape="\\") for c in (Posting.reason, Posting.document, Posting.author_name))
+            )
+        )
+    return wanted
+
+
+def available_after(
+    session: Session, envelope_id: UUID, postings: Sequence[Posting]
+) -> dict[UUID, tuple[Decimal, Decimal]]:
+    """Posting -> (change of what is available, what was available after it) in this envelope; one query."""
+    moved = func.sum(case((PostingLine.account == Account.AVAILABLE, PostingLine.amount), else_=ZERO))
+    every = (
+        select(
+            Posting.id,
+            moved.label("moved"),
+            func.sum(moved).over(order_by=Posting.number).label("after"),
+        )
+        .join(PostingLine, PostingLine.posting_id == Posting.id)
+        .where(PostingLine.envelope_id == envelope_id)
+        .group_by(Posting.id, Posting.number)
+        .subquery()
+    )
+    rows = session.execute(select(every).where(every.c.id.in_([posting.id for posting in postings])))
+    return {posting_id: (change, after) for posting_id, change, after in rows}
+
+
+def reversals(session: Session, postings: Sequence[Posting]) -> dict[UUID, int]:
+    """Posting -> the number of the posting that reversed it, or that it reverses."""
+    other = aliased(Posting)
+    ids = [posting.id for posting in postings]
+    rows = session.execute(
+        select(Posting.id, Posting.number, other.id, other.number)
+        .join(other, Posting.reverses_id == other.id)
+        .where(or_(Posting.id.in_(ids), other.id.in_(ids)))
+    )
+    found: dict[UUID, int] = {}
+    for reversing_id, reversing, original_id, original in rows:
+        found[reversing_id], found[original_id] = original, reversing
+    return found
+
+
+def _escaped(words: str) -> str:
+    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("\x00", "")[:100]

@@ -1,0 +1,294 @@
+"""What is done with the money: envelopes are opened, given money, adjusted; awards reserve; errors are reversed.
+
+The room's only writer. Totals are never edited: every verb but :func:`open_envelope` writes one posting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+import portal.budget.policy  # noqa: F401 - registers the room's rules
+from portal.audit.service import record
+from portal.budget import rules
+from portal.budget.ledger import Overdrawn, Shortage, lock, post
+from portal.budget.models import Account, Envelope, Posting, PostingKind, PostingLine
+from portal.budget.rules import Line
+from portal.core.errors import Conflict, Problem, Problems
+from portal.core.language import N_
+from portal.core.money import MoneyError, exact
+from portal.identity.policy import Actor, Permission, authorize, find
+from portal.tenders.models import Programme, Track
+
+__all__ = (
+    "Overdrawn",
+    "Shortage",
+    "adjust",
+    "appropriate",
+    "lock",
+    "open_envelope",
+    "post",
+    "release",
+    "reserve",
+    "reverse",
+)
+
+MAX_TEXT: Final = 500
+YEARS: Final = range(2000, 2101)
+
+
+def open_envelope(
+    session: Session, actor: Actor, *, programme_id: UUID, track: Track, year: int | None
+) -> Envelope:
+    """An empty envelope for a track and a year. Problems: year missing or impossible, opened already."""
+    authorize(actor, Permission.BUDGET_POST)
+    programme = find(session, actor, Programme, programme_id)
+    if year is None or year not in YEARS:
+        raise Problems.one("year", "year", N_("Enter a year between 2000 and 2100."))
+    envelope = Envelope(programme_id=programme.id, track=track, year=year)
+    try:
+        with session.begin_nested():
+            session.add(envelope)
+    except IntegrityError as error:
+        taken = N_("This programme has an envelope of this track and year already.")
+        raise Problems.one("taken", "year", taken) from error
+    session.refresh(envelope)
+    changes = {"programme": programme.code, "track": track, "year": year}
+    record(session, actor, "budget:envelope:open", "envelope", envelope.id, changes)
+    return envelope
+
+
+def appropriate(
+    session: Session,
+    actor: Actor,
+    envelope_id: UUID,
+    *,
+    key: str,
+    amount: Decimal | None,
+    order: str,
+    reason: str,
+) -> Posting:
+    """An order (its number in ``order``) gives ``amount`` roubles to the envelope."""
+    authorize(actor, Permission.BUDGET_POST)
+    found = text_problems(order, reason) + amount_problems(amount)
+    if found or amount is None:
+        raise Problems(found)
+    return post(
+        session,
+        actor,
+        key=key,
+        kind=PostingKind.APPROPRIATE,
+        lines=rules.appropriate({envelope_id: amount}),
+        reason=reason.strip(),
+        document=order.strip(),
+    )
+
+
+def adjust(
+    session: Session,
+    actor: Actor,
+    envelope_id: UUID,
+    *,
+    key: str,
+    change: Decimal | None,
+    order: str,
+    reason: str,
+) -> Posting:
+    """An order raises (above zero) or lowers (below zero) what was given, by ``change`` roubles.
+
+    Raises :class:`Overdrawn` when less is available than is to be taken back.
+    """
+    authorize(actor, Permission.BUDGET_POST)
+    found = text_problems(order, reason) + amount_problems(None if change is None else abs(change))
+    if found or change is None:
+        raise Problems(found)
+    return post(
+        session,
+        actor,
+        key=key,
+        kind=PostingKind.ADJUST,
+        lines=rules.adjust({envelope_id: change}),
+        reason=reason.strip(),
+        document=order.strip(),
+    )
+
+
+def reserve(
+    session: Session,
+    actor: Actor,
+    *,
+    key: str,
+    programme_id: UUID,
+    track: str,
+    amounts: Mapping[int, Decimal],
+    reason: str,
+    document: str,
+    subject: tuple[str, UUID],
+) -> Posting:
+    """Set aside the amounts of an award (year -> roubles) in one posting. The caller authorises.
+
+    Raises :class:`Problems` for a year without an envelope, :class:`Overdrawn` where money is lacking.
+    """
+    return post(
+        session,
+        actor,
+        key=key,
+        kind=PostingKind.RESERVE,
+        lines=rules.reserve(_by_envelope(session, programme_id, track, amounts)),
+        reason=reason,
+        document=document,
+        subject=subject,
+    )
+
+
+def release(
+    session: Session,
+    actor: Actor,
+    *,
+    key: str,
+    programme_id: UUID,
+    track: str,
+    amounts: Mapping[int, Decimal],
+    reason: str,
+    document: str,
+    subject: tuple[str, UUID],
+) -> Posting:
+    """Free amounts that were set aside for ``subject``, never more than that. The caller authorises.
+
+    Raises :class:`Problems` for a year without an envelope or with less reserved for the subject.
+    """
+    wanted = _by_envelope(session, programme_id, track, amounts)
+    envelopes = lock(session, set(wanted))
+    first = session.scalars(select(Posting.id).where(Posting.key == key)).one_or_none()
+    held = _reserved_for(session, subject)
+    lacking = [
+        Problem(
+            "not_reserved",
+            f"amounts.{envelopes[envelope_id].year}",
+            N_("Less is reserved for this in %(year)s.", year=envelopes[envelope_id].year),
+        )
+        for envelope_id, amount in wanted.items()
+        if held.get(envelope_id, Decimal(0)) < amount
+    ]
+    if lacking and first is None:
+        raise Problems(lacking)
+    return post(
+        session,
+        actor,
+        key=key,
+        kind=PostingKind.RELEASE,
+        lines=rules.release(wanted),
+        reason=reason,
+        document=document,
+        subject=subject,
+    )
+
+
+def reverse(session: Session, actor: Actor, posting_id: UUID, *, key: str, reason: str) -> Posting:
+    """Undo a posting by its opposite, once.
+
+    Not for a reversal, and not for what an award has booked: that ends with the award, by a release.
+    Raises :class:`Conflict` for these and for a second reversal, :class:`Overdrawn` when the money is spent.
+    """
+    authorize(actor, Permission.BUDGET_POST)
+    original = find(session, actor, Posting, posting_id)
+    refusal = irreversible(original)
+    if refusal is not None:
+        raise refusal
+    problems = text_problems("-", reason)
+    if problems:
+        raise Problems(problems)
+    return post(
+        session,
+        actor,
+        key=key,
+        kind=PostingKind.REVERSE,
+        lines=rules.reverse(lines_of(session, original.id)),
+        reason=reason.strip(),
+        document=original.document,
+        reverses=original.id,
+    )
+
+
+def irreversible(posting: Posting) -> Conflict | None:
+    """Why a posting cannot be reversed by hand, or None; whether it was reversed already is not looked at."""
+    if posting.kind == PostingKind.REVERSE:
+        return Conflict(N_("A reversal is not reversed: make the posting anew."))
+    if posting.subject_id is not None:
+        return Conflict(N_("This money belongs to an award. It is freed when the award ends."))
+    return None
+
+
+def lines_of(session: Session, posting_id: UUID) -> list[Line]:
+    """The lines of a posting in their order."""
+    rows = session.scalars(
+        select(PostingLine).where(PostingLine.posting_id == posting_id).order_by(PostingLine.line)
+    )
+    return [Line(row.envelope_id, Account(row.account), row.amount) for row in rows]
+
+
+def text_problems(order: str, reason: str) -> list[Problem]:
+    """What is wrong with the order's number and the reason of a posting."""
+    found = []
+    for field, value, missing in (
+        ("order", order, N_("Enter the number and the date of the order.")),
+        ("reason", reason, N_("Enter the reason.")),
+    ):
+        if not value.strip():
+            found.append(Problem("required", field, missing))
+        elif len(value) > MAX_TEXT:
+            found.append(
+                Problem("too_long", field, N_("Enter no more than %(count)s characters.", count=MAX_TEXT))
+            )
+        elif not value.isprintable():
+            found.append(Problem("unprintable", field, N_("Enter one line of plain text.")))
+    return found
+
+
+def amount_problems(amount: Decimal | None) -> list[Problem]:
+    """What is wrong with the amount of a posting, roubles above zero."""
+    if amount is None:
+        return [Problem("required", "amount", N_("Enter an amount."))]
+    try:
+        positive = exact(amount) > 0
+    except MoneyError as error:
+        return [Problem(error.code, "amount", error.message)]
+    return [] if positive else [Problem("not_positive", "amount", N_("Enter an amount above zero."))]
+
+
+def _by_envelope(
+    session: Session, programme_id: UUID, track: str, amounts: Mapping[int, Decimal]
+) -> dict[UUID, Decimal]:
+    rows = session.execute(
+        select(Envelope.year, Envelope.id).where(
+            Envelope.programme_id == programme_id, Envelope.track == track, Envelope.year.in_(amounts)
+        )
+    )
+    envelopes: dict[int, UUID] = {year: envelope_id for year, envelope_id in rows}
+    missing = [
+        Problem("no_envelope", f"amounts.{year}", N_("There is no envelope for %(year)s.", year=year))
+        for year in sorted(set(amounts) - set(envelopes))
+    ]
+    if missing:
+        raise Problems(missing)
+    return {envelopes[year]: amount for year, amount in amounts.items()}
+
+
+def _reserved_for(session: Session, subject: tuple[str, UUID]) -> dict[UUID, Decimal]:
+    rows = session.execute(
+        select(PostingLine.envelope_id, func.sum(PostingLine.amount))
+        .join(Posting, Posting.id == PostingLine.posting_id)
+        .where(
+            Posting.subject_type == subject[0],
+            Posting.subject_id == subject[1],
+            PostingLine.account == Account.RESERVED,
+        )
+        .group_by(PostingLine.envelope_id)
+    )
+    return {envelope_id: held for envelope_id, held in rows}
