@@ -42,7 +42,11 @@ def one_of(column: str, values: type[StrEnum]) -> str:
 
 
 class User(Keyed, Stamped, UserMixin, Base):  # type: ignore[misc]
-    """A person who signs in. ``fs_uniquifier`` changes at password change and block, which ends all sessions."""
+    """A person who signs in.
+
+    ``fs_uniquifier`` changes with password, roles and block, which ends all sessions; ``totp_counter`` is the
+    time step of the last code, so that none is taken twice.
+    """
 
     __tablename__ = "user_account"
     __table_args__ = (
@@ -59,6 +63,7 @@ class User(Keyed, Stamped, UserMixin, Base):  # type: ignore[misc]
     confirmed_at: Mapped[datetime | None]
     tf_primary_method: Mapped[str | None]
     tf_totp_secret: Mapped[str | None]
+    totp_counter: Mapped[int | None]
     mf_recovery_codes: Mapped[list[str] | None]
     us_phone_number: Mapped[str | None]
     tf_phone_number: Mapped[str | None]
@@ -140,7 +145,7 @@ class Membership(Keyed, Stamped, Base):
 
 
 class Invitation(Keyed, Stamped, Base):
-    """An invitation by mail to act for an organisation; only the hash of its token is kept, it is used once."""
+    """An invitation by mail to act for an organisation, used once; only the hash of its token is kept."""
 
     __tablename__ = "invitation"
     __table_args__ = (
@@ -170,5 +175,6 @@ class UserSession(Base):
     token_hash: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"), index=True)
     data: Mapped[bytes] = mapped_column(LargeBinary)
+    agent: Mapped[str] = mapped_column(default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,8 +1,9 @@
 """Who may do what: the enum of permissions, the actor, and the two doors to every object.
 
-:func:`authorize` asks the rule of a permission with the object at hand; :func:`scope` gives the one select of a
-model that the actor may read. The rooms register their rules (``policy.py`` of each room); a permission without
-a rule denies. Refusals carry a reason. The same predicate that guards a verb hides its button (:func:`allowed`).
+:func:`authorize` asks the rule of a permission with the object at hand; :func:`scope` gives the one select of
+a model that the actor may read. The rooms register their rules (``policy.py`` of each room); a permission
+without a rule denies. Refusals carry a reason. The same predicate that guards a verb hides its button
+(:func:`allowed`).
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Actor:
         return not self.roles.isdisjoint(roles)
 
     def acts_for(self, organisation_id: UUID | None, *roles: OrgRole) -> bool:
-        """Whether the actor is a member of the organisation, in one of ``roles`` when given; an owner is all."""
+        """Whether the actor is a member of the organisation, in one of ``roles`` if given; an owner is all."""
         held = self.memberships.get(organisation_id) if organisation_id else None
         return held is not None and (not roles or held in roles or held is OrgRole.OWNER)
 
@@ -123,7 +124,7 @@ def system_actor(name: str) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Allowed, or not and why; ``hidden`` means that even the object's existence is not the actor's business."""
+    """Allowed, or not and why; ``hidden``: not even the object's existence is the actor's business."""
 
     allow: bool
     reason: Message | None = None

@@ -1,13 +1,22 @@
-"""Reading rights: the actor of a request, from present memberships and roles."""
+"""Reading: the actor of a request from present memberships and roles, people, organisations, invitations."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import literal, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, case, func, literal, or_, select, union_all
+from sqlalchemy.orm import Session, selectinload
 
-from portal.identity.models import Membership, OrgRole, Role, RoleGrant, User
+from portal.identity.models import (
+    Invitation,
+    Membership,
+    Organisation,
+    OrgRole,
+    Role,
+    RoleGrant,
+    User,
+    UserSession,
+)
 from portal.identity.policy import Actor
 
 
@@ -33,4 +42,103 @@ def load_actor(session: Session, user: User) -> Actor:
         locale=user.locale,
         roles=frozenset(roles),
         memberships=memberships,
+    )
+
+
+def organisations_of(session: Session, actor: Actor) -> list[tuple[Organisation, OrgRole]]:
+    """The organisations the actor acts for, with the role, by name."""
+    rows = session.scalars(
+        select(Organisation)
+        .where(Organisation.id.in_(list(actor.memberships)))
+        .order_by(Organisation.name_ru, Organisation.id)
+    )
+    return [(row, actor.memberships[row.id]) for row in rows]
+
+
+def people_of(session: Session, organisation_id: UUID) -> list[tuple[Membership, User]]:
+    """Who acts for an organisation: owners first, then by name."""
+    order = case({str(role): place for place, role in enumerate(OrgRole)}, value=Membership.role)
+    rows = session.execute(
+        select(Membership, User)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.organisation_id == organisation_id)
+        .order_by(order, User.full_name, User.id)
+    )
+    return [(membership, person) for membership, person in rows]
+
+
+def open_invitations(session: Session, organisation_id: UUID) -> list[Invitation]:
+    """Invitations neither accepted nor withdrawn, newest first; expired ones among them can be sent again."""
+    return list(
+        session.scalars(
+            select(Invitation)
+            .where(
+                Invitation.organisation_id == organisation_id,
+                Invitation.accepted_at.is_(None),
+                Invitation.withdrawn_at.is_(None),
+            )
+            .order_by(Invitation.id.desc())
+            .limit(100)
+        )
+    )
+
+
+def invitations_for(session: Session, actor: Actor) -> list[tuple[Invitation, Organisation]]:
+    """What the actor, by the confirmed address, is invited to and can still accept."""
+    rows = session.execute(
+        select(Invitation, Organisation)
+        .join(Organisation, Organisation.id == Invitation.organisation_id)
+        .where(
+            func.lower(Invitation.email) == actor.email.lower(),
+            Invitation.accepted_at.is_(None),
+            Invitation.withdrawn_at.is_(None),
+            Invitation.expires_at > func.portal_now(),
+        )
+        .order_by(Invitation.id.desc())
+        .limit(100)
+    )
+    return [(invitation, organisation) for invitation, organisation in rows]
+
+
+def people(*, text: str = "", role: Role | None = None, state: str = "") -> Select[User]:
+    """Everyone, with the roles of the fund; narrowed by the start of the address or of a word of the name.
+
+    ``state``: 'blocked', 'unconfirmed', or anything else for all.
+    """
+    statement = select(User).options(selectinload(User.grants))
+    if text:
+        start = text.lower().replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        name = func.lower(User.full_name)
+        statement = statement.where(
+            or_(func.lower(User.email).like(f"{start}%"), name.like(f"{start}%"), name.like(f"% {start}%"))
+        )
+    if role is not None:
+        statement = statement.where(User.id.in_(select(RoleGrant.user_id).where(RoleGrant.role == role)))
+    if state == "blocked":
+        statement = statement.where(User.active.is_(False))
+    elif state == "unconfirmed":
+        statement = statement.where(User.confirmed_at.is_(None))
+    return statement
+
+
+def memberships_of(session: Session, user_id: UUID) -> list[tuple[Membership, Organisation]]:
+    """The organisations a person acts for, by name."""
+    rows = session.execute(
+        select(Membership, Organisation)
+        .join(Organisation, Organisation.id == Membership.organisation_id)
+        .where(Membership.user_id == user_id)
+        .order_by(Organisation.name_ru, Organisation.id)
+    )
+    return [(membership, organisation) for membership, organisation in rows]
+
+
+def sessions_of(session: Session, user_id: UUID) -> list[UserSession]:
+    """The sessions a person has now, newest first."""
+    return list(
+        session.scalars(
+            select(UserSession)
+            .where(UserSession.user_id == user_id, UserSession.expires_at > func.clock_timestamp())
+            .order_by(UserSession.created_at.desc())
+            .limit(50)
+        )
     )
