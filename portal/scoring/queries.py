@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
-from portal.applications.models import Application, Submission
+from portal.applications.models import Application, State, Submission
 from portal.core.errors import NotFound
-from portal.core.language import Message, N_
+from portal.core.jobs import Task
+from portal.core.language import N_, Message
 from portal.identity.models import Organisation
 from portal.scoring.models import Score, ScoreRun
 from portal.scoring.ranking import Entry, Ranked, rank
-from portal.tenders.models import RuleSetVersion, TenderTrack
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.ruleset import RuleSet, from_json
+
+SCORED_STATES: Final = (State.SUBMITTED, State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def ranking(session: Session, run: ScoreRun) -> Ranking:
             Organisation.name_ru.label("initiator_ru"),
             Organisation.name_en.label("initiator_en"),
             Submission.id.label("submission_id"),
-            Submission.received_at,
+            Application.received_at,
             Score.total,
             Score.objective,
             Score.recommended,
@@ -161,3 +164,115 @@ def current_score(session: Session, submission_id: UUID) -> Score | None:
 def score_in(session: Session, run_id: UUID, submission_id: UUID) -> Score | None:
     """The score of a submission in one run."""
     return session.scalar(select(Score).where(Score.run_id == run_id, Score.submission_id == submission_id))
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRow:
+    """A track of a tender with how many of its applications are to be scored."""
+
+    id: UUID
+    track: str
+    tender_id: UUID
+    tender_ru: str
+    tender_en: str
+    closes_at: datetime | None
+    applications: int
+
+
+def tracks(session: Session) -> list[TrackRow]:
+    """The tracks of published tenders, newest tender first; one query."""
+    scored = (
+        select(Application.tender_track_id, func.count().label("applications"))
+        .where(Application.state.in_(SCORED_STATES))
+        .group_by(Application.tender_track_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(
+            TenderTrack.id,
+            TenderTrack.track,
+            Tender.id,
+            Tender.title_ru,
+            Tender.title_en,
+            Tender.closes_at,
+            func.coalesce(scored.c.applications, 0),
+        )
+        .join(Tender, Tender.id == TenderTrack.tender_id)
+        .outerjoin(scored, scored.c.tender_track_id == TenderTrack.id)
+        .where(Tender.published_at.is_not(None))
+        .order_by(Tender.closes_at.desc(), Tender.id.desc(), TenderTrack.track)
+        .limit(60)
+    )
+    return [TrackRow(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class RunWithTask:
+    """A run with its background task, its track and tender."""
+
+    run: ScoreRun
+    task: Task | None
+    track: str
+    tender_ru: str
+    tender_en: str
+
+
+def run_with_task(session: Session, run_id: UUID) -> RunWithTask:
+    """A run over a track by its id; :class:`NotFound` otherwise."""
+    row = session.execute(
+        select(ScoreRun, Task, TenderTrack.track, Tender.title_ru, Tender.title_en)
+        .join(TenderTrack, TenderTrack.id == ScoreRun.tender_track_id)
+        .join(Tender, Tender.id == TenderTrack.tender_id)
+        .outerjoin(Task, Task.id == ScoreRun.task_id)
+        .where(ScoreRun.id == run_id, ScoreRun.kind == "track")
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return RunWithTask(*row)
+
+
+def run_before(session: Session, run: ScoreRun) -> ScoreRun | None:
+    """The ended run over the same track before this one, to compare digests with."""
+    return session.scalar(
+        select(ScoreRun)
+        .where(
+            ScoreRun.tender_track_id == run.tender_track_id,
+            ScoreRun.kind == "track",
+            ScoreRun.ended_at.is_not(None),
+            ScoreRun.id < run.id,
+        )
+        .order_by(ScoreRun.id.desc())
+        .limit(1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A submission's current score with what its page shows beside it."""
+
+    score: Score
+    application_id: UUID
+    number: str
+    title_ru: str
+    title_en: str
+    sha256: str
+    received_at: datetime
+
+
+def explained(session: Session, submission_id: UUID) -> Explained | None:
+    """The current score of a submission for its page."""
+    row = session.execute(
+        select(
+            Score,
+            Application.id,
+            Submission.number,
+            Application.title_ru,
+            Application.title_en,
+            Submission.sha256,
+            Submission.received_at,
+        )
+        .join(Submission, Submission.id == Score.submission_id)
+        .join(Application, Application.id == Submission.application_id)
+        .where(Score.submission_id == submission_id, Score.current)
+    ).one_or_none()
+    return Explained(*row) if row else None

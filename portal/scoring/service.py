@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 import portal.scoring.policy  # noqa: F401 - registers the room's rules
 from portal.applications.eligibility import check
 from portal.applications.facts import facts as facts_of
-from portal.applications.models import Application, State, Submission
+from portal.applications.models import Application, Submission
 from portal.audit.service import record
 from portal.core import jobs
 from portal.core.canonical import canonical_json, digest, plain_decimal
@@ -27,11 +27,11 @@ from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.review.queries import expert_marks
 from portal.scoring.engine import score
 from portal.scoring.models import Score, ScoreRun
+from portal.scoring.queries import SCORED_STATES
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.ruleset import RuleSet, from_json, rules_digest
 
 BATCH: Final = 100
-SCORED_STATES: Final = (State.SUBMITTED, State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
 ACTOR: Final = system_actor("scoring")
 
 
@@ -67,7 +67,9 @@ def start_run(session: Session, actor: Actor, tender_track_id: UUID) -> ScoreRun
     session.add(run)
     session.flush()
     _enqueue(session, run)
-    record(session, actor, "scoring:run:start", "score_run", run.id, {"track": tender_track_id, "total": total})
+    record(
+        session, actor, "scoring:run:start", "score_run", run.id, {"track": tender_track_id, "total": total}
+    )
     return run
 
 
@@ -91,7 +93,9 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
     if run.ended_at is not None:
         return jobs.Progress(run.total, run.total)
     scored = select(Score.submission_id).where(Score.run_id == run.id)
-    pending = _due(run.tender_track_id, Submission.received_at <= run.created_at, Submission.id.not_in(scored))
+    pending = _due(
+        run.tender_track_id, Submission.received_at <= run.created_at, Submission.id.not_in(scored)
+    )
     batch = session.scalars(pending.order_by(Submission.number).limit(BATCH)).all()
     write_scores(session, run.id, run.tender_track_id, batch)
     run.done = min(run.done + len(batch), run.total)
@@ -139,7 +143,12 @@ def write_scores(
     marks = expert_marks(session, ids)
     rows = [
         {"id": uuid7(), "run_id": run_id, "submission_id": submission.id, "current": True}
-        | compute(submission.snapshot, rules, submission.received_at.astimezone(zone).date(), marks.get(submission.id))
+        | compute(
+            submission.snapshot,
+            rules,
+            submission.received_at.astimezone(zone).date(),
+            marks.get(submission.id),
+        )
         for submission in submissions
     ]
     session.execute(
@@ -162,10 +171,7 @@ def compute(package: dict[str, Any], rules: RuleSet, on: Any, marks: Any = None)
         "objective": sheet.objective_total,
         "total": sheet.total,
         "recommended": sheet.recommended,
-        "amounts": {
-            str(year): plain_decimal(amount)
-            for year, amount in known.subsidy_by_year.items()
-        },
+        "amounts": {str(year): plain_decimal(amount) for year, amount in known.subsidy_by_year.items()},
         "hpj": None if known.hpj is None else int(known.hpj),
     }
 
@@ -178,9 +184,10 @@ def _seal(session: Session, run: ScoreRun) -> None:
         .where(Score.run_id == run.id)
         .order_by(Submission.number)
     ).all()
+    ended_at = now(session)
     run.output_digest = digest([[number, each] for number, each in scores])
     run.done = run.total = len(scores)
-    run.ended_at = now(session)
+    run.ended_at = ended_at
     session.flush()
     record(
         session,
@@ -199,7 +206,11 @@ def _due(tender_track_id: UUID | None, *conditions: ColumnElement[bool]) -> Sele
         .join(Application, Application.submission_id == Submission.id)
         .where(Application.state.in_(SCORED_STATES), *conditions)
     )
-    return statement if tender_track_id is None else statement.where(Submission.tender_track_id == tender_track_id)
+    return (
+        statement
+        if tender_track_id is None
+        else statement.where(Submission.tender_track_id == tender_track_id)
+    )
 
 
 def _rules(session: Session, tender_track_id: UUID) -> tuple[RuleSet, ZoneInfo]:
@@ -214,6 +225,5 @@ def _rules(session: Session, tender_track_id: UUID) -> tuple[RuleSet, ZoneInfo]:
 
 @lru_cache(maxsize=8)
 def _parsed(content: bytes) -> RuleSet:
-
 
     return from_json(json.loads(content))

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, literal, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import QueryableAttribute, Session
 
 PAGE_SIZE: Final = 25
 
@@ -31,7 +31,7 @@ class Page(Generic[T]):
 def keyset(
     session: Session,
     statement: Select[Any],
-    columns: tuple[ColumnElement[Any], ...],
+    columns: tuple[ColumnElement[Any] | QueryableAttribute[Any], ...],
     key: Callable[[T], tuple[Any, ...]],
     cursor: str | None,
     size: int = PAGE_SIZE,

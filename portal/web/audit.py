@@ -1,0 +1,38 @@
+"""The audit trail for those who may read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from portal.audit.models import AuditEvent
+from portal.core.db import session
+from portal.identity.policy import Permission
+from portal.web.page import page
+from portal.web.paging import keyset
+
+pages = Blueprint("audit", __name__, url_prefix="/staff/audit")
+
+
+@page(pages, "", get=Permission.AUDIT_READ)
+def index() -> ResponseReturnValue:
+    statement = select(AuditEvent)
+    object_id, actor = request.args.get("object", "").strip(), request.args.get("actor", "").strip()
+    tag = request.args.get("tag", "").strip()
+    if object_id:
+        statement = statement.where(AuditEvent.object_id == object_id)
+    if actor:
+        statement = statement.where(AuditEvent.actor == actor)
+    if tag:
+        statement = statement.where(AuditEvent.tag.startswith(tag, autoescape=True))
+    found = keyset(session(), statement, (AuditEvent.seq,), _place, request.args.get("cursor"))
+    return render_template(
+        "audit/index.html", page=found, filters={"object": object_id, "actor": actor, "tag": tag}
+    )
+
+
+def _place(event: AuditEvent) -> tuple[Any, ...]:
+    return (event.seq,)

@@ -1,0 +1,237 @@
+"""Scoring runs: explained, repeatable, safe to start again, and whole after any death of a worker."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from redis import Redis
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application, State
+from portal.audit.service import verify
+from portal.core import jobs
+from portal.core.canonical import digest
+from portal.core.db import db
+from portal.core.db import session as current_session
+from portal.core.db import transaction
+from portal.core.errors import NotFound, Problems, Refused
+from portal.identity.models import Role
+from portal.identity.policy import Actor
+from portal.notifications.models import Letter
+from portal.scoring import queries, service
+from portal.scoring.models import Score, ScoreRun
+from portal.tenders.models import Track
+from tests.factories import identity, tenders
+from tests.factories.packages import package
+from tests.factories.submissions import submitted, track_of, varied
+
+
+def officer(session: Session) -> Actor:
+    return identity.actor(session, identity.user(session, Role.OFFICER))
+
+
+def finish(session: Session, run: ScoreRun) -> ScoreRun:
+    while True:
+        progress = service.step(session, run.id)
+        session.commit()
+        if progress.finished:
+            session.refresh(run)
+            return run
+
+
+def test_run_scores_every_submission_and_explains_it(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(3))
+    run = finish(session, service.start_run(session, officer(session), track_of(tender).id))
+    assert (run.done, run.total, run.ended_at is not None) == (3, 3, True)
+    scores = session.scalars(select(Score).where(Score.run_id == run.id)).all()
+    assert len(scores) == 3
+    for score in scores:
+        assert score.current
+        assert score.digest == digest(score.sheet)
+        assert [line["code"] for line in score.sheet["lines"]][:2] == ["CR-01", "CR-02"]
+        for line in score.sheet["lines"]:
+            assert set(line["reason"]) == {"ru", "en"}
+            assert all(part["metric"] and part["reason"]["ru"] for part in line["parts"])
+
+
+def test_same_input_gives_the_same_digest_and_one_current_score(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(3))
+    actor = officer(session)
+    first = finish(session, service.start_run(session, actor, track_of(tender).id))
+    second = finish(session, service.start_run(session, actor, track_of(tender).id))
+    assert first.id != second.id
+    assert first.output_digest == second.output_digest
+    current = session.scalars(select(Score.run_id).where(Score.current)).all()
+    assert current == [second.id] * 3
+
+
+def test_other_input_gives_another_digest(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(3))
+    actor = officer(session)
+    first = finish(session, service.start_run(session, actor, track_of(tender).id))
+    submitted(session, tender, varied(1))
+    second = finish(session, service.start_run(session, actor, track_of(tender).id))
+    assert first.output_digest != second.output_digest
+
+
+def test_unfinished_run_is_taken_up_again(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(1))
+    actor = officer(session)
+    run = service.start_run(session, actor, track_of(tender).id)
+    assert service.start_run(session, actor, track_of(tender).id).id == run.id
+    assert (
+        session.scalar(select(func.count()).select_from(jobs.Task).where(jobs.Task.kind == "score_track"))
+        == 1
+    )
+
+
+def test_other_track_and_left_applications_are_not_scored(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(1))
+    submitted(session, tender, varied(1), state=State.WITHDRAWN)
+    submitted(session, tender, varied(1), state=State.REJECTED)
+    submitted(session, tender, [package("export")], track=Track.EXPORT)
+    run = finish(session, service.start_run(session, officer(session), track_of(tender).id))
+    assert run.total == 1
+
+
+def test_nothing_to_score_is_said(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    with pytest.raises(Problems) as caught:
+        service.start_run(session, officer(session), track_of(tender).id)
+    assert [problem.code for problem in caught.value.problems] == ["nothing_to_score"]
+
+
+def test_unknown_track_is_not_found(session: Session) -> None:
+    with pytest.raises(NotFound):
+        service.start_run(session, officer(session), uuid4())
+
+
+@pytest.mark.parametrize("role", [Role.REVIEWER, Role.AUDITOR, Role.COMMISSION])
+def test_other_roles_may_not_start(session: Session, role: Role) -> None:
+    tender = tenders.open_tender(session)
+    with pytest.raises(Refused):
+        service.start_run(session, identity.actor(session, identity.user(session, role)), track_of(tender).id)
+
+
+def test_applicant_is_told_nothing(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    person = identity.member(session, identity.organisation(session))
+    with pytest.raises(NotFound):
+        service.start_run(session, identity.actor(session, person), track_of(tender).id)
+
+
+def test_single_submission_is_scored_on_arrival(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    (application_id,) = submitted(session, tender, varied(1))
+    application = session.get_one(Application, application_id)
+    assert application.submission_id is not None
+    run = service.score_submission(session, application.submission_id)
+    assert run is not None
+    score = queries.current_score(session, application.submission_id)
+    assert score is not None
+    assert score.run_id == run.id
+    assert score.total is None
+
+
+def test_withdrawn_submission_is_left_alone(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    (application_id,) = submitted(session, tender, varied(1), state=State.WITHDRAWN)
+    application = session.get_one(Application, application_id)
+    assert application.submission_id is not None
+    assert service.score_submission(session, application.submission_id) is None
+
+
+def test_ranking_orders_by_total_in_two_queries(session: Session, count_queries) -> None:  # type: ignore[no-untyped-def]
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(5))
+    run = finish(session, service.start_run(session, officer(session), track_of(tender).id))
+    session.expire_all()
+    session.refresh(run)
+    with count_queries() as statements:
+        ranking = queries.ranking(session, run)
+    assert len(statements) == 2
+    assert [each.place for each in ranking.places] == [1, 2, 3, 4, 5]
+
+
+def work_until_killed() -> int:
+    """A worker process of its own, forked so that it starts at once; ends only by a signal."""
+    db.session.remove()
+    db.engine.dispose()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        jobs.connect(None)
+        while True:
+            jobs.drain("work")
+    finally:
+        os._exit(1)
+
+
+def test_run_survives_killed_workers_and_flushed_redis(
+    fresh_app: Flask, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 applications, 20 kills at random points, Redis flushed in between: the digest of an undisturbed run."""
+    jobs.connect(Redis.from_url(redis_url))
+    generator = random.Random(2018)
+    with fresh_app.app_context():
+        with transaction() as session:
+            monkeypatch.setattr(service, "BATCH", 10)
+            tender = tenders.open_tender(session)
+            submitted(session, tender, varied(500))
+            actor = officer(session)
+            track_id = track_of(tender).id
+        undisturbed = _start(actor, track_id)
+        while jobs.drain("work"):
+            pass
+        expected = _read(undisturbed).output_digest
+        run_id = _start(actor, track_id)
+        kills = 0
+        while kills < 20:
+            worker = work_until_killed()
+            time.sleep(generator.uniform(0.05, 0.6))
+            os.kill(worker, signal.SIGKILL)
+            os.waitpid(worker, 0)
+            kills += 1
+            Redis.from_url(redis_url).flushdb()
+            if _read(run_id).ended_at is not None:
+                assert _read(run_id).output_digest == expected
+                run_id = _start(actor, track_id)
+        until = time.monotonic() + 60
+        while _read(run_id).ended_at is None:
+            assert time.monotonic() < until
+            assert (
+                _start(actor, track_id) == run_id
+            )  # takes a parked task up again, otherwise changes nothing
+            jobs.drain("work")
+        assert _read(run_id).output_digest == expected
+        session = current_session()
+        per_run = session.execute(select(Score.run_id, func.count()).group_by(Score.run_id)).all()
+        assert {count for _, count in per_run} == {500}
+        assert session.scalar(select(func.count()).select_from(Score).where(Score.current)) == 500
+        assert session.scalar(select(func.count()).select_from(Letter)) == 0
+        assert verify(session)[1] is None
+
+
+def _start(actor: Actor, track_id):  # type: ignore[no-untyped-def]
+    with transaction() as session:
+        return service.start_run(session, actor, track_id).id
+
+
+def _read(run_id) -> ScoreRun:  # type: ignore[no-untyped-def]
+    session = current_session()
+    session.rollback()
+    session.expire_all()
+    return session.get_one(ScoreRun, run_id)
