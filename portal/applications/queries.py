@@ -236,3 +236,9 @@ def is_member(session: Session, organisation_id: UUID, cluster_id: UUID) -> bool
         ClusterMember.state == MembershipState.CONFIRMED,
     )
     return session.scalar(statement) is not None
+
+
+def name_of(session: Session, user_id: UUID) -> str:
+    """The name of a person, or the address where no name was given."""
+    row = session.execute(select(User.full_name, User.email).where(User.id == user_id)).one_or_none()
+    return (row.full_name or row.email) if row else ""

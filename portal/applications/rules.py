@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from portal.applications.models import State
+from portal.applications.models import Application, State
 from portal.core.states import Transitions
-from portal.tenders.models import TRACK_CODES, Track
+from portal.tenders.models import TRACK_CODES, Tender, Track
 
 EDITABLE: Final = frozenset({State.DRAFT, State.WITHDRAWN, State.RETURNED})
 """States in which what was typed may be changed."""
@@ -30,3 +30,13 @@ TRANSITIONS: Final = Transitions(
 def registration_number(tender_code: str, track: Track, serial: int) -> str:
     """``JP-2018-IS-0007``; the tender's code is unique, so the number is."""
     return f"JP-{tender_code}-{TRACK_CODES[track]}-{serial:04d}"
+
+
+COMMISSION: Final = "commission"
+"""What everybody outside the fund reads between the decision and its publication."""
+
+
+def public_state(application: Application, tender: Tender) -> str:
+    """The state as applicants and the public may know it: a decision only once the results are published."""
+    decided = application.state in (State.AWARDED, State.RESERVE, State.DECLINED)
+    return COMMISSION if decided and tender.results_published_at is None else application.state

@@ -34,6 +34,8 @@ from portal.identity.models import Organisation
 from portal.identity.policy import Actor, Permission, authorize
 from portal.tenders.models import Tender, TenderTrack
 
+CHOOSE_TRACK: Final = N_("Choose a tender and its track.")
+CHOOSE_ORGANISATION: Final = N_("Choose the organisation that files the application.")
 NOT_EDITABLE: Final = N_("The application has been submitted: what was typed can no longer be changed.")
 
 

@@ -1,0 +1,283 @@
+"""What the pages of one application share: its blueprint, the task list, and where problems are corrected.
+
+The topic is one blueprint, ``applications``; its pages live in the modules ``application_*``, and the module
+``applications`` gathers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Blueprint, g, url_for
+
+from portal.applications import sections
+from portal.applications.attachments import asked
+from portal.applications.dossier import Dossier, load
+from portal.applications.models import Participant, ParticipantRole
+from portal.applications.policy import Part
+from portal.applications.rules import EDITABLE
+from portal.applications.sections import Place, Section, place_of
+from portal.applications.submission import Standing, confirmation, standing
+from portal.core.db import session
+from portal.core.errors import Problem
+from portal.core.formats import format_date, format_time
+from portal.core.language import N_, Message
+from portal.identity.policy import Permission, allowed, authorize
+from portal.tenders.ruleset import Giver, Text
+from portal.web.language import locale, say
+from portal.web.templating import localised
+
+blueprint = Blueprint("applications", __name__, url_prefix="/applications")
+
+DOCUMENTS: Final = N_("Documents")
+PARTICIPANTS: Final = N_("Participants")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A line of the task list; ``state`` is one of done, in_progress, not_started, error."""
+
+    label: str
+    href: str
+    state: str
+    current: bool
+    section: str
+    participant_id: UUID | None
+
+    def get(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+def opened(application_id: UUID) -> Dossier:
+    """The application, for those who may read it."""
+    dossier = load(session(), application_id)
+    authorize(g.actor, Permission.APPLICATION_VIEW, dossier.application)
+    return dossier
+
+
+def editable(dossier: Dossier, participant_id: UUID | None) -> bool:
+    """Whether the reader may change this part now."""
+    if dossier.application.state not in EDITABLE:
+        return False
+    obj: Any = dossier.application
+    if participant_id is not None:
+        obj = Part(dossier.application, dossier.participant(participant_id))
+    return allowed(g.actor, Permission.APPLICATION_EDIT, obj)
+
+
+def wording(text: Text | Message | str) -> str:
+    """A text of the rule set or of a room in the language of the page."""
+    return text[locale()] if isinstance(text, Text) else say(text)
+
+
+def section_url(dossier: Dossier, name: str, participant_id: UUID | str | None, **arguments: Any) -> str:
+    """The page of a section, of the documents, or of the participants."""
+    base = {"application_id": dossier.application.id, **arguments}
+    if name == "participants":
+        return url_for("applications.participants", **base)
+    if name == "confirmation":
+        return url_for("applications.confirm", **base)
+    if name == "overview":
+        return url_for("applications.overview", **base)
+    if participant_id is not None:
+        base["participant_id"] = participant_id
+    endpoint = "documents" if name == "documents" else "section"
+    if endpoint == "section":
+        base["name"] = name
+    return url_for(f"applications.{'part_' if participant_id else ''}{endpoint}", **base)
+
+
+def anchor(place: Place) -> str:
+    """The id of the input that a problem is about, on the page of its section."""
+    definition = sections.BY_NAME.get(place.section)
+    if definition is not None and definition.grid is not None:
+        return f"{place.section}-{place.key.replace('.', '-')}" if place.key else "main"
+    return place.key.replace(".", "-") or "main"
+
+
+def where(dossier: Dossier, field: str) -> str:
+    """The address at which a problem or a rule's ``field`` is corrected."""
+    place = place_of(field)
+    participant_id = _whose(dossier, place)
+    if place.section in ("participants", "confirmation", "overview"):
+        return section_url(dossier, place.section, None)
+    return section_url(dossier, place.section, participant_id, missing=1) + f"#{anchor(place)}"
+
+
+def hrefs(dossier: Dossier, problems: Iterable[Problem]) -> dict[str, str]:
+    """Field -> address, for the list of problems."""
+    return {problem.field: where(dossier, problem.field) for problem in problems}
+
+
+def labelled(dossier: Dossier, problems: Iterable[Problem]) -> list[Problem]:
+    """The problems with what they are about in front, for lists that stand apart from their fields."""
+    return [
+        Problem(
+            problem.code,
+            problem.field,
+            N_("%(about)s: %(problem)s", about={locale(): about}, problem=problem.message)
+            if about
+            else problem.message,
+        )
+        for problem in problems
+        for about in (_about(dossier, problem.field),)
+    ]
+
+
+def _about(dossier: Dossier, field: str) -> str:
+    """The question, or the section and whose it is; "" where the message says it all."""
+    place = place_of(field)
+    definition = sections.BY_NAME.get(place.section)
+    whose = ""
+    if place.participant_id:
+        part = next((row for row in dossier.accepted if str(row.id) == place.participant_id), None)
+        whose = localised(part.organisation, "name") if part else ""
+    names = [whose] if whose else []
+    if definition is not None:
+        names.append(say(definition.title) if definition.grid or not place.key else "")
+        names.append(_question(dossier, definition, place.key))
+    return ", ".join(name for name in names if name)
+
+
+def _question(dossier: Dossier, definition: Section, key: str) -> str:
+    if definition.fields is not None:
+        found = (item for item in definition.fields(dossier.rules) if item.name == key)
+        return next((f"«{wording(item.label)}»" for item in found), "")
+    assert definition.grid is not None
+    row, dot, column = key.partition(".")
+    titles = [wording(item.title) for item in definition.grid(dossier.rules).rows if item.code == row and row]
+    return ", ".join([*titles, column or (row if not titles else "")]).strip(", ")
+
+
+def _whose(dossier: Dossier, place: Place) -> UUID | None:
+    """The participant whose page it is; project-wide sums are first looked for in the reader's own part."""
+    if place.participant_id is not None:
+        try:
+            return UUID(place.participant_id)
+        except ValueError:
+            return dossier.initiator.id
+    definition = sections.BY_NAME.get(place.section)
+    if definition is None or not definition.each:
+        return None
+    own = own_parts(dossier)
+    return (own[0] if own else dossier.initiator).id
+
+
+def own_parts(dossier: Dossier) -> list[Participant]:
+    """The parts of the organisations that the reader acts for."""
+    return [part for part in dossier.accepted if g.actor.acts_for(part.organisation_id)]
+
+
+def problems_by_place(
+    dossier: Dossier, problems: Iterable[Problem]
+) -> dict[tuple[str, UUID | None], list[Problem]]:
+    """The problems of each page."""
+    found: dict[tuple[str, UUID | None], list[Problem]] = {}
+    for problem in problems:
+        place = place_of(problem.field)
+        found.setdefault((place.section, _whose(dossier, place)), []).append(problem)
+    return found
+
+
+class Tasks:
+    """The task lists of one application for the present reader."""
+
+    def __init__(
+        self, dossier: Dossier, stands: Standing | None = None, current: tuple[str, UUID | None] | None = None
+    ) -> None:
+        self.dossier = dossier
+        self.standing = stands or standing(dossier)
+        self.current = current
+        self._problems = problems_by_place(dossier, self.standing.problems)
+
+    def project(self) -> list[Task]:
+        """The sections of the project as a whole."""
+        return [
+            self._task("participants", None, say(PARTICIPANTS)),
+            *(self._section(section, None) for section in sections.PROJECT),
+            self._task("documents", None, say(DOCUMENTS)),
+        ]
+
+    def part(self, participant: Participant) -> list[Task]:
+        """The sections of one participant."""
+        return [
+            *(self._section(section, participant.id) for section in sections.EACH),
+            self._task("documents", participant.id, say(DOCUMENTS)),
+        ]
+
+    def mine(self) -> list[Task]:
+        """What the reader's organisations fill in."""
+        own = own_parts(self.dossier)
+        initiates = any(part.role == ParticipantRole.INITIATOR for part in own)
+        return [*(self.project() if initiates else []), *(task for part in own for task in self.part(part))]
+
+    def following(self, name: str, participant_id: UUID | None) -> str:
+        """Where "Save and continue" leads: the next of the reader's own sections, else the overview."""
+        mine = self.mine()
+        for task, successor in pairwise(mine):
+            if (task.section, task.participant_id) == (name, participant_id):
+                return successor.href
+        return section_url(self.dossier, "overview", None)
+
+    def place(self, name: str, participant_id: UUID | None) -> tuple[int, int]:
+        """Which of the reader's sections this is, and of how many; (0, 0) for another's."""
+        mine = [(task.section, task.participant_id) for task in self.mine()]
+        return (
+            (mine.index((name, participant_id)) + 1, len(mine)) if (name, participant_id) in mine else (0, 0)
+        )
+
+    def problems(self, name: str, participant_id: UUID | None) -> list[Problem]:
+        """What is wrong or missing on one page."""
+        return self._problems.get((name, participant_id), [])
+
+    def _section(self, section: Section, participant_id: UUID | None) -> Task:
+        return self._task(section.name, participant_id, say(section.title))
+
+    def _task(self, name: str, participant_id: UUID | None, label: str) -> Task:
+        return Task(
+            label=label,
+            href=section_url(self.dossier, name, participant_id),
+            state=self._state(name, participant_id),
+            current=self.current == (name, participant_id),
+            section=name,
+            participant_id=participant_id,
+        )
+
+    def _state(self, name: str, participant_id: UUID | None) -> str:
+        problems = self.problems(name, participant_id)
+        if any(problem.code not in ("required", "too_few", "unanswered", "undated") for problem in problems):
+            return "error"
+        started = self._started(name, participant_id)
+        if problems:
+            return "in_progress" if started else "not_started"
+        return "done" if started else "not_started"
+
+    def _started(self, name: str, participant_id: UUID | None) -> bool:
+        if name == "participants":
+            return len(self.dossier.accepted) + len(self.dossier.invited) > 1
+        if name == "documents":
+            giver = Giver.EACH if participant_id else Giver.PROJECT
+            given = (
+                self.dossier.attached(participant_id, item.code) for item in asked(self.dossier.rules, giver)
+            )
+            return any(given)
+        return (participant_id, name) in self.dossier.sections
+
+
+def saved_text(dossier: Dossier, participant_id: UUID | None, name: str) -> str:
+    """When the section was last saved: ``14:32``, with the date where that was another day; "" for never."""
+    saved = dossier.saved_at(participant_id, name)
+    if saved is None:
+        return ""
+    local = saved.astimezone(dossier.zone)
+    time = format_time(saved, dossier.zone)
+    return time if local.date() == dossier.today else f"{format_date(local.date(), locale())}, {time}"
+
+
+def confirmations(dossier: Dossier) -> Mapping[UUID, str]:
+    """Participant -> where it stands with its signature, a value of ``submission.Confirmation``."""
+    return {part.id: confirmation(dossier, part) for part in dossier.accepted}

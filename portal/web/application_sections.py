@@ -1,0 +1,273 @@
+"""Filling in: one page for each section, the same for typing, for reading, and for a stale version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from babel import Locale
+from flask import flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.applications import service
+from portal.applications.dossier import Dossier
+from portal.applications.project_fields import Field
+from portal.applications.queries import name_of
+from portal.applications.sections import BY_NAME, Grid, Section, place_of
+from portal.applications.values import Kind, Unreadable, read
+from portal.core import regions
+from portal.core.canonical import plain_decimal
+from portal.core.db import session
+from portal.core.errors import NotFound, Problem, Problems, Stale
+from portal.core.figures import decimal_of
+from portal.core.formats import format_date, format_money, format_number
+from portal.identity.policy import Permission
+from portal.web.application_frame import (
+    Tasks,
+    anchor,
+    blueprint,
+    editable,
+    opened,
+    saved_text,
+    section_url,
+    wording,
+)
+from portal.web.forms import ActionForm
+from portal.web.language import locale, say
+from portal.web.page import page
+
+
+@dataclass
+class Sheet:
+    """A section as its page shows it: ``typed`` by key, ``errors`` and ``theirs`` (a newer version) too."""
+
+    dossier: Dossier
+    section: Section
+    participant_id: UUID | None
+    typed: Mapping[str, str]
+    version: int
+    problems: list[Problem] = field(default_factory=list)
+    theirs: Mapping[str, str] | None = None
+    saved_by: str = ""
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return self.section.fields(self.dossier.rules) if self.section.fields else ()
+
+    @property
+    def grid(self) -> Grid | None:
+        return self.section.grid(self.dossier.rules) if self.section.grid else None
+
+    def html_name(self, key: str) -> str:
+        """The name and id of the input of a key."""
+        return f"{self.section.name}-{key.replace('.', '-')}" if self.section.grid else key
+
+    def errors(self, key: str) -> list[str]:
+        path = self.section.prefix(self.participant_id) + key
+        return [say(problem.message) for problem in self.problems if problem.field == path]
+
+    def row_errors(self, row: str) -> list[str]:
+        """What is wrong with a row as a whole (``kpi.K1``)."""
+        return self.errors(row) if row else []
+
+    @property
+    def hrefs(self) -> dict[str, str]:
+        return {problem.field: f"#{self._target(problem)}" for problem in self.problems}
+
+    def _target(self, problem: Problem) -> str:
+        place = place_of(problem.field)
+        grid = self.grid
+        if grid is None or "." in place.key or not place.key or place.key in grid.columns:
+            return anchor(place)
+        return self.html_name(grid.key(place.key, grid.columns[0]))
+
+    def changed(self, key: str) -> str | None:
+        """What the newer version holds for a key, where it differs from what was typed."""
+        if self.theirs is None or self.theirs.get(key, "") == self.typed.get(key, ""):
+            return None
+        return self.theirs.get(key, "") or _("empty")
+
+    def totals(self) -> dict[str, str]:
+        """Sums of rows, of columns and of all, of what can be read."""
+        grid = self.grid
+        if grid is None or not grid.sums:
+            return {}
+        sums: dict[str, Decimal] = {}
+        for row in grid.rows:
+            for column in grid.columns:
+                amount = _amount(grid.kind, self.typed.get(grid.key(row.code, column), ""))
+                if amount is None:
+                    continue
+                for key in (f"row:{row.code}", f"column:{column}", "all"):
+                    sums[key] = sums.get(key, Decimal(0)) + amount
+        return {key: figures(total) for key, total in sums.items()}
+
+    def said(self, key: str, kind: Kind) -> str:
+        """What was typed, written for readers."""
+        return shown(kind, self.typed.get(key, ""))
+
+
+def figures(amount: Decimal) -> str:
+    """The amount without its currency: the column's head has it."""
+    return format_money(amount, locale()).replace("RUB", "").replace("₽", "").strip("\u00a0 ")
+
+
+def _amount(kind: Kind, text: str) -> Decimal | None:
+    try:
+        return decimal_of(read(kind, text))
+    except Unreadable:
+        return None
+
+
+def shown(kind: Kind, text: str) -> str:
+    """A typed value for readers: sums with groups, dates, names of regions and countries; "" for nothing."""
+    try:
+        value = read(kind, text)
+    except Unreadable:
+        return text
+    if value is None:
+        return ""
+    writer = _WRITERS.get(kind)
+    return writer(value) if writer else str(value)
+
+
+def _country_names(codes: list[str]) -> str:
+    return ", ".join(Locale.parse(locale()).territories.get(code, code) for code in codes)
+
+
+def _region_name(code: str) -> str:
+    found = regions.find(code)
+    return found.name_in(locale()) if found else code
+
+
+_WRITERS: Mapping[Kind, Any] = {
+    Kind.MONEY: lambda value: format_money(Decimal(value), locale()),
+    Kind.SIGNED_MONEY: lambda value: format_money(Decimal(value), locale()),
+    Kind.PERCENT: lambda value: f"{format_number(Decimal(value), locale())}\u00a0%",
+    Kind.SIGNED_PERCENT: lambda value: f"{format_number(Decimal(value), locale())}\u00a0%",
+    Kind.NUMBER: lambda value: format_number(Decimal(value), locale(), 4),
+    Kind.WHOLE: lambda value: plain_decimal(Decimal(value)),
+    Kind.DATE: lambda value: format_date(date.fromisoformat(value), locale()),
+    Kind.YES_NO: lambda value: _("Yes") if value else _("No"),
+    Kind.REGION: _region_name,
+    Kind.COUNTRIES: _country_names,
+}
+
+
+@page(
+    blueprint,
+    "/<uuid:application_id>/sections/<name>",
+    get=Permission.APPLICATION_VIEW,
+    post=Permission.APPLICATION_EDIT,
+)
+def section(application_id: UUID, name: str) -> ResponseReturnValue:
+    """A section of the project as a whole."""
+    return _page(application_id, None, name)
+
+
+@page(
+    blueprint,
+    "/<uuid:application_id>/participants/<uuid:participant_id>/sections/<name>",
+    get=Permission.APPLICATION_VIEW,
+    post=Permission.APPLICATION_EDIT,
+)
+def part_section(application_id: UUID, participant_id: UUID, name: str) -> ResponseReturnValue:
+    """A section of one participant."""
+    return _page(application_id, participant_id, name)
+
+
+def _page(application_id: UUID, participant_id: UUID | None, name: str) -> ResponseReturnValue:
+    dossier = opened(application_id)
+    definition = BY_NAME.get(name)
+    if definition is None or definition.each is not (participant_id is not None):
+        raise NotFound
+    if participant_id is not None:
+        dossier.participant(participant_id)
+    if request.method == "POST":
+        return _save(dossier, definition, participant_id)
+    row = dossier.sections.get((participant_id, name))
+    sheet = Sheet(dossier, definition, participant_id, row.data if row else {}, row.version if row else 0)
+    tasks = Tasks(dossier, current=(name, participant_id))
+    if row is not None:
+        everything = tasks.problems(name, participant_id)
+        unreadable = set(dossier.package.problems)
+        sheet.problems = [p for p in everything if "missing" in request.args or p in unreadable]
+    elif "missing" in request.args:
+        sheet.problems = tasks.problems(name, participant_id)
+    return _render(sheet, tasks)
+
+
+def _save(dossier: Dossier, definition: Section, participant_id: UUID | None) -> ResponseReturnValue:
+    sheet = Sheet(dossier, definition, participant_id, {}, _version())
+    sheet.typed = {
+        key: request.form.get(sheet.html_name(key), "") for key, kind in definition.keys(dossier.rules)
+    }
+    tasks = Tasks(dossier, current=(definition.name, participant_id))
+    following = tasks.following(definition.name, participant_id)
+    try:
+        service.save_section(
+            session(),
+            g.actor,
+            application_id=dossier.application.id,
+            participant_id=participant_id,
+            section=definition.name,
+            values=sheet.typed,
+            expected_version=sheet.version,
+        )
+    except Problems as refused:
+        sheet.problems = list(refused.problems)
+        return _render(sheet, tasks), 422
+    except Stale as stale:
+        theirs = dossier.sections[participant_id, definition.name]
+        sheet.theirs, sheet.version = theirs.data, stale.current
+        sheet.saved_by = name_of(session(), theirs.saved_by)
+        return _render(sheet, tasks), 409
+    flash(_("Saved."), "success")
+    here = section_url(dossier, definition.name, participant_id)
+    if request.form.get("then") == "leave":
+        return redirect(section_url(dossier, "overview", None), 303)
+    unreadable = any(_unreadable(kind, sheet.typed[key]) for key, kind in definition.keys(dossier.rules))
+    return redirect(following if request.form.get("then") == "continue" and not unreadable else here, 303)
+
+
+def _unreadable(kind: Kind, text: str) -> bool:
+    try:
+        read(kind, text)
+    except Unreadable:
+        return True
+    return False
+
+
+def _version() -> int:
+    try:
+        return int(request.form.get("version", "0")[:9])
+    except ValueError:
+        return -1
+
+
+def _render(sheet: Sheet, tasks: Tasks) -> str:
+    form = ActionForm(formdata=None)
+    form.version.data = sheet.version
+    dossier, name = sheet.dossier, sheet.section.name
+    return render_template(
+        "applications/section.html",
+        sheet=sheet,
+        dossier=dossier,
+        application=dossier.application,
+        part=dossier.participant(sheet.participant_id) if sheet.participant_id else None,
+        action_form=form,
+        problems=sheet.problems,
+        tasks=tasks.mine(),
+        place=tasks.place(name, sheet.participant_id),
+        writable=editable(dossier, sheet.participant_id),
+        saved=saved_text(dossier, sheet.participant_id, name),
+        regions=regions.choices(locale()),
+        wording=wording,
+        Kind=Kind,
+        back=url_for("applications.overview", application_id=dossier.application.id),
+    )

@@ -1,0 +1,252 @@
+"""Confirming, submitting, withdrawing, and the receipt."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, flash, g, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.applications import letters, submission
+from portal.applications.dossier import Dossier
+from portal.applications.models import State, Submission
+from portal.applications.policy import Part
+from portal.applications.queries import submissions_of
+from portal.applications.rules import EDITABLE, TRANSITIONS
+from portal.applications.submission import Standing, standing, unconfirmed
+from portal.core.db import session
+from portal.core.errors import NotFound, Problem, Problems, Stale
+from portal.documents import pdf
+from portal.identity.policy import Permission, allowed, authorize
+from portal.web.application_frame import (
+    Tasks,
+    blueprint,
+    confirmations,
+    hrefs,
+    labelled,
+    opened,
+    section_url,
+    wording,
+)
+from portal.web.forms import ActionForm
+from portal.web.language import locale
+from portal.web.page import page
+
+
+@page(
+    blueprint,
+    "/<uuid:application_id>/confirm",
+    get=Permission.APPLICATION_VIEW,
+    post=Permission.APPLICATION_CONFIRM,
+)
+def confirm(application_id: UUID) -> ResponseReturnValue:
+    """Who has signed the present version, and signing it."""
+    dossier = opened(application_id)
+    if request.method == "GET":
+        return _confirm(dossier)
+    part = _own_part(dossier)
+    try:
+        submission.confirm(
+            session(), g.actor, participant_id=part.id, expected_digest=request.form.get("digest", "")
+        )
+    except Stale as stale:
+        return _confirm(dossier, (Problem("stale", "", stale.reason),)), 409
+    flash(_("Your organisation has confirmed this version."), "success")
+    return redirect(section_url(dossier, "confirmation", None), 303)
+
+
+def _own_part(dossier: Dossier) -> Any:
+    wanted = request.form.get("participant", "")
+    for part in dossier.accepted:
+        if str(part.id) == wanted:
+            return part
+    raise NotFound
+
+
+def _confirm(dossier: Dossier, problems: tuple[Problem, ...] = ()) -> str:
+    stands = standing(dossier)
+    signing = [
+        part
+        for part in dossier.accepted
+        if dossier.application.state in EDITABLE
+        and allowed(g.actor, Permission.APPLICATION_CONFIRM, Part(dossier.application, part))
+    ]
+    return render_template(
+        "applications/confirm.html",
+        dossier=dossier,
+        application=dossier.application,
+        standing=stands,
+        hrefs=hrefs(dossier, stands.problems),
+        problems=problems,
+        signing=signing,
+        confirmations=confirmations(dossier),
+        action_form=ActionForm(formdata=None),
+        tasks=Tasks(dossier, stands).mine(),
+    )
+
+
+@page(
+    blueprint,
+    "/<uuid:application_id>/submit",
+    get=Permission.APPLICATION_VIEW,
+    post=Permission.APPLICATION_SUBMIT,
+)
+def submit(application_id: UUID) -> ResponseReturnValue:
+    """Everything that keeps the application from submission, or the button."""
+    dossier = opened(application_id)
+    authorize(g.actor, Permission.APPLICATION_SUBMIT, dossier.application)
+    if request.method == "GET":
+        if dossier.application.state not in EDITABLE:
+            return redirect(section_url(dossier, "overview", None), 303)
+        return _submit(dossier, standing(dossier))
+    try:
+        submission.submit(
+            session(),
+            g.actor,
+            application_id=application_id,
+            acknowledged=request.form.get("acknowledged") == "y",
+        )
+    except Problems as refused:
+        return _submit(dossier, standing(dossier), refused.problems), 422
+    return redirect(_receipt_url(dossier), 303)
+
+
+def _submit(dossier: Dossier, stands: Standing, refused: tuple[Problem, ...] = ()) -> str:
+    problems = refused or (*stands.problems, *unconfirmed(dossier))
+    links = hrefs(dossier, problems)
+    links["acknowledged"] = "#acknowledged"
+    return render_template(
+        "applications/submit.html",
+        dossier=dossier,
+        application=dossier.application,
+        standing=stands,
+        problems=problems,
+        labelled=labelled(dossier, problems),
+        hrefs=links,
+        refused=bool(refused),
+        ready=not [p for p in problems if p.field != "acknowledged"],
+        in_time=_in_time(dossier),
+        wording=wording,
+        action_form=ActionForm(formdata=None),
+        tasks=Tasks(dossier, stands).mine(),
+    )
+
+
+def _in_time(dossier: Dossier) -> bool:
+    returned = dossier.application.state == State.RETURNED
+    return dossier.intake.correction if returned else dossier.intake.open
+
+
+@page(
+    blueprint,
+    "/<uuid:application_id>/withdraw",
+    get=Permission.APPLICATION_VIEW,
+    post=Permission.APPLICATION_WITHDRAW,
+)
+def withdraw(application_id: UUID) -> ResponseReturnValue:
+    """Take the application back, after having read what that means."""
+    dossier = opened(application_id)
+    authorize(g.actor, Permission.APPLICATION_WITHDRAW, dossier.application)
+    if request.method == "POST":
+        submission.withdraw(session(), g.actor, application_id=application_id)
+        flash(_("The application has been withdrawn. You can change it and submit it again."), "success")
+        return redirect(section_url(dossier, "overview", None), 303)
+    if not TRANSITIONS.allows("withdraw", State(dossier.application.state)):
+        return redirect(section_url(dossier, "overview", None), 303)
+    return render_template(
+        "applications/withdraw.html",
+        dossier=dossier,
+        application=dossier.application,
+        action_form=ActionForm(formdata=None),
+    )
+
+
+@page(blueprint, "/<uuid:application_id>/receipt", get=Permission.APPLICATION_VIEW)
+def receipt(application_id: UUID) -> ResponseReturnValue:
+    """What was received, and when; of an earlier round with ``?round=``."""
+    dossier = opened(application_id)
+    rounds = submissions_of(session(), application_id)
+    row = _round(rounds)
+    return render_template(
+        "applications/receipt.html",
+        dossier=dossier,
+        application=dossier.application,
+        submission=row,
+        rounds=rounds,
+        received=letters.instant(row.received_at, dossier.application.tender.zone),
+    )
+
+
+@page(blueprint, "/<uuid:application_id>/receipt.pdf", get=Permission.APPLICATION_VIEW)
+def receipt_pdf(application_id: UUID) -> ResponseReturnValue:
+    """The receipt on paper."""
+    dossier = opened(application_id)
+    row = _round(submissions_of(session(), application_id))
+    content = pdf.render("receipt", receipt_data(row, dossier, locale()))
+    response = Response(content, mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'attachment; filename="{row.number}-{row.round}.pdf"'
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response
+
+
+def receipt_data(row: Submission, dossier: Dossier, language: str) -> dict[str, Any]:
+    """What the receipt says, from the frozen version."""
+    content = row.snapshot
+    tender = dossier.application.tender
+    return {
+        "locale": language,
+        "labels": {
+            "title": _("Receipt of an application"),
+            "number": _("Registration number"),
+            "received": _("Received"),
+            "project": _("Project"),
+            "tender": _("Tender"),
+            "cluster": _("Cluster"),
+            "participants": _("Participants"),
+            "initiator": _("initiator"),
+            "inn": _("INN"),
+            "sha256": _("SHA-256 of the frozen version"),
+            "round": _("Submission"),
+            "note": _(
+                "The time is that of the portal's database. The SHA-256 is computed from the canonical JSON"
+                " of the frozen version; whoever holds the same content gets the same value."
+            ),
+            "portal": _("Joint Projects Portal"),
+        },
+        "day": [row.received_at.year, row.received_at.month, row.received_at.day],
+        "number": row.number,
+        "round": str(row.round),
+        "received": letters.instant(row.received_at, tender.zone)[language],
+        "project": _name(content["project"], language),
+        "tender": tender.title_ru if language == "ru" else tender.title_en,
+        "cluster": _name(content["cluster"], language),
+        "participants": [
+            {
+                "name": _name(part["organisation"], language),
+                "inn": part["organisation"]["inn"],
+                "initiator": part["role"] == "initiator",
+            }
+            for part in content["participants"]
+        ],
+        "sha256": row.sha256,
+    }
+
+
+def _name(thing: dict[str, Any], language: str) -> str:
+    other = "en" if language == "ru" else "ru"
+    return str(thing.get(f"name_{language}") or thing.get(f"name_{other}") or "")
+
+
+def _round(rounds: list[Submission]) -> Submission:
+    """The round that was asked for, else the newest. Raises :class:`NotFound`."""
+    asked = request.args.get("round", "")
+    for row in rounds:
+        if not asked or str(row.round) == asked:
+            return row
+    raise NotFound
+
+
+def _receipt_url(dossier: Dossier) -> str:
+    return section_url(dossier, "overview", None) + "/receipt"

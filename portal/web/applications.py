@@ -1,0 +1,223 @@
+"""The applicants' side: my applications, starting one, the overview of one, and its self-check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import flash, g, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.applications import service
+from portal.applications.dossier import Dossier
+from portal.applications.facts import facts
+from portal.applications.models import Application, ParticipantRole
+from portal.applications.queries import (
+    initiator_applications,
+    open_tracks,
+    own_parts,
+    own_select,
+    startable,
+    submissions_of,
+)
+from portal.applications.rules import EDITABLE, public_state
+from portal.applications.submission import Standing, standing, unconfirmed
+from portal.core.db import session
+from portal.core.errors import Problem, Problems
+from portal.identity.models import Organisation
+from portal.identity.policy import Permission, allowed
+from portal.review.queries import checks_of
+from portal.scoring.engine import score
+from portal.tenders.rules import TRACK_NAMES
+from portal.web import (
+    application_documents,
+    application_participants,
+    application_sections,
+    application_submission,
+)
+from portal.web.application_frame import (
+    Tasks,
+    blueprint,
+    confirmations,
+    hrefs,
+    labelled,
+    opened,
+    section_url,
+    where,
+    wording,
+)
+from portal.web.forms import ActionForm
+from portal.web.page import page
+from portal.web.paging import Page, keyset
+
+pages = blueprint
+TOPICS = (application_documents, application_participants, application_sections, application_submission)
+
+
+@page(blueprint, "/", get=Permission.APPLICATION_LIST_OWN)
+def index() -> ResponseReturnValue:
+    """The applications of the reader's organisations, newest first, and the invitations that wait."""
+    found: Page[Application] = keyset(
+        session(),
+        own_select(g.actor),
+        (Application.__table__.c.id,),
+        lambda row: (row.id,),
+        request.args.get("cursor"),
+    )
+    return render_template(
+        "applications/index.html",
+        page=found,
+        parts=own_parts(session(), g.actor, found.rows),
+        public_state=public_state,
+        track_names=TRACK_NAMES,
+        can_start=bool(g.actor.memberships),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An organisation with a cluster in which it may start an application; ``value`` is sent by the form."""
+
+    organisation: Organisation
+    cluster: Any
+
+    @property
+    def value(self) -> str:
+        return f"{self.organisation.id}:{self.cluster.id}"
+
+
+@page(blueprint, "/start", get=Permission.APPLICATION_START, post=Permission.APPLICATION_START)
+def start() -> ResponseReturnValue:
+    """A new application: on which track, for which organisation."""
+    if request.method == "GET":
+        return _start()
+    track_id = _uuid(request.form.get("track", ""))
+    organisation_id, _sign, cluster_id = request.form.get("organisation", "").partition(":")
+    problems = []
+    if track_id is None:
+        problems.append(Problem("required", "track", service.CHOOSE_TRACK))
+    if _uuid(organisation_id) is None or _uuid(cluster_id) is None:
+        problems.append(Problem("required", "organisation", service.CHOOSE_ORGANISATION))
+    if problems:
+        return _start(problems), 422
+    try:
+        application = service.start(
+            session(),
+            g.actor,
+            track_id=UUID(str(track_id)),
+            organisation_id=UUID(organisation_id),
+            cluster_id=UUID(cluster_id),
+        )
+    except Problems as refused:
+        return _start(list(refused.problems)), 422
+    flash(_("The draft has been made. Fill in its sections in any order."), "success")
+    return redirect(f"{request.script_root}/applications/{application.id}", 303)
+
+
+def _start(problems: list[Problem] | None = None) -> str:
+    writing = [key for key in g.actor.memberships if allowed(g.actor, Permission.APPLICATION_START, Key(key))]
+    choices = [Choice(*row) for row in startable(session(), writing)]
+    return render_template(
+        "applications/start.html",
+        tracks=open_tracks(session()),
+        choices=choices,
+        problems=problems or [],
+        chosen_track=request.values.get("track", ""),
+        chosen=request.form.get("organisation", "") or (choices[0].value if len(choices) == 1 else ""),
+        track_names=TRACK_NAMES,
+        action_form=ActionForm(formdata=None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An organisation known by its key alone, for the rule that asks no more."""
+
+    id: UUID
+
+
+@page(blueprint, "/<uuid:application_id>", get=Permission.APPLICATION_VIEW)
+def overview(application_id: UUID) -> ResponseReturnValue:
+    """Where the application stands, who must do what, and what comes next."""
+    dossier = opened(application_id)
+    application = dossier.application
+    editing = application.state in EDITABLE
+    stands = standing(dossier)
+    tasks = Tasks(dossier, stands)
+    return render_template(
+        "applications/overview.html",
+        dossier=dossier,
+        application=application,
+        state=public_state(application, application.tender),
+        editing=editing,
+        standing=stands,
+        unconfirmed=unconfirmed(dossier) if editing else [],
+        project_tasks=tasks.project(),
+        part_tasks={part.id: tasks.part(part) for part in dossier.accepted},
+        confirmations=confirmations(dossier),
+        rounds=submissions_of(session(), application_id) if application.number else [],
+        checks=checks_of(session(), application_id) if application.number else [],
+        next_step=_next_step(dossier, stands, tasks),
+        track_names=TRACK_NAMES,
+        Role=ParticipantRole,
+        wording=wording,
+    )
+
+
+def _next_step(dossier: Dossier, stands: Standing, tasks: Tasks) -> dict[str, str]:
+    """The one thing the reader can do now: ``label`` and ``href``; empty when it is others' turn."""
+    application = dossier.application
+    if application.state not in EDITABLE:
+        return {}
+    mine = tasks.mine()
+    unfinished = next((task for task in mine if task.state != "done"), None)
+    lacking = any(tasks.problems(task.section, task.participant_id) for task in mine)
+    if unfinished is not None and lacking:
+        return {"label": _("Continue: %(section)s", section=unfinished.label), "href": unfinished.href}
+    if stands.problems:
+        return {"label": _("See what is missing"), "href": _page_url(dossier, "check")}
+    if unconfirmed(dossier):
+        return {"label": _("Read and confirm"), "href": section_url(dossier, "confirmation", None)}
+    if allowed(g.actor, Permission.APPLICATION_SUBMIT, application):
+        return {"label": _("Submit the application"), "href": _page_url(dossier, "submit")}
+    return {}
+
+
+@page(blueprint, "/<uuid:application_id>/check", get=Permission.APPLICATION_VIEW)
+def check(application_id: UUID) -> ResponseReturnValue:
+    """The self-check: every rule with value, limit and reason, the indicative score, and what is missing."""
+    dossier = opened(application_id)
+    stands = standing(dossier, initiator_applications=initiator_applications(session(), dossier.application))
+    content = dossier.package.content
+    figures = facts(content, dossier.rules)
+    return render_template(
+        "applications/check.html",
+        dossier=dossier,
+        application=dossier.application,
+        standing=stands,
+        labelled=labelled(dossier, stands.problems),
+        hrefs=hrefs(dossier, stands.problems),
+        rule_hrefs={
+            outcome.code: where(dossier, outcome.field)
+            for outcome in stands.outcomes
+            if outcome.field and outcome.holds is not True
+        },
+        sheet=score(content, figures, dossier.rules, outcomes=stands.outcomes),
+        figures=figures,
+        rules=dossier.rules,
+        wording=wording,
+        tasks=Tasks(dossier, stands).mine(),
+    )
+
+
+def _page_url(dossier: Dossier, name: str) -> str:
+    return f"{section_url(dossier, 'overview', None)}/{name}"
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

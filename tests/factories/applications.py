@@ -1,0 +1,220 @@
+"""Joint projects in every state, made through the room's verbs."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from portal.applications import attachments, participation, service, submission
+from portal.applications.dossier import Dossier, load
+from portal.applications.models import Application, Participant, Submission
+from portal.applications.package import unpack
+from portal.clusters.models import Cluster, ClusterMember, MembershipState
+from portal.core.clock import now, today
+from portal.identity.models import Organisation, User
+from portal.identity.policy import Actor
+from portal.tenders.models import Tender, Track
+from portal.tenders.ruleset import Giver, Need
+from tests.factories import identity, packages, tenders
+
+PDF = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    b"2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+)
+
+_serial = itertools.count(1)
+
+
+def cluster(session: Session, *members: Organisation, **fields: Any) -> Cluster:
+    """A cluster in the register, with confirmed members."""
+    number = next(_serial)
+    row = Cluster(
+        **{
+            "code": f"TC{number}",
+            "name_ru": f"Демо-кластер {number}",
+            "name_en": f"Demo cluster {number}",
+            "regions": ["36"],
+            "registered_on": today(session) - timedelta(days=365),
+            "valid_until": today(session) + timedelta(days=365),
+            **fields,
+        }
+    )
+    session.add(row)
+    session.flush()
+    for organisation in members:
+        join(session, row, organisation)
+    return row
+
+
+def join(
+    session: Session,
+    row: Cluster,
+    organisation: Organisation,
+    state: MembershipState = MembershipState.CONFIRMED,
+) -> ClusterMember:
+    """A membership of the cluster."""
+    member = ClusterMember(
+        cluster_id=row.id,
+        organisation_id=organisation.id,
+        state=state,
+        decided_at=None if state is MembershipState.REQUESTED else now(session),
+        reason="not in the functional map" if state is MembershipState.REFUSED else None,
+    )
+    session.add(member)
+    session.flush()
+    return member
+
+
+@dataclass
+class Joint:
+    """A joint project with the owners of its organisations: the initiator first."""
+
+    session: Session
+    tender: Tender
+    cluster: Cluster
+    organisations: list[Organisation]
+    owners: list[User]
+    id: UUID
+
+    @property
+    def application(self) -> Application:
+        return self.dossier.application
+
+    @property
+    def dossier(self) -> Dossier:
+        return load(self.session, self.id)
+
+    @property
+    def parts(self) -> list[Participant]:
+        return self.dossier.accepted
+
+    def actor(self, place: int = 0) -> Actor:
+        """The owner of the initiator (0) or of a participant, with present rights."""
+        return identity.actor(self.session, self.owners[place])
+
+
+def draft(
+    session: Session,
+    *,
+    track: Track = Track.IMPORT_SUBSTITUTION,
+    partners: int = 1,
+    tender: Tender | None = None,
+    people: tuple[User, ...] = (),
+) -> Joint:
+    """A started application whose partners have accepted; nothing typed yet."""
+    tender = tender or tenders.open_tender(session)
+    organisations = [
+        identity.organisation(session, sme="small" if place else "none", offshore_share=0)
+        for place in range(partners + 1)
+    ]
+    owners = [identity.member(session, organisation) for organisation in organisations]
+    row = cluster(session, *organisations)
+    application = service.start(
+        session,
+        identity.actor(session, owners[0]),
+        track_id=tenders.track_of(tender, track).id,
+        organisation_id=organisations[0].id,
+        cluster_id=row.id,
+    )
+    joint = Joint(session, tender, row, organisations, owners, application.id)
+    for place in range(1, partners + 1):
+        part = participation.invite(
+            session, joint.actor(), application_id=application.id, organisation_id=organisations[place].id
+        )
+        participation.respond(session, joint.actor(place), participant_id=part.id, accept=True)
+    return joint
+
+
+def filled(
+    session: Session,
+    *,
+    track: Track = Track.IMPORT_SUBSTITUTION,
+    partners: int = 1,
+    tender: Tender | None = None,
+    documents: bool = True,
+    project: dict[str, Any] | None = None,
+) -> Joint:
+    """A draft with every section and required document, as the demonstration's package has it."""
+    joint = draft(session, track=track, partners=partners, tender=tender)
+    fill(joint, project=project or {})
+    if documents:
+        attach_all(joint)
+    return joint
+
+
+def fill(joint: Joint, *, project: dict[str, Any] | None = None) -> None:
+    """Type a complete package in; its costs are spread over the participants there are."""
+    dossier = joint.dossier
+    source = packages.package(dossier.application.track, project=project or {})
+    parts = dossier.accepted
+    spread = source["participants"][: len(parts)]
+    typed = unpack({**source, "participants": spread}, dossier.rules)
+    places = {item["id"]: (part, place) for place, (item, part) in enumerate(zip(spread, parts, strict=True))}
+    for (participant_id, name), values in typed.items():
+        part, place = places[participant_id] if participant_id else (None, 0)
+        service.save_section(
+            joint.session,
+            joint.actor(place),
+            application_id=joint.id,
+            participant_id=part.id if part else None,
+            section=name,
+            values=values,
+            expected_version=0,
+        )
+
+
+def attach_all(joint: Joint) -> None:
+    """Every required document, dated yesterday."""
+    rules, parts = joint.dossier.rules, joint.parts
+    for giver, owners in ((Giver.PROJECT, [None]), (Giver.EACH, parts)):
+        for requirement in attachments.asked(rules, giver):
+            if requirement.need is not Need.REQUIRED:
+                continue
+            for place, part in enumerate(owners):
+                attach(joint, requirement.code, part, place)
+
+
+def attach(joint: Joint, code: str, part: Participant | None = None, place: int = 0) -> None:
+    """One PDF as the document ``code``."""
+    yesterday = today(joint.session) - timedelta(days=1)
+    attachments.attach(
+        joint.session,
+        joint.actor(place),
+        application_id=joint.id,
+        participant_id=part.id if part else None,
+        code=code,
+        name=f"{code}.pdf",
+        stream=io.BytesIO(PDF),
+        issued_on=yesterday.isoformat(),
+    )
+
+
+def confirm_all(joint: Joint) -> None:
+    """Every participant signs the present package."""
+    for place, part in enumerate(joint.parts):
+        submission.confirm(
+            joint.session,
+            joint.actor(place),
+            participant_id=part.id,
+            expected_digest=joint.dossier.package.digest,
+        )
+
+
+def ready(session: Session, **options: Any) -> Joint:
+    """Filled in and confirmed by everyone."""
+    joint = filled(session, **options)
+    confirm_all(joint)
+    return joint
+
+
+def submitted(session: Session, **options: Any) -> tuple[Joint, Submission]:
+    """Submitted through the verb."""
+    joint = ready(session, **options)
+    row = submission.submit(session, joint.actor(), application_id=joint.id, acknowledged=True)
+    return joint, row
