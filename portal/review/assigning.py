@@ -50,20 +50,19 @@ def assign(
     return [_ask(session, actor, case, people[key], before.get(key)) for key in wanted]
 
 
-def revoke(session: Session, actor: Actor, *, assignment_id: UUID) -> Assignment:
-    """Take an assignment back before its review is handed in. Raises :class:`Conflict` after that."""
+def revoke(session: Session, actor: Actor, *, assignment_id: UUID, application_id: UUID) -> Assignment:
+    """Take an assignment back before its review is handed in; :class:`Conflict` after that."""
     authorize(actor, Permission.REVIEW_ASSIGN)
-    place = session.scalar(select(Assignment.application_id).where(Assignment.id == assignment_id))
-    if place is None:
-        raise NotFound
-    case = locked_case(session, place)
+    case = locked_case(session, application_id)
     authorize(actor, Permission.REVIEW_ASSIGN, case.subject)
-    row = session.scalars(
+    row = session.scalar(
         select(Assignment)
-        .where(Assignment.id == assignment_id)
+        .where(Assignment.id == assignment_id, Assignment.application_id == application_id)
         .with_for_update()
         .execution_options(populate_existing=True)
-    ).one()
+    )
+    if row is None:
+        raise NotFound
     row.state = TRANSITIONS.after("revoke", AssignmentState(row.state))
     session.flush()
     record(session, actor, "review:assignment:revoke", "assignment", row.id, {"reviewer": row.reviewer_id})

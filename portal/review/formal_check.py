@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,7 +22,7 @@ from portal.core.language import N_, Message
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import letters
 from portal.review.models import FormalCheck, Outcome
-from portal.review.queries import Case, locked_case
+from portal.review.queries import Case, locked_case, overdue
 from portal.review.rules import MAX_COMMENT, MAX_NOTE, CheckItem, checklist
 
 
@@ -192,6 +192,8 @@ def return_for_correction(
     return check
 
 
+NO_OUTCOME: Final = N_("Choose the outcome of the check.")
+
 VERBS: Mapping[str, Callable[..., FormalCheck]] = {
     Outcome.ADMITTED: admit,
     Outcome.RETURNED: return_for_correction,
@@ -214,9 +216,7 @@ def _open(
     case = locked_case(session, application_id)
     authorize(actor, Permission.REVIEW_FORMAL_CHECK, case.subject)
     application = case.application
-    due = application.correction_due
-    overdue = application.state == State.RETURNED and due is not None and case.today > due
-    if application.state != State.SUBMITTED and not (also_overdue and overdue):
+    if application.state != State.SUBMITTED and not (also_overdue and overdue(case)):
         raise Conflict(N_("The application does not wait for a formal check now. Open the page again."))
     if case.submission.id != submission_id:
         raise Conflict(N_("The application was sent anew since you opened the page. Check the new version."))

@@ -20,7 +20,7 @@ from portal.applications.dossier import rules_of
 from portal.applications.eligibility import RuleOutcome, check
 from portal.applications.facts import Facts
 from portal.applications.facts import facts as facts_of
-from portal.applications.models import Application, Participant, ParticipantState, Submission
+from portal.applications.models import Application, Participant, ParticipantState, State, Submission
 from portal.audit.models import AuditEvent
 from portal.core.clock import today
 from portal.core.errors import NotFound
@@ -56,14 +56,12 @@ class Case:
     @cached_property
     def organisations(self) -> frozenset[UUID]:
         """Everyone who takes part, by the frozen package and by the present participants."""
-        frozen = (part["organisation"]["id"] for part in self.package.get("participants") or ())
+        frozen = {str(part["organisation"]["id"]) for part in self.package.get("participants") or ()}
         return frozenset(
-            {UUID(key) for key in frozen if key}
-            | {
-                part.organisation_id
-                for part in self.application.participants
-                if part.state in (ParticipantState.INVITED, ParticipantState.ACCEPTED)
-            }
+            part.organisation_id
+            for part in self.application.participants
+            if part.state in (ParticipantState.INVITED, ParticipantState.ACCEPTED)
+            or str(part.organisation_id) in frozen
         )
 
     @property
@@ -120,6 +118,12 @@ def locked_case(session: Session, application_id: UUID) -> Case:
         .execution_options(populate_existing=True)
     )
     return _case(session, session.scalar(_whole(statement)))
+
+
+def overdue(case: Case) -> bool:
+    """Whether the application was returned and its day for the correction is over."""
+    due = case.application.correction_due
+    return case.application.state == State.RETURNED and due is not None and case.today > due
 
 
 def checks_of(session: Session, application_id: UUID) -> list[FormalCheck]:

@@ -1,0 +1,235 @@
+"""A frozen package as titled blocks of text: what officers and reviewers read of an application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from babel import Locale
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from portal.applications.sections import SECTIONS, Grid, Section
+from portal.applications.values import Kind
+from portal.core import regions
+from portal.core.canonical import digest
+from portal.core.errors import NotFound
+from portal.core.figures import decimal_of
+from portal.core.formats import format_date, format_money, format_number, format_percent
+from portal.core.language import Message
+from portal.documents.models import StoredFile
+from portal.review.queries import Case
+from portal.tenders.ruleset import RuleSet, Text
+from portal.web.language import locale, say
+from portal.web.templating import localised
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Numbers by row and column, ready to be drawn by ``data_table``."""
+
+    columns: list[Any]
+    rows: list[list[str]]
+    total: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A section of the application: answers, or a table."""
+
+    title: str
+    answers: list[tuple[str, Any]] | None = None
+    table: Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A document that was frozen with the application."""
+
+    code: str
+    title: str
+    name: str
+    size: int
+    sha256: str
+    issued_on: str
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A participant's part of the package."""
+
+    name: str
+    role: str
+    facts: list[tuple[str, Any]]
+    blocks: list[Block]
+    documents: list[Given]
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The whole package. ``intact``: its digest is the one that was taken at submission."""
+
+    blocks: list[Block]
+    parts: list[Part]
+    documents: list[Given]
+    sha256: str
+    intact: bool
+
+
+def frozen(case: Case) -> Frozen:
+    """The package of a case for reading, in the reader's language."""
+    package, rules = case.package, case.rules
+    return Frozen(
+        blocks=[_block(item, package.get(item.path) or {}, rules) for item in SECTIONS if not item.each],
+        parts=[_part(item, rules) for item in package.get("participants") or ()],
+        documents=_documents(package.get("documents"), rules),
+        sha256=case.submission.sha256,
+        intact=digest(package) == case.submission.sha256,
+    )
+
+
+def file_of(session: Session, case: Case, file_id: UUID) -> StoredFile:
+    """A file that was frozen with the application; :class:`NotFound` for any other."""
+    package = case.package
+    given = [*(package.get("documents") or ())]
+    for part in package.get("participants") or ():
+        given.extend(part.get("documents") or ())
+    if str(file_id) not in {str(item.get("file_id")) for item in given}:
+        raise NotFound
+    file = session.get(StoredFile, file_id)
+    if file is None:
+        raise NotFound
+    return file
+
+
+def _part(part: Mapping[str, Any], rules: RuleSet) -> Part:
+    organisation = part.get("organisation") or {}
+    region = regions.find(organisation.get("region") or "")
+    sizes = {
+        "micro": _("Micro enterprise"),
+        "small": _("Small enterprise"),
+        "medium": _("Medium enterprise"),
+        "none": _("Not a small or medium enterprise"),
+    }
+    facts = [
+        (_("INN"), organisation.get("inn")),
+        (_("KPP"), organisation.get("kpp") or "—"),
+        (_("OGRN"), organisation.get("ogrn")),
+        (_("OKVED 2"), organisation.get("okved2")),
+        (_("Region"), region.name_in(locale()) if region else organisation.get("region")),
+        (_("Size"), sizes.get(organisation.get("sme") or "", "")),
+    ]
+    return Part(
+        name=localised({"name_ru": "", "name_en": "", **organisation}, "name"),
+        role=_("Initiator") if part.get("role") == "initiator" else _("Participant"),
+        facts=facts,
+        blocks=[_block(item, part.get(item.path) or {}, rules) for item in SECTIONS if item.each],
+        documents=_documents(part.get("documents"), rules),
+    )
+
+
+def _block(section: Section, values: Mapping[str, Any], rules: RuleSet) -> Block:
+    title = say(section.title)
+    if section.grid is not None:
+        return Block(title, table=_table(section.grid(rules), values))
+    fields = section.fields(rules) if section.fields else ()
+    return Block(
+        title, answers=[(_word(each.label), _shown(each.kind, values.get(each.name))) for each in fields]
+    )
+
+
+def _table(grid: Grid, values: Mapping[str, Any]) -> Table:
+    columns = [_period(column) for column in grid.columns]
+    rows, sums = [], dict.fromkeys(grid.columns, Decimal(0))
+    for row in grid.rows:
+        held = values if not row.code else values.get(row.code) or {}
+        figures = {column: decimal_of(held.get(column)) for column in grid.columns}
+        if all(value is None for value in figures.values()):
+            continue
+        label = f"{row.code} {_word(row.title)}".strip()
+        cells = [_figure(grid.kind, value) for value in figures.values()]
+        if grid.sums:
+            added = [value for value in figures.values() if value is not None]
+            cells.append(_figure(grid.kind, sum(added, Decimal(0))))
+            for column, value in figures.items():
+                sums[column] += value or 0
+        rows.append([label, *cells])
+    head: list[Any] = ["", *({"label": label, "numeric": True} for label in columns)]
+    if not grid.sums:
+        return Table(head, rows)
+    head.append({"label": _("Total"), "numeric": True})
+    every = [_figure(grid.kind, value) for value in (*sums.values(), sum(sums.values(), Decimal(0)))]
+    return Table(head, rows, [_("Total"), *every] if len(rows) > 1 else None)
+
+
+def _period(column: str) -> str:
+    year, half, number = column.partition("H")
+    return _("%(half)s half of %(year)s", half=number, year=year) if half else column
+
+
+def _documents(given: Any, rules: RuleSet) -> list[Given]:
+    found = []
+    for item in given or ():
+        wanted = rules.document(item.get("code") or "")
+        issued = item.get("issued_on")
+        found.append(
+            Given(
+                code=item.get("code") or "",
+                title=wanted.title[locale()] if wanted else "",
+                name=item.get("name") or "",
+                size=int(item.get("size") or 0),
+                sha256=item.get("sha256") or "",
+                issued_on=_date(issued),
+                file_id=str(item.get("file_id") or ""),
+            )
+        )
+    return found
+
+
+def _word(text: Message | Text) -> str:
+    return text[locale()] if isinstance(text, Text) else say(text)
+
+
+def _figure(kind: Kind, value: Decimal | None) -> str:
+    if value is None:
+        return "—"
+    if kind is Kind.MONEY:
+        return format_number(value, locale())
+    return format_number(value, locale(), 4)
+
+
+def _date(text: Any) -> str:
+    try:
+        return format_date(date.fromisoformat(text), locale()) if text else ""
+    except (TypeError, ValueError):
+        return str(text)
+
+
+def _shown(kind: Kind, value: Any) -> Any:
+    """A value as the reader expects it; texts keep their lines."""
+    if value is None or value == "" or value == []:
+        return None
+    if kind is Kind.YES_NO:
+        return _("Yes") if value else _("No")
+    if kind is Kind.COUNTRIES:
+        names = Locale.parse(locale()).territories
+        return ", ".join(names.get(code, code) for code in value)
+    if kind is Kind.REGION:
+        region = regions.find(str(value))
+        return region.name_in(locale()) if region else value
+    if kind is Kind.DATE:
+        return _date(value)
+    number = decimal_of(value) if kind not in (Kind.TEXT, Kind.LONG, Kind.OKPD2, Kind.TN_VED) else None
+    if number is None:
+        return Markup("<br>").join(str(value).split("\n"))
+    if kind in (Kind.MONEY, Kind.SIGNED_MONEY):
+        return format_money(number, locale())
+    if kind in (Kind.PERCENT, Kind.SIGNED_PERCENT):
+        return format_percent(number, locale())
+    return format_number(number, locale())
