@@ -78,7 +78,7 @@ class Shortage:
 
 
 class Overdrawn(Conflict):
-    """The posting would take more than there is; ``shortages`` names each account that lacks, and how much."""
+    """The posting would take more than there is; ``shortages`` names each account that lacks some."""
 
     def __init__(self, shortages: Sequence[Shortage]) -> None:
         self.shortages = tuple(shortages)
@@ -145,7 +145,7 @@ def post(
 
 
 def lock(session: Session, envelope_ids: set[UUID]) -> dict[UUID, Envelope]:
-    """The envelopes as they are now, locked in id order until the transaction ends; NotFound for an unknown."""
+    """The envelopes as they are now, locked in id order until the transaction ends. NotFound: unknown id."""
     statement = (
         select(Envelope)
         .where(Envelope.id.in_(envelope_ids))

@@ -149,7 +149,7 @@ def available(session: Session, programme_id: UUID, track: str) -> dict[int, Dec
         .where(Envelope.programme_id == programme_id, Envelope.track == track)
         .order_by(Envelope.year)
     )
-    return {year: held for year, held in rows}
+    return dict(rows.tuples())
 
 
 def programmes_with_envelopes(session: Session, actor: Actor) -> list[tuple[Programme, int]]:
@@ -196,7 +196,7 @@ def statement(
     since: datetime | None = None,
     until: datetime | None = None,
     words: str = "",
-) -> Select[tuple[Posting]]:
+) -> Select[Posting]:
     """The postings that touch an envelope, with all of their lines; page it by ``Posting.number``.
 
     ``until`` is exclusive; ``words`` are looked for in reason, document and author.

@@ -1,4 +1,4 @@
-"""What is done with the money: envelopes are opened, given money, adjusted; awards reserve; errors are reversed.
+"""What is done with the money: envelopes are opened, given money, adjusted; awards reserve; errors reversed.
 
 The room's only writer. Totals are never edited: every verb but :func:`open_envelope` writes one posting.
 """
@@ -270,7 +270,7 @@ def _by_envelope(
             Envelope.programme_id == programme_id, Envelope.track == track, Envelope.year.in_(amounts)
         )
     )
-    envelopes: dict[int, UUID] = {year: envelope_id for year, envelope_id in rows}
+    envelopes: dict[int, UUID] = dict(rows.tuples())
     missing = [
         Problem("no_envelope", f"amounts.{year}", N_("There is no envelope for %(year)s.", year=year))
         for year in sorted(set(amounts) - set(envelopes))
@@ -291,4 +291,4 @@ def _reserved_for(session: Session, subject: tuple[str, UUID]) -> dict[UUID, Dec
         )
         .group_by(PostingLine.envelope_id)
     )
-    return {envelope_id: held for envelope_id, held in rows}
+    return dict(rows.tuples())

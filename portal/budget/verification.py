@@ -19,7 +19,7 @@ Balances = dict[UUID, dict[Account, Decimal]]
 
 
 def verify(session: Session) -> tuple[int, str | None]:
-    """Recompute every balance from the first posting. Returns how many were read, and the first fault or None.
+    """Recompute every balance from the first posting. Returns how many were read and the first fault.
 
     Looked at, in the order of the numbers: a posting has lines that sum to zero in each envelope; no account
     ever goes below its floor; what it says has the digest of its audit event. Then: every audit event has its
@@ -103,10 +103,8 @@ def _differing(session: Session, balances: Balances) -> str | None:
         for account in Account:
             held, summed = getattr(envelope, account.value), replayed.get(account, Decimal(0))
             if held != summed:
-                return (
-                    f"envelope {envelope.track} {envelope.year} ({envelope.id}): {account.value} holds {held},"
-                    f" its postings sum to {summed}"
-                )
+                place = f"envelope {envelope.track} {envelope.year} ({envelope.id})"
+                return f"{place}: {account.value} holds {held}, its postings sum to {summed}"
     return None
 
 
