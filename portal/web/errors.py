@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -13,7 +13,9 @@ from werkzeug.exceptions import HTTPException
 
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problems, Refused
-from portal.core.language import Message, N_
+from portal.core.language import DEFAULT_LOCALE, LOCALES, N_, Message
+from portal.identity.policy import ANONYMOUS
+from portal.web.language import COOKIE
 
 PAGES: Final = (400, 403, 404, 405, 409, 413, 429, 500, 503)
 SECRET_FIELDS: Final = frozenset(
@@ -97,11 +99,21 @@ def app_answer(page: int) -> str:
     return render_template(f"errors/{page}.html", typed=kept)
 
 
+def _without_database() -> None:
+    """Let the page be drawn without asking the database who is reading."""
+    g.actor = ANONYMOUS
+    g.locale = request.accept_languages.best_match(LOCALES) or DEFAULT_LOCALE
+    if request.cookies.get(COOKIE) in LOCALES:
+        g.locale = request.cookies[COOKIE]
+
+
 def _unavailable(error: Exception) -> ResponseReturnValue:
+    current_app.logger.error("the database is away on %s: %s", request.path, error)
+    _without_database()
     return render_template("errors/503.html", typed=typed()), 503, {"Retry-After": "10"}
 
 
 def _failed(error: Exception) -> ResponseReturnValue:
     current_app.logger.exception("unexpected error on %s", request.path)
-    session().rollback()
+    _without_database()
     return render_template("errors/500.html", typed=typed()), 500

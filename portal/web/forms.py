@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from flask import request
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, IntegerField
+from wtforms.validators import Optional
 from wtforms.widgets import HiddenInput
 
 from portal.core.errors import Problem
@@ -19,7 +20,7 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
     """Base of all forms. ``version`` is the row's version at the time the form was opened."""
 
     idempotency_key = HiddenField()
-    version = IntegerField(widget=HiddenInput())
+    version = IntegerField(validators=[Optional()], widget=HiddenInput())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
