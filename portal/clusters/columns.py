@@ -42,9 +42,9 @@ CLUSTERS: Final = (
 )
 MEMBERS: Final = (
     Column("cluster", "Код кластера", "Cluster code", ("DEMO-1", "DEMO-1"), required=True),
-    Column("inn", "ИНН", "INN", ("3699900010",) * 2, required=True),
+    Column("inn", "ИНН", "INN", ("3699900012",) * 2, required=True),
     Column("kpp", "КПП", "KPP", ("369901001",) * 2, required=True),
-    Column("ogrn", "ОГРН", "OGRN", ("1163699000012",) * 2, required=True),
+    Column("ogrn", "ОГРН", "OGRN", ("1163699000013",) * 2, required=True),
     Column("okved2", "ОКВЭД 2", "OKVED 2", ("28.14",) * 2, required=True),
     Column("region", "Регион", "Region", ("36",) * 2, required=True),
     Column("name_ru", "Название", "Name in Russian", ("ООО «Демо-Арматура»",) * 2, required=True),
@@ -133,25 +133,19 @@ def check_row(sheet: Sheet, line: int, texts: Mapping[str, str]) -> tuple[fields
     if sheet.kind == ImportKind.MEMBERS and not problems:
         told, details = sheet.organisations[_organisation(texts)]
         if details != _details(texts):
-            message = N_(
-                "Line %(line)s describes the same organisation otherwise. Make them equal.", line=told
-            )
+            message = N_("Line %(line)s describes the same organisation otherwise. Make them equal.", line=told)
             faults.append(fault(line, "inn", message, texts["inn"]))
     return values, faults
 
 
 def _header(kind: ImportKind, row: Sequence[str], line: int) -> tuple[list[str], list[Fault]]:
-    known = {
-        _plain(name): column.key for column in TABLES[kind] for name in (column.ru, column.en, column.key)
-    }
+    known = {_plain(name): column.key for column in TABLES[kind] for name in (column.ru, column.en, column.key)}
     keys, faults = [], []
     for cell in row:
         name = _plain(cell)
         key = known.get(name, "")
         if name and not key:
-            faults.append(
-                fault(line, "", N_("This column is not known. Use the names of the template."), cell)
-            )
+            faults.append(fault(line, "", N_("This column is not known. Use the names of the template."), cell))
         if key and key in keys:
             faults.append(fault(line, key, N_("This column is there twice."), cell))
         keys.append(key)

@@ -120,9 +120,7 @@ def _code(text: str) -> str:
     if not text:
         raise FieldError("empty", N_("Enter the code of the cluster."))
     if _CODE.fullmatch(text) is None:
-        raise FieldError(
-            "format", N_("A code has up to 20 letters, digits, points or hyphens, and no spaces.")
-        )
+        raise FieldError("format", N_("A code has up to 20 letters, digits, points or hyphens, and no spaces."))
     return text
 
 
@@ -154,9 +152,7 @@ def _region(text: str) -> str:
     if regions.find(code) is None:
         raise FieldError(
             "unknown",
-            N_(
-                "There is no region with the code %(code)s. Enter two digits, for example 36.", code=text[:20]
-            ),
+            N_("There is no region with the code %(code)s. Enter two digits, for example 36.", code=text[:20]),
         )
     return code
 

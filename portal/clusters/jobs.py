@@ -77,9 +77,7 @@ def _open(session: Session, row: RegisterImport, sheet: Sheet) -> Progress:
 
 def _check(session: Session, row: RegisterImport, sheet: Sheet) -> Progress:
     start = row.progress_done
-    checked = [
-        (line, *columns.check_row(sheet, line, texts)) for line, texts in sheet.rows[start : start + STEP]
-    ]
+    checked = [(line, *columns.check_row(sheet, line, texts)) for line, texts in sheet.rows[start : start + STEP]]
     found = [fault for _, _, faults in checked for fault in faults]
     found += _unknown(session, sheet.kind, [(line, values) for line, values, _ in checked])
     row.report = {**row.report, "faults": [*row.report["faults"], *sorted(found, key=_line)]}

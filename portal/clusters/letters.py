@@ -16,9 +16,7 @@ from portal.notifications import service as notifications
 from portal.notifications.letters import compose
 
 
-def requested(
-    session: Session, row: ClusterMember, cluster: Cluster, organisation: Organisation, at: datetime
-) -> None:
+def requested(session: Session, row: ClusterMember, cluster: Cluster, organisation: Organisation, at: datetime) -> None:
     """To the specialised organisation: somebody asks to join."""
     names = _names(cluster, organisation)
     _write(
@@ -33,9 +31,7 @@ def requested(
     )
 
 
-def confirmed(
-    session: Session, row: ClusterMember, cluster: Cluster, organisation: Organisation, at: datetime
-) -> None:
+def confirmed(session: Session, row: ClusterMember, cluster: Cluster, organisation: Organisation, at: datetime) -> None:
     """To the organisation: it is a member now."""
     names = _names(cluster, organisation)
     _write(
@@ -79,9 +75,7 @@ def refused(
     )
 
 
-def left(
-    session: Session, row: ClusterMember, cluster: Cluster, organisation: Organisation, at: datetime
-) -> None:
+def left(session: Session, row: ClusterMember, cluster: Cluster, organisation: Organisation, at: datetime) -> None:
     """To the specialised organisation: a member has left."""
     names = _names(cluster, organisation)
     _write(

@@ -44,9 +44,7 @@ class Cluster(Keyed, Stamped, Base):
 
     __tablename__ = "cluster"
     __table_args__ = (
-        CheckConstraint(
-            "valid_until is null or registered_on is null or valid_until >= registered_on", name="dates"
-        ),
+        CheckConstraint("valid_until is null or registered_on is null or valid_until >= registered_on", name="dates"),
     )
 
     code: Mapped[str] = mapped_column(unique=True)

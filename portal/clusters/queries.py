@@ -142,8 +142,11 @@ class Listed:
     waiting: int
 
 
-def listed(clusters: Select[Any], *, text: str = "", region: str = "") -> Select[Any]:
-    """The list of the register, from a permitted select of clusters; both filters narrow it."""
+def listed(clusters: Select[Any], *, text: str = "", region: str = "", locale: str = "ru") -> Select[Any]:
+    """The list of the register, from a permitted select of clusters; both filters narrow it.
+
+    Sorted by the name in ``locale``.
+    """
     counted = (
         select(
             ClusterMember.cluster_id,
@@ -173,15 +176,13 @@ def listed(clusters: Select[Any], *, text: str = "", region: str = "") -> Select
                 )
             )
         )
-    return statement.order_by(_sortable(Cluster.name_ru), Cluster.id)
+    name = Cluster.name_ru if locale == "ru" else func.coalesce(func.nullif(Cluster.name_en, ""), Cluster.name_ru)
+    return statement.order_by(_sortable(name), Cluster.id)
 
 
 def register(session: Session, statement: Select[Any], limit: int) -> list[Listed]:
     """Run :func:`listed`."""
-    return [
-        Listed(cluster, members, waiting)
-        for cluster, members, waiting in session.execute(statement.limit(limit))
-    ]
+    return [Listed(cluster, members, waiting) for cluster, members, waiting in session.execute(statement.limit(limit))]
 
 
 def conformity_of(session: Session, cluster_id: UUID) -> tuple[Conformity, ...]:

@@ -82,10 +82,7 @@ def apply_members(session: Session, actor: Actor, row: RegisterImport, rows: Seq
     session.execute(_LOCK, {"key": _LOCK_KEY})
     outcome = Outcome()
     codes = {values["cluster"] for _, values in rows}
-    clusters = {
-        cluster.code: cluster.id
-        for cluster in session.scalars(select(Cluster).where(Cluster.code.in_(codes)))
-    }
+    clusters = {cluster.code: cluster.id for cluster in session.scalars(select(Cluster).where(Cluster.code.in_(codes)))}
     organisations = _organisations(session, rows)
     memberships = _memberships(session, organisations)
     at = now(session)

@@ -48,9 +48,7 @@ def conformity(industrial_members: int, final_producers: int) -> tuple[Conformit
             industrial_members,
             MIN_INDUSTRIAL_MEMBERS,
         ),
-        Conformity(
-            "CL-02", N_("Makers of the final product among them"), final_producers, MIN_FINAL_PRODUCERS
-        ),
+        Conformity("CL-02", N_("Makers of the final product among them"), final_producers, MIN_FINAL_PRODUCERS),
     )
 
 

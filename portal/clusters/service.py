@@ -74,9 +74,7 @@ def _check_request(cluster: Cluster, organisation: Organisation, product: str) -
         limit = N_("Shorten this to %(limit)s characters.", limit=MAX_PRODUCT)
         problems.append(Problem("too_long", "product", limit))
     if cluster.spec_org_id is None:
-        nobody = N_(
-            "The cluster has no specialised organisation yet, so nobody could confirm the membership."
-        )
+        nobody = N_("The cluster has no specialised organisation yet, so nobody could confirm the membership.")
         problems.append(Problem("no_spec_org", "", nobody))
     if cluster.spec_org_id == organisation.id:
         own = N_("The specialised organisation cannot be a member of the cluster it runs.")
@@ -85,9 +83,7 @@ def _check_request(cluster: Cluster, organisation: Organisation, product: str) -
         raise Problems(problems)
 
 
-def _claim_membership(
-    session: Session, cluster: Cluster, organisation: Organisation
-) -> tuple[ClusterMember, bool]:
+def _claim_membership(session: Session, cluster: Cluster, organisation: Organisation) -> tuple[ClusterMember, bool]:
     """The one row of this pair, locked; two requests at once meet here. True when it was there before."""
     written = session.scalar(
         insert(ClusterMember)
@@ -114,8 +110,8 @@ def _claim_membership(
 def confirm_membership(session: Session, actor: Actor, *, member_id: UUID) -> ClusterMember:
     """Confirm a waiting request in the name of the cluster's specialised organisation."""
     row, cluster, organisation = _for_decision(session, actor, member_id)
-    row.state = MEMBERSHIP.after("confirm", MembershipState(row.state))
-    at = row.decided_at = now(session)
+    at = now(session)
+    row.state, row.decided_at = MEMBERSHIP.after("confirm", MembershipState(row.state)), at
     row.decided_by, row.reason = actor.user_id, None
     _note(session, actor, "confirm", row, {"cluster": cluster.id, "organisation": organisation.id})
     letters.confirmed(session, row, cluster, organisation, at)
@@ -132,8 +128,8 @@ def refuse_membership(session: Session, actor: Actor, *, member_id: UUID, reason
     if len(reason) > MAX_REASON:
         limit = N_("Shorten this to %(limit)s characters.", limit=MAX_REASON)
         raise Problems.one("too_long", "reason", limit)
-    row.state = MEMBERSHIP.after("refuse", MembershipState(row.state))
-    at = row.decided_at = now(session)
+    at = now(session)
+    row.state, row.decided_at = MEMBERSHIP.after("refuse", MembershipState(row.state)), at
     row.decided_by, row.reason = actor.user_id, reason
     changes = {"cluster": cluster.id, "organisation": organisation.id, "reason": reason}
     _note(session, actor, "refuse", row, changes)
@@ -142,15 +138,11 @@ def refuse_membership(session: Session, actor: Actor, *, member_id: UUID, reason
     return row
 
 
-def _for_decision(
-    session: Session, actor: Actor, member_id: UUID
-) -> tuple[ClusterMember, Cluster, Organisation]:
+def _for_decision(session: Session, actor: Actor, member_id: UUID) -> tuple[ClusterMember, Cluster, Organisation]:
     row, cluster, organisation = _locked(session, actor, member_id)
     authorize(actor, Permission.CLUSTER_CONFIRM_MEMBER, cluster)
     if actor.acts_for(organisation.id):
-        raise Refused(
-            N_("You act for this organisation too: somebody else of the specialised organisation decides.")
-        )
+        raise Refused(N_("You act for this organisation too: somebody else of the specialised organisation decides."))
     return row, cluster, organisation
 
 
@@ -158,9 +150,8 @@ def leave(session: Session, actor: Actor, *, member_id: UUID) -> ClusterMember:
     """End a membership, or take a waiting request back, in the name of the organisation."""
     row, cluster, organisation = _locked(session, actor, member_id)
     authorize(actor, Permission.CLUSTER_JOIN, organisation)
-    before = row.state
-    row.state = MEMBERSHIP.after("leave", MembershipState(row.state))
-    at = row.decided_at = now(session)
+    before, at = row.state, now(session)
+    row.state, row.decided_at = MEMBERSHIP.after("leave", MembershipState(before)), at
     row.decided_by = actor.user_id
     changes = {"cluster": cluster.id, "organisation": organisation.id, "before": before}
     _note(session, actor, "leave", row, changes)
@@ -201,9 +192,7 @@ def edit_cluster(
         raise NotFound
     authorize(actor, Permission.CLUSTER_EDIT, row)
     if row.version != expected_version:
-        changed = N_(
-            "Somebody else changed this cluster since you opened it. Open it again and repeat your change."
-        )
+        changed = N_("Somebody else changed this cluster since you opened it. Open it again and repeat your change.")
         raise Stale(changed, row.version)
     changes = assign(row, _columns(session, values))
     _insert(session, row)
@@ -230,9 +219,7 @@ def _columns(session: Session, values: Mapping[str, str]) -> dict[str, Any]:
 NOT_REGISTERED = N_("No organisation with this INN and KPP is registered in the portal. Register it first.")
 
 
-def spec_organisations(
-    session: Session, pairs: set[tuple[str, str | None]]
-) -> dict[tuple[str, str | None], UUID]:
+def spec_organisations(session: Session, pairs: set[tuple[str, str | None]]) -> dict[tuple[str, str | None], UUID]:
     """Keys of organisations by INN and KPP; without a KPP when the INN alone tells the organisation."""
     found: dict[tuple[str, str | None], UUID] = {}
     alone: dict[str, set[UUID]] = {}
@@ -271,9 +258,7 @@ def _insert(session: Session, row: Cluster) -> None:
         raise Problems.one("taken", "code", taken) from None
 
 
-def start_import(
-    session: Session, actor: Actor, *, kind: ImportKind, name: str, stream: BinaryIO
-) -> RegisterImport:
+def start_import(session: Session, actor: Actor, *, kind: ImportKind, name: str, stream: BinaryIO) -> RegisterImport:
     """Keep the uploaded table and queue its import. Raises :class:`Problems` (``file``) for no table."""
     authorize(actor, Permission.CLUSTER_IMPORT)
     assert actor.user_id is not None
