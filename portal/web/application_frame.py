@@ -115,17 +115,12 @@ def hrefs(dossier: Dossier, problems: Iterable[Problem]) -> dict[str, str]:
 
 def labelled(dossier: Dossier, problems: Iterable[Problem]) -> list[Problem]:
     """The problems with what they are about in front, for lists that stand apart from their fields."""
-    return [
-        Problem(
-            problem.code,
-            problem.field,
-            N_("%(about)s: %(problem)s", about={locale(): about}, problem=problem.message)
-            if about
-            else problem.message,
-        )
-        for problem in problems
-        for about in (_about(dossier, problem.field),)
-    ]
+    return [Problem(item.code, item.field, _with_place(dossier, item)) for item in problems]
+
+
+def _with_place(dossier: Dossier, problem: Problem) -> Message:
+    about = _about(dossier, problem.field)
+    return N_("%(about)s: %(problem)s", about=about, problem=problem.message) if about else problem.message
 
 
 def _about(dossier: Dossier, field: str) -> str:
@@ -148,7 +143,7 @@ def _question(dossier: Dossier, definition: Section, key: str) -> str:
         found = (item for item in definition.fields(dossier.rules) if item.name == key)
         return next((f"«{wording(item.label)}»" for item in found), "")
     assert definition.grid is not None
-    row, dot, column = key.partition(".")
+    row, _dot, column = key.partition(".")
     titles = [wording(item.title) for item in definition.grid(dossier.rules).rows if item.code == row and row]
     return ", ".join([*titles, column or (row if not titles else "")]).strip(", ")
 
