@@ -149,7 +149,7 @@ def available(session: Session, programme_id: UUID, track: str) -> dict[int, Dec
         .where(Envelope.programme_id == programme_id, Envelope.track == track)
         .order_by(Envelope.year)
     )
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 def programmes_with_envelopes(session: Session, actor: Actor) -> list[tuple[Programme, int]]:

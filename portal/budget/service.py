@@ -270,7 +270,7 @@ def _by_envelope(
             Envelope.programme_id == programme_id, Envelope.track == track, Envelope.year.in_(amounts)
         )
     )
-    envelopes: dict[int, UUID] = dict(rows.tuples())
+    envelopes: dict[int, UUID] = dict(rows.all())
     missing = [
         Problem("no_envelope", f"amounts.{year}", N_("There is no envelope for %(year)s.", year=year))
         for year in sorted(set(amounts) - set(envelopes))
@@ -291,4 +291,4 @@ def _reserved_for(session: Session, subject: tuple[str, UUID]) -> dict[UUID, Dec
         )
         .group_by(PostingLine.envelope_id)
     )
-    return dict(rows.tuples())
+    return dict(rows.all())
