@@ -176,8 +176,8 @@ ENTRIES: Final = (
         10,
         (
             Trade("Аккумулятор", "Batteries", "27.20", "аккумуляторные батареи EFB для грузовых автомобилей"),
-            Trade("Грузовик", "Trucks", "29.10", "грузовые автомобили и шасси"),
             Trade("Свинец", "Lead", "24.43", "свинцовые сплавы и решётки"),
+            Trade("Грузовик", "Trucks", "29.10", "грузовые автомобили и шасси"),
             Trade("Сепаратор", "Separators", "22.21", "сепараторы для аккумуляторов"),
             Trade("Ось", "Axles", "29.32", "мосты и оси"),
             Trade("Штамп", "Stampings", "25.50", "штампованные детали кузова"),
@@ -215,8 +215,8 @@ ENTRIES: Final = (
         10,
         (
             Trade("Фургон", "Vans", "29.10", "цельнометаллические фургоны"),
-            Trade("Автодверь", "Door Systems", "29.32", "дверные системы"),
             Trade("Кузов", "Bodies", "29.20", "кузова автомобилей"),
+            Trade("Автодверь", "Door Systems", "29.32", "дверные системы"),
             Trade("Сиденье", "Seats", "29.32", "сиденья и салоны"),
             Trade("Автостекло", "Glass", "23.12", "автомобильные стёкла"),
             Trade("Подвеска", "Suspension", "29.32", "элементы подвески"),
@@ -325,13 +325,13 @@ ENTRIES: Final = (
 )
 
 # Size class, head-count and income (roubles): within the limits of 209-FZ.
+_LARGE: Final = ("none", 640, Decimal("2650000000.00"))
+_MEDIUM: Final = ("medium", 190, Decimal("1480000000.00"))
+_SMALL: Final = ("small", 86, Decimal("510000000.00"))
+_MICRO: Final = ("micro", 12, Decimal("64000000.00"))
 _SIZES: Final = (
-    ("none", 640, Decimal("2650000000.00")),
-    ("medium", 190, Decimal("1480000000.00")),
-    ("small", 86, Decimal("510000000.00")),
-    ("small", 54, Decimal("236000000.00")),
-    ("micro", 12, Decimal("64000000.00")),
-)
+    _LARGE, _LARGE, _SMALL, _LARGE, _LARGE, _SMALL, _LARGE, _LARGE, _MEDIUM, _MICRO,
+)  # fmt: skip
 _SERIALS_PER_CLUSTER: Final = 100
 
 
@@ -378,7 +378,7 @@ def _load(session: Session, entry: Entry, serial: int) -> DemoCluster:
         valid_until=None,
         spec_org_id=spec_org.id,
     )
-    decided = datetime(2018, 1, 15, 9, 0, tzinfo=UTC)
+    decided = datetime(2016, 6, 20, 9, 0, tzinfo=UTC)
     members = []
     for place, trade in enumerate(trades(entry), start=1):
         form_ru, form_en = ("АО", "JSC") if place % 3 == 1 else ("ООО", "LLC")

@@ -18,7 +18,7 @@ from portal.tenders.ruleset import Giver, Need, RuleSet
 MILLION: Final = 1_000_000
 DISCOUNT_RATE: Final = 14
 SUBSIDY_PERCENT: Final = {"import_substitution": (45, 35, 20), "export": (40, 35, 25)}
-"""How the request is spread over the track's three years."""
+"""How the request is spread over the track's years, three at most."""
 COST_PERCENT: Final = {"CC-01": 10, "CC-03": 10, "CC-05": 5, "CC-08": 15, "CC-04": 60}
 """How the eligible costs are spread over the categories, within every cap."""
 
@@ -217,7 +217,10 @@ def organisations(project: Project) -> list[dict[str, Any]]:
 
 
 def package(project: Project, rules: RuleSet, filed_on: str = "2018-08-20") -> dict[str, Any]:
-    """The complete package of a project: it can be submitted, and shows what its row is meant to show."""
+    """The complete package of a project: it can be submitted, and shows what its row is meant to show.
+
+    The project starts in the year before ``filed_on``; the tender of 2018 is the one the rows were made for.
+    """
     cluster = CLUSTERS[project.cluster]
     return {
         "format": 1,
@@ -231,7 +234,7 @@ def package(project: Project, rules: RuleSet, filed_on: str = "2018-08-20") -> d
             "valid_until": "2023-06-01",
             "regions": [cluster.region],
         },
-        "project": _passport(project),
+        "project": _passport(project, int(filed_on[:4])),
         "participants": participants(project, rules, filed_on),
         "kpi": _kpi(project, rules),
         "documents": _documents(rules, Giver.PROJECT, project.code, filed_on),
@@ -241,6 +244,7 @@ def package(project: Project, rules: RuleSet, filed_on: str = "2018-08-20") -> d
 def participants(project: Project, rules: RuleSet, filed_on: str = "2018-08-20") -> list[dict[str, Any]]:
     """The participants' parts. The small enterprises bear ``sme`` percent, the initiator most of the rest."""
     people = organisations(project)
+    spent = (int(filed_on[:4]) - 1, int(filed_on[:4]))
     weights = _weights(project)
     eligible, subsidy = _roubles(project.eligible), _roubles(project.subsidy)
     other = _roubles(project.capex) - eligible
@@ -259,12 +263,12 @@ def participants(project: Project, rules: RuleSet, filed_on: str = "2018-08-20")
                 "role": "participant" if place else "initiator",
                 "organisation": organisation,
                 "cluster_member": True,
-                "costs": {code: _years(amount, (2017, 2018), (50, 50)) for code, amount in costs.items()},
+                "costs": {code: _years(amount, spent, (50, 50)) for code, amount in costs.items()},
                 "financing": {
-                    "own": _years(private - loans, (2017, 2018), (50, 50)),
-                    "loans": _years(loans, (2017, 2018), (50, 50)),
+                    "own": _years(private - loans, spent, (50, 50)),
+                    "loans": _years(loans, spent, (50, 50)),
                 },
-                "subsidy": _years(three, rules.years, SUBSIDY_PERCENT[project.track]),
+                "subsidy": _years(three, rules.years, SUBSIDY_PERCENT[project.track][: len(rules.years)]),
                 "documents": _documents(rules, Giver.EACH, f"{project.code}-{place}", filed_on),
                 "declarations": _declarations(project, place, rules),
             }
@@ -286,7 +290,7 @@ def _declarations(project: Project, place: int, rules: RuleSet) -> dict[str, boo
     return answers
 
 
-def _passport(project: Project) -> dict[str, Any]:
+def _passport(project: Project, year: int) -> dict[str, Any]:
     export = project.track == _EX
     sales = (
         project.export_revenue * MILLION * 100 // project.export_share
@@ -308,10 +312,10 @@ def _passport(project: Project) -> dict[str, Any]:
         "localisation_target": f"{100 - project.import_target}",
         "trl": 7,
         "site_region": CLUSTERS[project.cluster].region,
-        "start_on": "2017-02-01",
-        "finish_on": "2020-12-15",
+        "start_on": f"{year - 1}-02-01",
+        "finish_on": f"{year + 2}-12-15",
         "agreement_years": 5,
-        "costs_from": "2017-02-01",
+        "costs_from": f"{year - 1}-02-01",
         "stages": "Документация; оснастка и оборудование; опытная партия; серийное производство",
         "risks": "Сроки поставки оборудования; рост цен на сырьё",
         "npv": f"{project.npv * MILLION}.00",

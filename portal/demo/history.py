@@ -1,0 +1,45 @@
+"""The whole history of the demo in its order."""
+
+from __future__ import annotations
+
+import time
+
+from portal.core.db import db
+from portal.demo import clusters, programme, tender_2018
+from portal.demo.filing import Register
+from portal.demo.moments import moment, moscow
+from portal.demo.people import CENTRE, EDITOR, INITIATOR, PARTNER, VIEWER, People
+from portal.identity.models import OrgRole
+
+
+def load() -> None:
+    """Register, people, programme, then one tender after another."""
+    from portal.worker import load_handlers
+
+    load_handlers()
+    began = time.monotonic()
+    people, register = _people()
+    programme_id = programme.create(people)
+    _say(began, "register, people and programme")
+    programme.give(people, programme_id, moscow(2018, 1, 22), "ДЕМО-12", programme.years_of(2018))
+    tender_2018.load(people, register, programme_id)
+    _say(began, "tender of 2018")
+    db.session.remove()
+
+
+def _people() -> tuple[People, Register]:
+    people = People()
+    with moment(moscow(2016, 6, 24)) as session:
+        people.admit_fund(session)
+        register = Register.of(clusters.load(session))
+        first, second = register.members["D1"][:2]
+        people.join(session, INITIATOR, first, OrgRole.OWNER)
+        people.join(session, EDITOR, first, OrgRole.EDITOR)
+        people.join(session, VIEWER, first, OrgRole.VIEWER)
+        people.join(session, PARTNER, second, OrgRole.SIGNATORY)
+        people.join(session, CENTRE, register.centres["D1"], OrgRole.OWNER)
+    return people, register
+
+
+def _say(began: float, what: str) -> None:
+    print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)

@@ -1,0 +1,139 @@
+"""The programme of the demo: its tenders with their rules, and the envelopes with their orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.budget import service as budget
+from portal.core.clock import MOSCOW
+from portal.demo.moments import moment, moscow
+from portal.demo.people import People
+from portal.identity.policy import Actor
+from portal.tenders import service as tenders
+from portal.tenders.models import RuleSetVersion, TenderTrack, Track
+from portal.tenders.rulebook import load_rulebook
+from portal.tenders.ruleset import to_json
+from portal.tenders.values import ProgrammeValues, TenderValues
+
+MILLION: Final = Decimal(1_000_000)
+IMPORTS, EXPORTS = Track.IMPORT_SUBSTITUTION, Track.EXPORT
+SPLIT: Final[Mapping[Track, tuple[int, int, int]]] = {
+    IMPORTS: (600, 1000, 1000),
+    EXPORTS: (1500, 1800, 1800),
+}
+"""Million roubles a year: 2.6 and 5.1 bn in all, as announced; the split by year is a proposal."""
+SPLIT_2016: Final = {2016: 130, 2017: 130}
+
+NOTICE_RU: Final = (
+    "Фонд принимает заявки на субсидии совместным проектам участников промышленных кластеров. Заявку подаёт"
+    " инициатор вместе с участниками того же кластера. Порядок, критерии и перечень документов приведены в"
+    " правилах каждого направления. Это демонстрационное объявление."
+)
+NOTICE_EN: Final = (
+    "The fund accepts applications for subsidies to joint projects of members of industrial clusters. The"
+    " initiator applies together with other members of the same cluster. The procedure, the criteria and the"
+    " list of documents are in the rules of each track. This is a demonstration notice."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A published tender and its tracks by name."""
+
+    id: UUID
+    year: int
+    tracks: Mapping[str, UUID]
+    opens: datetime
+    closes: datetime
+
+
+def create(people: People) -> UUID:
+    """The funding programme."""
+    with moment(moscow(2016, 6, 27)) as session:
+        values = ProgrammeValues(
+            "JP",
+            "Субсидии совместным проектам участников промышленных кластеров",
+            "Subsidies to joint projects of members of industrial clusters",
+        )
+        return tenders.create_programme(session, people.actor(session, "admin"), values=values).id
+
+
+def announce(
+    people: People,
+    programme_id: UUID,
+    *,
+    year: int,
+    tracks: Sequence[Track],
+    noticed: datetime,
+    opens: datetime,
+    closes: datetime,
+    years: Sequence[int] = (),
+) -> Announced:
+    """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have."""
+    with moment(noticed) as session:
+        actor = people.actor(session, "admin")
+        values = TenderValues(
+            code=str(year),
+            year=year,
+            title_ru=f"Конкурс совместных проектов {year} года",
+            title_en=f"Joint projects tender {year}",
+            notice_ru=NOTICE_RU,
+            notice_en=NOTICE_EN,
+            opens=opens.astimezone(MOSCOW).replace(tzinfo=None),
+            closes=closes.astimezone(MOSCOW).replace(tzinfo=None),
+        )
+        row = tenders.create_tender(
+            session, actor, programme_id=programme_id, values=values, tracks=dict.fromkeys(tracks)
+        )
+        rows = session.scalars(select(TenderTrack).where(TenderTrack.tender_id == row.id)).all()
+        if years:
+            for held in rows:
+                _shorten(session, actor, held, year, years)
+        tenders.publish(session, actor, row.id, expected_version=row.version)
+        return Announced(row.id, year, {held.track: held.id for held in rows}, opens, closes)
+
+
+def _shorten(session: Session, actor: Actor, held: TenderTrack, year: int, years: Sequence[int]) -> None:
+    version = session.get_one(RuleSetVersion, held.rule_set_id)
+    rules = load_rulebook(Track(held.track), years)
+    content = to_json(replace(rules, version=f"{year}.1", costs_from=date(year - 3, 1, 1)))
+    tenders.edit_rules(
+        session, actor, held.rule_set_id, content=content, expected_version=version.version
+    )
+
+
+def give(people: People, programme_id: UUID, instant: datetime, order: str, sums: Mapping[Track, Mapping[int, int]]) -> None:
+    """Open an envelope for each track and year and give it its money (million roubles) by an order."""
+    with moment(instant) as session:
+        actor = people.actor(session, "admin")
+        for track, by_year in sums.items():
+            for year, millions in by_year.items():
+                envelope = budget.open_envelope(
+                    session, actor, programme_id=programme_id, track=track, year=year
+                )
+                budget.appropriate(
+                    session,
+                    actor,
+                    envelope.id,
+                    key=f"demo:appropriate:{track}:{year}",
+                    amount=millions * MILLION,
+                    order=order,
+                    reason=f"Демо: средства программы на {year} год",
+                )
+
+
+def years_of(year: int) -> dict[Track, dict[int, int]]:
+    """The envelopes of a tender: import substitution from its own year on, export from the next."""
+    first = {IMPORTS: year, EXPORTS: year + 1}
+    return {
+        track: {first[track] + place: millions for place, millions in enumerate(split)}
+        for track, split in SPLIT.items()
+    }
