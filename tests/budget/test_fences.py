@@ -40,11 +40,17 @@ def envelope(session: Session) -> Envelope:
 
 def refused(session: Session, statement: str, **values: Any) -> str:
     """The name of the constraint, or the message of the refusal."""
-    with pytest.raises(IntegrityError) as caught, session.begin_nested():
-        session.execute(text(statement), values)
-        session.execute(text("set constraints all immediate"))
+    with pytest.raises(IntegrityError) as caught:
+        at_once(session, statement, **values)
     diagnosis = caught.value.orig.diag  # type: ignore[union-attr]
     return str(diagnosis.constraint_name or diagnosis.message_primary)
+
+
+def at_once(session: Session, statement: str, **values: Any) -> None:
+    """In a savepoint, with the deferred checks at its end."""
+    with session.begin_nested():
+        session.execute(text(statement), values)
+        session.execute(text("set constraints all immediate"))
 
 
 def new_posting(session: Session) -> UUID:
@@ -118,10 +124,8 @@ def test_lines_are_balanced_and_keep_the_floor(
 
 def test_posting_without_lines_is_refused_at_commit(session: Session, envelope: Envelope) -> None:
     session.execute(text("set constraints all deferred"))
-    with pytest.raises(IntegrityError) as caught, session.begin_nested():
-        new_posting(session)
-        session.execute(text("set constraints all immediate"))
-    assert caught.value.orig.diag.constraint_name == "ledger_unbalanced"  # type: ignore[union-attr]
+    new_posting(session)
+    assert refused(session, "select 1") == "ledger_unbalanced"
 
 
 def test_old_posting_takes_no_more_lines(session: Session, envelope: Envelope) -> None:

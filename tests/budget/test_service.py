@@ -285,6 +285,23 @@ def test_lines_that_are_no_posting_are_a_fault_of_the_program(session: Session, 
         service.post(session, budget.ACTOR, key="k", kind=PostingKind.RESERVE, lines=[], reason="r")
 
 
+def test_refusal_in_a_savepoint_keeps_what_was_noted_before(
+    session: Session, administrator: Actor, programme: Programme, envelope: Envelope
+) -> None:
+    given = give(session, administrator, envelope)
+    with pytest.raises(Overdrawn):
+        set_aside(session, programme, {2018: 999})
+    with session.begin_nested() as savepoint:
+        undone = give(session, administrator, envelope).id
+        savepoint.rollback()
+    set_aside(session, programme, {2018: 1})
+    session.commit()
+    told = set(session.scalars(select(AuditEvent.object_id).where(AuditEvent.object_type == "posting")))
+    assert str(given.id) in told
+    assert str(undone) not in told
+    assert queries.verify(session) == (3, None)
+
+
 # Who
 
 
