@@ -84,9 +84,7 @@ def on_home(session: Session, actor: Actor) -> list[Listed]:
         .limit(FINISHED_ON_HOME)
     )
     wanted = (
-        scope(actor, Tender)
-        .where(or_(CURRENT, Tender.id.in_(finished)))
-        .order_by(Tender.closes_at.desc(), Tender.id)
+        scope(actor, Tender).where(or_(CURRENT, Tender.id.in_(finished))).order_by(Tender.closes_at.desc(), Tender.id)
     )
     return _listed(session, wanted)
 
@@ -134,9 +132,7 @@ def track_with_rules(session: Session, actor: Actor, code: str, track: str) -> T
             Tender.code == code,
             Tender.id.in_(scope(actor, Tender).with_only_columns(Tender.id)),
         )
-        .options(
-            joinedload(TenderTrack.rule_set), joinedload(TenderTrack.tender).joinedload(Tender.programme)
-        )
+        .options(joinedload(TenderTrack.rule_set), joinedload(TenderTrack.tender).joinedload(Tender.programme))
     )
     row = session.scalar(wanted)
     if row is None:

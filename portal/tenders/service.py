@@ -26,7 +26,14 @@ from portal.tenders import rules as life
 from portal.tenders.models import Programme, RuleSetVersion, Tender, TenderTrack, Track
 from portal.tenders.rules import TenderStatus
 from portal.tenders.ruleset import RuleSet, from_json, rules_digest, to_json
-from portal.tenders.values import ProgrammeValues, TenderValues, at_wall, reason_problems
+from portal.tenders.values import (
+    UNSTORABLE,
+    ProgrammeValues,
+    TenderValues,
+    at_wall,
+    reason_problems,
+    storable,
+)
 
 _REFUSALS: Final[Mapping[str, Message]] = {
     "edit": N_("A published tender and its rules are frozen. They can be read, but no longer changed."),
@@ -96,9 +103,7 @@ def create_tender(
     session.add(row)
     session.flush()
     for track, source in sources.items():
-        session.add(
-            TenderTrack(tender_id=row.id, track=track, rule_set_id=_new_rules(session, row, track, source))
-        )
+        session.add(TenderTrack(tender_id=row.id, track=track, rule_set_id=_new_rules(session, row, track, source)))
     session.flush()
     changes = {**asdict(values), "tracks": {track: key or "official" for track, key in tracks.items()}}
     record(session, actor, "tenders:tender:create", "tender", row.id, changes)
@@ -194,6 +199,8 @@ def edit_rules(
     tender, row = _locked_rules(session, actor, rule_set_id)
     _expect(row.version, expected_version)
     rules = from_json(content)
+    if not storable(content):
+        raise Problems.one("unstorable", "", UNSTORABLE)
     if rules.track != row.track:
         raise Problems.one("other_track", "track", N_("These rules belong to another track."))
     before = rules_digest(row.content)
@@ -327,9 +334,7 @@ def _touch(row: Tender) -> None:
 
 
 def _tracks(session: Session, row: Tender) -> dict[Track, TenderTrack]:
-    held = session.scalars(
-        select(TenderTrack).where(TenderTrack.tender_id == row.id).order_by(TenderTrack.track)
-    )
+    held = session.scalars(select(TenderTrack).where(TenderTrack.tender_id == row.id).order_by(TenderTrack.track))
     return {Track(track.track): track for track in held}
 
 

@@ -54,9 +54,7 @@ class TenderValues:
     def columns(self) -> dict[str, Any]:
         """The columns of the tender's row."""
         ignored: list[Problem] = []
-        texts = {
-            name: getattr(self, name).strip() for name in ("title_ru", "title_en", "notice_ru", "notice_en")
-        }
+        texts = {name: getattr(self, name).strip() for name in ("title_ru", "title_en", "notice_ru", "notice_en")}
         return {
             "code": self.code,
             "year": self.year,
@@ -109,8 +107,26 @@ def reason_problems(reason: str) -> list[Problem]:
 
 
 def too_long(values: Mapping[str, Any], limits: Mapping[str, int]) -> list[Problem]:
-    return [
-        Problem("too_long", name, N_("This text must have at most %(most)s characters.", most=most))
-        for name, most in limits.items()
-        if len(values[name]) > most
-    ]
+    """Texts that are longer than their limit, or that the database could not keep."""
+    found = []
+    for name, most in limits.items():
+        if len(values[name]) > most:
+            message = N_("This text must have at most %(most)s characters.", most=most)
+            found.append(Problem("too_long", name, message))
+        if not storable(values[name]):
+            found.append(Problem("unstorable", name, UNSTORABLE))
+    return found
+
+
+UNSTORABLE: Final = N_("This text has characters that cannot be stored.")
+
+
+def storable(value: object) -> bool:
+    """Whether PostgreSQL can keep all texts in ``value``: no NUL and no half of a surrogate pair."""
+    if isinstance(value, str):
+        return "\x00" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    if isinstance(value, Mapping):
+        return all(storable(key) and storable(inner) for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(storable, value))
+    return True

@@ -27,22 +27,16 @@ _LIMITS: Final[dict[str, Teller]] = {
     "enough_participants": lambda rule, rules: N_("at least %(count)s", count=rules.min_participants),
     "document_given": _document,
     "declared_with_certificate": _document,
-    "subsidy_share": lambda rule, rules: N_(
-        "at most %(share)s of eligible costs", share=percent(rules.cap_share)
-    ),
+    "subsidy_share": lambda rule, rules: N_("at most %(share)s of eligible costs", share=percent(rules.cap_share)),
     "project_cap": _project_cap,
-    "agreement_term": lambda rule, rules: N_(
-        "at most %(years)s years", years=number(rule.number("max_years"))
-    ),
+    "agreement_term": lambda rule, rules: N_("at most %(years)s years", years=number(rule.number("max_years"))),
     "costs_not_before": lambda rule, rules: N_("not before %(day)s", day=rules.costs_from),
     "offshore_share": lambda rule, rules: N_("at most %(share)s", share=percent(rule.number("max_percent"))),
     "applications_limit": lambda rule, rules: N_("at most %(count)s", count=number(rule.number("max"))),
     "co_financing": lambda rule, rules: N_(
         "own funds at least %(share)s of the subsidy", share=percent(rules.own_share_of_subsidy)
     ),
-    "yearly_requests": lambda rule, rules: N_(
-        "%(first)s to %(last)s", first=rules.years[0], last=rules.years[-1]
-    ),
+    "yearly_requests": lambda rule, rules: N_("%(first)s to %(last)s", first=rules.years[0], last=rules.years[-1]),
 }
 
 

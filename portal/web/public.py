@@ -109,16 +109,13 @@ def _calendar(row: queries.Listed, rules: dict[str, RuleSet], instant: datetime)
         return []
     latest = max(plans, key=lambda plan: [step.day for step in plan if step.day])
     today = instant.astimezone(place).date()
-    reached = [
-        (step.at <= instant) if step.at else (step.day is not None and step.day < today) for step in latest
-    ]
+    reached = [(step.at <= instant) if step.at else (step.day is not None and step.day < today) for step in latest]
     running = row.status in (TenderStatus.ANNOUNCED, TenderStatus.OPEN, TenderStatus.CLOSED)
     present = reached.index(False) if running and False in reached else None
     return [
         {
             "title": say(step.title),
             "time": _when(step, row.tender.zone),
-            "note": _period(step),
             "state": "now" if place_in == present else "past" if done else "next",
         }
         for place_in, (step, done) in enumerate(zip(latest, reached, strict=True))
@@ -128,13 +125,10 @@ def _calendar(row: queries.Listed, rules: dict[str, RuleSet], instant: datetime)
 def _when(step: Milestone, zone: str) -> str:
     if step.at is not None:
         return str(current_app.jinja_env.filters["datetime"](step.at, zone))
-    return str(gettext("by %(day)s", day=format_date(step.day, locale()))) if step.day else ""
-
-
-def _period(step: Milestone) -> str:
-    if step.working_days is None:
+    if step.day is None or step.working_days is None:
         return ""
-    return str(ngettext("%(num)s working day", "%(num)s working days", step.working_days))
+    period = ngettext("%(num)s working day", "%(num)s working days", step.working_days)
+    return str(gettext("by %(day)s", day=format_date(step.day, locale()))) + f" · {period}"
 
 
 def countdown(until: datetime, instant: datetime) -> str:

@@ -1,0 +1,352 @@
+"""The rule set as a form: which inputs each section has, and how what was typed becomes the JSON of the rules.
+
+An input is named by the path of its value in the JSON with dashes for dots (``criteria-3-weight``), so that the
+problems of :func:`portal.tenders.ruleset.from_json` find their inputs. What cannot be read stays as it was typed:
+the rules say what is wrong with it, and the page shows it again.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from flask_babel import lazy_gettext as _l
+
+from portal.tenders.checks import CHECKS
+from portal.tenders.metrics import METRICS
+from portal.tenders.ruleset import Direction, Giver, Need, Severity, Source, TieRule
+from portal.tenders.wording import GIVERS, NEEDS, SEVERITIES, TIES
+
+MOST_ROWS: Final = 200
+TEXT, NUMBER, MAYBE_NUMBER, WHOLE, MAYBE_WHOLE, DATE, YEARS, WORDS, FLAG, CHOICE = range(10)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An input: ``name`` is the path within its row, ``choices`` (value, wording) make it a select."""
+
+    name: str
+    label: Any
+    kind: int = TEXT
+    choices: tuple[tuple[str, Any], ...] = ()
+    hint: Any = ""
+
+    @property
+    def wide(self) -> bool:
+        return self.kind == TEXT and self.name not in ("code", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list of the rule set; a row without code and texts is not there."""
+
+    name: str
+    title: Any
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A page of the editor."""
+
+    title: Any
+    scalars: tuple[Column, ...] = ()
+    rows: tuple[Rows, ...] = ()
+
+
+_CODE: Final = Column("code", _l("Code"))
+_TITLE: Final = (Column("title.ru", _l("In Russian")), Column("title.en", _l("In English")))
+SOURCE: Final = Column("source", _l("Source"), CHOICE, tuple((str(item), item.wording) for item in Source))
+_DAYS: Final = {
+    "notice_days": _l("Notice before the opening"),
+    "formal_check_days": _l("Formal check"),
+    "correction_days": _l("Correction by the applicant"),
+    "refusal_notice_days": _l("Notice of refusal"),
+    "review_days": _l("Expert review"),
+    "commission_days": _l("Meeting of the commission"),
+    "minutes_days": _l("Minutes"),
+    "order_days": _l("Order on the winners"),
+    "publication_days": _l("Publication of the results"),
+    "agreement_days": _l("Agreement"),
+}
+
+SECTIONS: Final[dict[str, Section]] = {
+    "general": Section(
+        _l("General limits"),
+        (
+            *_TITLE,
+            Column("version", _l("Version")),
+            Column("years", _l("Years of the subsidy"), YEARS, hint=_l("For example 2018, 2019, 2020")),
+            Column("costs_from", _l("First day of allowed costs"), DATE, hint=_l("For example, 31.08.2018")),
+            Column("min_participants", _l("Fewest participants"), WHOLE),
+            Column("cap_share", _l("Largest share of eligible costs, %"), NUMBER),
+            Column(
+                "project_cap",
+                _l("Largest subsidy for one project, RUB"),
+                MAYBE_NUMBER,
+                hint=_l("Empty: no limit"),
+            ),
+            Column("own_share_of_subsidy", _l("Own funds, % of the subsidy"), NUMBER),
+        ),
+    ),
+    "eligibility": Section(
+        _l("Who may apply"),
+        rows=(
+            Rows(
+                "eligibility",
+                _l("Eligibility rules"),
+                (
+                    _CODE,
+                    Column("check", _l("Check"), CHOICE, tuple((name, name) for name in sorted(CHECKS))),
+                    Column(
+                        "severity",
+                        _l("If it does not hold"),
+                        CHOICE,
+                        tuple((str(item), SEVERITIES[item]) for item in Severity),
+                    ),
+                    SOURCE,
+                    *_TITLE,
+                ),
+            ),
+        ),
+    ),
+    "costs": Section(
+        _l("Costs"),
+        rows=(
+            Rows(
+                "categories",
+                _l("Cost categories and caps"),
+                (
+                    _CODE,
+                    Column("cap", _l("At most, % of eligible costs"), MAYBE_NUMBER, hint=_l("Empty: no limit")),
+                    Column("eligible", _l("Reimbursed"), FLAG),
+                    SOURCE,
+                    *_TITLE,
+                ),
+            ),
+            Rows("exclusions", _l("Never reimbursed"), (_CODE, SOURCE, *_TITLE)),
+        ),
+    ),
+    "criteria": Section(_l("Criteria")),
+    "documents": Section(
+        _l("Documents"),
+        rows=(
+            Rows(
+                "documents",
+                _l("Documents"),
+                (
+                    _CODE,
+                    Column("need", _l("Needed"), CHOICE, tuple((str(item), NEEDS[item]) for item in Need)),
+                    Column("giver", _l("Given by"), CHOICE, tuple((str(item), GIVERS[item]) for item in Giver)),
+                    Column("formats", _l("Formats"), WORDS, hint=_l("For example pdf, docx")),
+                    Column(
+                        "max_age_days",
+                        _l("Not older than, days"),
+                        MAYBE_WHOLE,
+                        hint=_l("Empty: no limit"),
+                    ),
+                    SOURCE,
+                    *_TITLE,
+                ),
+            ),
+        ),
+    ),
+    "kpis": Section(
+        _l("Target indicators"),
+        rows=(
+            Rows(
+                "kpis",
+                _l("Target indicators"),
+                (
+                    _CODE,
+                    Column("unit.ru", _l("Unit in Russian")),
+                    Column("unit.en", _l("Unit in English")),
+                    Column(
+                        "direction",
+                        _l("Better"),
+                        CHOICE,
+                        ((str(Direction.UP), _l("higher")), (str(Direction.DOWN), _l("lower"))),
+                    ),
+                    Column("cumulative", _l("Counted cumulatively"), FLAG),
+                    Column("required", _l("Required"), FLAG),
+                    *_TITLE,
+                ),
+            ),
+        ),
+    ),
+    "declarations": Section(
+        _l("Declarations"),
+        rows=(
+            Rows(
+                "declarations",
+                _l("Declarations of each participant"),
+                (
+                    _CODE,
+                    Column("statement.ru", _l("In Russian")),
+                    Column("statement.en", _l("In English")),
+                ),
+            ),
+            Rows("refusal_reasons", _l("Reasons of refusal"), (_CODE, *_TITLE)),
+        ),
+    ),
+    "procedure": Section(
+        _l("Procedure"),
+        (
+            Column("threshold", _l("Threshold, points of 100"), NUMBER),
+            Column("reviewers_per_application", _l("Reviewers per application"), WHOLE),
+            Column("spread_limit", _l("Largest difference between reviewers, points"), NUMBER),
+            Column("intake_calendar_days", _l("Intake, calendar days"), WHOLE),
+            *(Column(name, label, WHOLE, hint=_l("Working days")) for name, label in _DAYS.items()),
+        ),
+    ),
+}
+"""Section -> its inputs; criteria and the order of equal totals have pages of their own shape."""
+
+SCALES: Final = (
+    ("linear", _l("straight lines between points")),
+    ("bands", _l("steps")),
+    ("yes_no", _l("yes or no")),
+)
+TIE_CHOICES: Final = tuple((str(item), TIES[item]) for item in TieRule)
+METRIC_CHOICES: Final = tuple((name, metric.title) for name, metric in METRICS.items())
+
+
+def read_section(name: str, form: Mapping[str, str], content: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule set with one section replaced by what was typed."""
+    changed: dict[str, Any] = copy.deepcopy(dict(content))
+    section = SECTIONS[name]
+    for column in section.scalars:
+        _put(changed, column.name, _typed(column.kind, form.get(column.name.replace(".", "-"), "")))
+    for rows in section.rows:
+        changed[rows.name] = [_row(rows, prefix, form) for prefix in _prefixes(rows.name, form)]
+    if name == "criteria":
+        changed["criteria"] = [_criterion(prefix, form) for prefix in _prefixes("criteria", form)]
+    if name == "procedure":
+        ties = [form.get(f"tie_rules-{place}", "") for place in range(len(TIE_CHOICES))]
+        changed["tie_rules"] = [tie for tie in ties if tie]
+    return changed
+
+
+def shown(value: Any) -> str:
+    """A value of the JSON as the text of its input."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    text = str(value)
+    found = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", text)
+    return f"{found[3]}.{found[2]}.{found[1]}" if found else text
+
+
+def at(row: Any, path: str) -> Any:
+    """The value at a dotted path of a row, None where there is none."""
+    for name in path.split("."):
+        row = row.get(name) if isinstance(row, Mapping) else None
+    return row
+
+
+def _put(row: dict[str, Any], path: str, value: Any) -> None:
+    *outer, last = path.split(".")
+    for name in outer:
+        row = row.setdefault(name, {})
+    row[last] = value
+
+
+def _typed(kind: int, text: str) -> Any:
+    text = text.strip()
+    if kind in (MAYBE_NUMBER, MAYBE_WHOLE) and not text:
+        return None
+    if kind in (NUMBER, MAYBE_NUMBER):
+        return re.sub(r"\s", "", text).replace(",", ".")
+    if kind in (WHOLE, MAYBE_WHOLE):
+        return _whole(text)
+    if kind == DATE:
+        try:
+            return datetime.strptime(text, "%d.%m.%Y").date().isoformat()  # noqa: DTZ007 - a date only
+        except ValueError:
+            return text
+    if kind == FLAG:
+        return text == "yes"
+    if kind in (YEARS, WORDS):
+        words = [word for word in re.split(r"[\s,;]+", text) if word]
+        return [_whole(word) for word in words] if kind == YEARS else [word.lower() for word in words]
+    return text
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text, re.ASCII) else text
+
+
+def _prefixes(name: str, form: Mapping[str, str]) -> Iterator[str]:
+    """The rows of a list that were filled in and are not to be removed, in their order."""
+    pattern = re.compile(re.escape(name) + r"-(\d{1,3})-")
+    numbers = sorted({int(found[1]) for key in form if (found := pattern.match(key))})
+    for number in numbers[:MOST_ROWS]:
+        prefix = f"{name}-{number}"
+        named = ("code", "title-ru", "title-en", "statement-ru", "statement-en", "metric")
+        filled = any(form.get(f"{prefix}-{key}", "").strip() for key in named)
+        if filled and not form.get(f"{prefix}-remove"):
+            yield prefix
+
+
+def _row(rows: Rows, prefix: str, form: Mapping[str, str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for column in rows.columns:
+        text = form.get(f"{prefix}-{column.name.replace('.', '-')}", "")
+        _put(row, column.name, _typed(column.kind, text))
+    if rows.name == "eligibility":
+        needed = sorted(CHECKS.get(row["check"], ()))
+        row["params"] = {name: _parameter(name, form.get(f"{prefix}-params-{name}", "")) for name in needed}
+    return row
+
+
+def _parameter(name: str, text: str) -> str:
+    return text.strip() if name == "document" else str(_typed(NUMBER, text))
+
+
+def _criterion(prefix: str, form: Mapping[str, str]) -> dict[str, Any]:
+    def text(name: str) -> str:
+        return form.get(f"{prefix}-{name}", "").strip()
+
+    return {
+        "code": text("code"),
+        "title": {"ru": text("title-ru"), "en": text("title-en")},
+        "weight": _typed(NUMBER, text("weight")),
+        "source": text("source"),
+        "components": [_component(inner, form) for inner in _prefixes(f"{prefix}-components", form)],
+        "aspects": [
+            {
+                "code": form.get(f"{inner}-code", "").strip(),
+                "title": {
+                    "ru": form.get(f"{inner}-title-ru", "").strip(),
+                    "en": form.get(f"{inner}-title-en", "").strip(),
+                },
+            }
+            for inner in _prefixes(f"{prefix}-aspects", form)
+        ],
+    }
+
+
+def _component(prefix: str, form: Mapping[str, str]) -> dict[str, Any]:
+    kind = form.get(f"{prefix}-scale-kind", "")
+    scale: dict[str, Any] = {"kind": kind}
+    if kind == "yes_no":
+        scale |= {name: _typed(NUMBER, form.get(f"{prefix}-scale-{name}", "")) for name in ("yes", "no")}
+    else:
+        pairs = (
+            [_typed(NUMBER, form.get(f"{prefix}-scale-points-{place}-{side}", "")) for side in (0, 1)]
+            for place in range(MOST_ROWS)
+            if f"{prefix}-scale-points-{place}-0" in form
+        )
+        scale["points" if kind == "linear" else "bands"] = [pair for pair in pairs if any(pair)]
+    return {
+        "metric": form.get(f"{prefix}-metric", ""),
+        "share": _typed(NUMBER, form.get(f"{prefix}-share", "1")),
+        "scale": scale,
+    }
