@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from flask import Flask
+from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
@@ -24,6 +24,19 @@ from tests.plugins.services import TestServices, environment
 pytest_plugins = ["tests.plugins.services"]
 
 
+class FreshClient(FlaskClient):
+    """A client whose requests start with nothing remembered.
+
+    The test holds the application's context open, and a request inside it shares that context's ``g``: without
+    this, the second request of a test would act with the rights of the first one's reader.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        if has_app_context():
+            vars(g._get_current_object()).clear()
+        return super().open(*args, **kwargs)
+
+
 def make_app(variables: dict[str, str]) -> Flask:
     """The portal with the given environment, CSRF checks off (the browser journeys have them on)."""
     from portal.app import create_app
@@ -34,6 +47,7 @@ def make_app(variables: dict[str, str]) -> Flask:
             patch.setenv(name, value)
         app = create_app()
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    app.test_client_class = FreshClient
     load_handlers()
     return app
 

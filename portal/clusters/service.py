@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 import portal.clusters.policy  # noqa: F401 - registers the rules and scopes
 from portal.audit import service as audit
@@ -162,15 +162,16 @@ def leave(session: Session, actor: Actor, *, member_id: UUID) -> ClusterMember:
 
 def _locked(session: Session, actor: Actor, member_id: UUID) -> tuple[ClusterMember, Cluster, Organisation]:
     find(session, actor, ClusterMember, member_id)
-    row, cluster, organisation = session.execute(
-        select(ClusterMember, Cluster, Organisation)
+    row = session.scalars(
+        select(ClusterMember)
         .join(ClusterMember.cluster)
         .join(ClusterMember.organisation)
+        .options(contains_eager(ClusterMember.cluster), contains_eager(ClusterMember.organisation))
         .where(ClusterMember.id == member_id)
         .with_for_update(of=ClusterMember)
         .execution_options(populate_existing=True)
     ).one()
-    return row, cluster, organisation
+    return row, row.cluster, row.organisation
 
 
 def create_cluster(session: Session, actor: Actor, *, values: Mapping[str, str]) -> Cluster:

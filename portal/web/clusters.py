@@ -36,9 +36,7 @@ MAX_SEARCH: Final = 100
 class JoinForm(PortalForm):
     """A request in the name of one of the reader's organisations."""
 
-    organisation_id = RadioField(
-        _l("Organisation"), validators=[InputRequired(_l("Choose the organisation."))]
-    )
+    organisation_id = RadioField(_l("Organisation"), validators=[InputRequired(_l("Choose the organisation."))])
     product = StringField(
         _l("What it makes for the cluster"),
         [InputRequired(_l("Enter what the organisation makes for the cluster.")), Length(max=MAX_PRODUCT)],
@@ -54,7 +52,7 @@ def register() -> ResponseReturnValue:
     text = request.args.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
     region = request.args.get("region", "")
     region = region if regions.find(region) else ""
-    statement = queries.listed(scope(actor, Cluster), text=text, region=region)
+    statement = queries.listed(scope(actor, Cluster), text=text, region=region, locale=locale())
     mine = list(actor.memberships)
     return render_template(
         "clusters/register.html",
@@ -127,9 +125,7 @@ def join(cluster_id: UUID) -> ResponseReturnValue:
             form.attach(problems.problems)
             status = 422
         else:
-            flash(
-                _("The request was sent. The cluster's specialised organisation will answer it."), "success"
-            )
+            flash(_("The request was sent. The cluster's specialised organisation will answer it."), "success")
             return redirect(url_for(".show", cluster_id=cluster_id), 303)
     elif form.is_submitted():
         status = 422

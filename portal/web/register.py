@@ -45,9 +45,7 @@ class ClusterForm(PortalForm):
     sector_en = StringField(_l("Sector in English"), [Length(max=fields.MAX_SECTOR)])
     regions = StringField(_l("Codes of the regions"), description=_l("Two digits each, for example 50, 69"))
     registered_on = StringField(_l("In the register from"), description=_l("For example 01.06.2016"))
-    valid_until = StringField(
-        _l("In the register until"), description=_l("Leave empty when the entry has no end.")
-    )
+    valid_until = StringField(_l("In the register until"), description=_l("Leave empty when the entry has no end."))
     spec_inn = StringField(_l("INN of the specialised organisation"), render_kw={"inputmode": "numeric"})
     spec_kpp = StringField(_l("KPP of the specialised organisation"))
 
@@ -72,7 +70,7 @@ class ImportForm(PortalForm):
 def index() -> ResponseReturnValue:
     """All clusters, and the latest imports."""
     actor, current = current_actor(), session()
-    statement = queries.listed(queries.with_spec_org(scope(actor, Cluster)))
+    statement = queries.listed(queries.with_spec_org(scope(actor, Cluster)), locale=locale())
     imports = current.scalars(queries.recent_imports(scope(actor, RegisterImport), IMPORTS_SHOWN)).all()
     return render_template(
         "register/index.html",
