@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.db import db
 from portal.core.db import session as current_session
+from portal.documents import service as documents
 from portal.identity.models import User
 from tests.plugins.services import TestServices, environment
 
@@ -61,6 +62,8 @@ def shared_app(portal_environment: dict[str, str], tmp_path_factory: pytest.Temp
 @pytest.fixture
 def app(shared_app: Flask) -> Iterator[Flask]:
     """The portal on one connection whose transaction is rolled back after the test."""
+    # Another application of this process may have named another folder since.
+    documents.configure(shared_app.extensions["portal"].files_url)
     with shared_app.app_context():
         engine = db.engine
         connection: Connection = engine.connect()
