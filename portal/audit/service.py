@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Protocol
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session, SessionTransaction
@@ -24,6 +25,7 @@ from portal.core.clock import now
 
 GENESIS: Final = "0" * 64
 _PENDING: Final = "portal.audit.pending"
+_MARKS: Final = "portal.audit.savepoints"
 _CHAIN_LOCK: Final = 0x4A50_0001
 
 
@@ -104,6 +106,8 @@ def _content(row: AuditEvent) -> dict[str, Any]:
 
 @event.listens_for(Session, "before_commit")
 def _chain(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # the end of a savepoint: the chain's lock must come last, or two transactions wait in a circle
     pending = session.info.pop(_PENDING, None)
     if not pending:
         return
@@ -122,9 +126,19 @@ def _chain(session: Session) -> None:
     session.flush()
 
 
+@event.listens_for(Session, "after_transaction_create")
+def _mark(session: Session, begun: SessionTransaction) -> None:
+    if begun.nested:
+        marks = session.info.setdefault(_MARKS, WeakKeyDictionary())
+        marks[begun] = len(session.info.get(_PENDING, ()))
+
+
 @event.listens_for(Session, "after_soft_rollback")
 def _forget(session: Session, previous: SessionTransaction) -> None:
-    if not session.in_nested_transaction():
+    """A savepoint takes back what was noted since it began, and nothing else; a transaction takes back all."""
+    if previous.nested:
+        del session.info.get(_PENDING, [])[session.info.get(_MARKS, {}).get(previous, 0) :]
+    elif previous.parent is None:
         session.info.pop(_PENDING, None)
 
 
