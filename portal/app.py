@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from portal.core import jobs
 from portal.core.db import db
 from portal.documents import service as documents
 from portal.notifications import jobs as notifications
+from portal.notifications import letters
 from portal.web import register_pages
 from portal.web.errors import init_errors
 from portal.web.headers import init_headers
@@ -48,18 +51,28 @@ def create_app(config: Config | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"))
     notifications.configure(config.mail_url, config.mail_from)
+    letters.configure(config.public_url)
     documents.configure(config.files_url)
     jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))
     CSRFProtect(app)
     init_language(app)
     init_templating(app)
     init_security(app)
+    app.extensions["portal_demo_sign_ins"] = _demo_sign_ins() if config.demo else []
     register_pages(app)
     init_errors(app)
     init_headers(app)
     register_commands(app)
     check_routes(app, LIBRARY_ROUTES)
     return app
+
+
+def _demo_sign_ins() -> list[dict[str, str]]:
+    """``{email, label_ru, label_en, password}`` of each role, shown on the sign-in page of the demo mode."""
+    if find_spec("portal.demo.sign_ins") is None:
+        return []
+    found: list[dict[str, str]] = import_module("portal.demo.sign_ins").SIGN_INS
+    return found
 
 
 def _settings(config: Config) -> dict[str, Any]:

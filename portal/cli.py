@@ -59,3 +59,19 @@ def sweep_files() -> None:
     from portal.documents.service import sweep
 
     click.echo(f"{sweep(session())} files deleted")
+
+
+@portal.command("create-admin")
+@click.argument("email")
+@click.option("--name", default="", help="The person's full name.")
+@click.option("--letter", is_flag=True, help="Ask for no password: send a letter with a link to set it.")
+def create_admin(email: str, name: str, letter: bool) -> None:
+    """Make EMAIL an administrator: a new, confirmed person, or one who is registered already."""
+    from portal.web.security import create_administrator
+
+    password = None if letter else click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    try:
+        create_administrator(email, name, password)
+    except ValueError as problem:
+        raise click.ClickException(str(problem)) from None
+    click.echo(f"{email} is an administrator" + ("; the letter is on its way" if letter else ""))

@@ -145,9 +145,7 @@ def _address(email: str) -> tuple[str, list[Problem]]:
     try:
         return validate_email(email.strip(), check_deliverability=False).normalized, []
     except EmailNotValidError:
-        return "", [
-            Problem("format", "email", N_("Enter an e-mail address in the form name@organisation.ru."))
-        ]
+        return "", [Problem("format", "email", N_("Enter an e-mail address in the form name@organisation.ru."))]
 
 
 def _already(session: Session, organisation_id: UUID, address: str) -> list[Problem]:
@@ -169,9 +167,7 @@ def _already(session: Session, organisation_id: UUID, address: str) -> list[Prob
     )
     if open_one is None:
         return []
-    return [
-        Problem("invited", "email", N_("This address is invited already. Send that invitation again below."))
-    ]
+    return [Problem("invited", "email", N_("This address is invited already. Send that invitation again below."))]
 
 
 def _of_owner(session: Session, actor: Actor, invitation_id: UUID) -> tuple[Invitation, Organisation]:
@@ -200,8 +196,7 @@ def _for(session: Session, actor: Actor, row: Invitation) -> Invitation:
 
 def _other_address() -> Message:
     return N_(
-        "This invitation was sent to another e-mail address. Sign out, then sign in or register "
-        "with that address."
+        "This invitation was sent to another e-mail address. Sign out, then sign in or register with that address."
     )
 
 

@@ -114,9 +114,7 @@ def end_other_sessions(session: Session, actor: Actor, *, keep: str) -> int:
         .where(UserSession.user_id == actor.user_id, UserSession.token_hash != keep)
         .returning(UserSession.token_hash)
     ).all()
-    audit.record(
-        session, actor, "identity:session:end_others", "user", str(actor.user_id), {"ended": len(ended)}
-    )
+    audit.record(session, actor, "identity:session:end_others", "user", str(actor.user_id), {"ended": len(ended)})
     return len(ended)
 
 
@@ -178,10 +176,7 @@ def _keep_an_administrator(session: Session, leaving: UUID) -> None:
     once, the second waits and then counts without the first one's.
     """
     session.execute(
-        select(RoleGrant.id)
-        .where(RoleGrant.role == Role.ADMINISTRATOR)
-        .order_by(RoleGrant.id)
-        .with_for_update()
+        select(RoleGrant.id).where(RoleGrant.role == Role.ADMINISTRATOR).order_by(RoleGrant.id).with_for_update()
     )
     administrators = (
         session.scalars(

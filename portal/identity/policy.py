@@ -92,13 +92,7 @@ class Actor:
 
     @property
     def audit_id(self) -> str:
-        return (
-            f"system:{self.system}"
-            if self.system
-            else f"user:{self.user_id}"
-            if self.user_id
-            else "anonymous"
-        )
+        return f"system:{self.system}" if self.system else f"user:{self.user_id}" if self.user_id else "anonymous"
 
     @property
     def audit_name(self) -> str:

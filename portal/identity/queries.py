@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, selectinload
 
+from portal.core.errors import NotFound
 from portal.identity.models import (
     Invitation,
     Membership,
@@ -24,9 +25,7 @@ def load_actor(session: Session, user: User) -> Actor:
     """The actor for a signed-in person, in one query."""
     rights = union_all(
         select(literal("role"), RoleGrant.role, RoleGrant.id).where(RoleGrant.user_id == user.id),
-        select(literal("member"), Membership.role, Membership.organisation_id).where(
-            Membership.user_id == user.id
-        ),
+        select(literal("member"), Membership.role, Membership.organisation_id).where(Membership.user_id == user.id),
     )
     roles: set[Role] = set()
     memberships: dict[UUID, OrgRole] = {}
@@ -142,3 +141,20 @@ def sessions_of(session: Session, user_id: UUID) -> list[UserSession]:
             .limit(50)
         )
     )
+
+
+def person_of(session: Session, organisation_id: UUID, user_id: UUID) -> User:
+    """One of the people of an organisation. Raises :class:`NotFound`."""
+    person = session.scalar(
+        select(User)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.organisation_id == organisation_id, User.id == user_id)
+    )
+    if person is None:
+        raise NotFound
+    return person
+
+
+def grants_of(session: Session, user_id: UUID) -> list[RoleGrant]:
+    """A person's roles of the fund."""
+    return list(session.scalars(select(RoleGrant).where(RoleGrant.user_id == user_id)))

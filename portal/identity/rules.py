@@ -77,9 +77,7 @@ def check_profile(values: Mapping[str, str]) -> tuple[Profile | None, list[Probl
     sme = reading.sme() or sme_category(headcount, income)
     if reading.problems:
         return None, reading.problems
-    profile = Profile(
-        inn, kpp, ogrn, okved2, region, name_ru, name_en, sme, headcount, income, offshore_share
-    )
+    profile = Profile(inn, kpp, ogrn, okved2, region, name_ru, name_en, sme, headcount, income, offshore_share)
     return profile, []
 
 
@@ -122,9 +120,7 @@ class _Reading:
             return None
 
     def headcount(self) -> int | None:
-        read = self.number(
-            "headcount", lambda text: parse_decimal(text, places=0, maximum=Decimal(MAX_HEADCOUNT))
-        )
+        read = self.number("headcount", lambda text: parse_decimal(text, places=0, maximum=Decimal(MAX_HEADCOUNT)))
         return None if read is None else int(read)
 
     def region(self) -> str:

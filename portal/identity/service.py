@@ -122,9 +122,7 @@ def _write(session: Session, organisation: Organisation, values: Mapping[str, An
         raise Problems([_taken(own)]) from None
 
 
-def change_role(
-    session: Session, actor: Actor, *, organisation_id: UUID, user_id: UUID, role: str
-) -> Membership:
+def change_role(session: Session, actor: Actor, *, organisation_id: UUID, user_id: UUID, role: str) -> Membership:
     """Give a person of the organisation another role; never away from its last owner."""
     organisation, membership, person = _membership(session, actor, organisation_id, user_id)
     try:
@@ -171,9 +169,7 @@ def withdraw_of(session: Session, actor: Actor, organisation_id: UUID, inviter_i
     )
     for row in session.scalars(statement.with_for_update()):
         row.withdrawn_at = at
-        audit.record(
-            session, actor, "identity:invitation:withdraw", "invitation", row.id, {"email": row.email}
-        )
+        audit.record(session, actor, "identity:invitation:withdraw", "invitation", row.id, {"email": row.email})
 
 
 def locked(session: Session, actor: Actor, organisation_id: UUID) -> Organisation:
@@ -191,9 +187,7 @@ def _membership(
     session: Session, actor: Actor, organisation_id: UUID, user_id: UUID, *, leaving: bool = False
 ) -> tuple[Organisation, Membership, User]:
     organisation = locked(session, actor, organisation_id)
-    authorize(
-        actor, Permission.ORGANISATION_VIEW if leaving else Permission.ORGANISATION_INVITE, organisation
-    )
+    authorize(actor, Permission.ORGANISATION_VIEW if leaving else Permission.ORGANISATION_INVITE, organisation)
     found = session.execute(
         select(Membership, User)
         .join(User, User.id == Membership.user_id)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from flask import Flask, Request, Response
+from flask import request as flask_request
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SessionInterface, SessionMixin
 from sqlalchemy import delete, func, select
@@ -21,6 +22,7 @@ from portal.core.db import transaction
 from portal.identity.models import User, UserSession
 
 LIFETIME: Final = timedelta(hours=12)
+AGENT: Final = 200
 
 
 class ServerSession(CallbackDict[str, Any], SessionMixin):
@@ -75,6 +77,7 @@ class DatabaseSessions(SessionInterface):
             row = {
                 "data": self.serializer.dumps(dict(session)).encode(),
                 "user_id": _user_id(session.get("_user_id")),
+                "agent": flask_request.headers.get("User-Agent", "")[:AGENT],
                 "expires_at": func.clock_timestamp() + LIFETIME,
             }
             current.execute(
@@ -92,6 +95,12 @@ class DatabaseSessions(SessionInterface):
             httponly=True,
             samesite="Lax",
         )
+
+
+def token_of(session: object) -> str:
+    """The key of a browser's session, to tell it from the person's others; "" where none is kept yet."""
+    token = getattr(session, "token", None)
+    return _hash(token) if token else ""
 
 
 def _hash(token: str) -> str:
