@@ -21,9 +21,7 @@ from portal.review.queries import Case, assignments_of, locked_case, submitted_m
 from portal.review.rules import ACTIVE, TRANSITIONS, needed_reviews
 
 
-def assign(
-    session: Session, actor: Actor, *, application_id: UUID, reviewer_ids: Sequence[UUID]
-) -> list[Assignment]:
+def assign(session: Session, actor: Actor, *, application_id: UUID, reviewer_ids: Sequence[UUID]) -> list[Assignment]:
     """Ask reviewers, so that at least as many as the rule set wants are at work; due in its working days.
 
     Raises :class:`Conflict` when the application is not in expertise, :class:`Problems` on ``reviewers``: too
@@ -40,9 +38,7 @@ def assign(
     at_work = sum(row.state in ACTIVE for row in existing)
     needed = needed_reviews(submitted_marks(existing), case.rules)
     if not wanted or at_work + len(wanted) < needed:
-        message = N_(
-            "Choose at least %(count)s more: so many reviewers are missing.", count=max(needed - at_work, 1)
-        )
+        message = N_("Choose at least %(count)s more: so many reviewers are missing.", count=max(needed - at_work, 1))
         problems.append(Problem("too_few", "reviewers", message))
     if problems:
         raise Problems(problems)
@@ -72,18 +68,14 @@ def revoke(session: Session, actor: Actor, *, assignment_id: UUID, application_i
 
 def _require_expertise(application: Application) -> None:
     if application.state != State.EXPERTISE:
-        raise Conflict(
-            N_("Reviewers are assigned while the application is in expertise. Open the page again.")
-        )
+        raise Conflict(N_("Reviewers are assigned while the application is in expertise. Open the page again."))
 
 
 def _people(session: Session, wanted: Sequence[UUID]) -> dict[UUID, User]:
     statement = (
         select(User)
         .join(RoleGrant, RoleGrant.user_id == User.id)
-        .where(
-            User.id.in_(wanted), RoleGrant.role == Role.REVIEWER, User.active, User.confirmed_at.is_not(None)
-        )
+        .where(User.id.in_(wanted), RoleGrant.role == Role.REVIEWER, User.active, User.confirmed_at.is_not(None))
     )
     return {person.id: person for person in session.scalars(statement)}
 
@@ -121,9 +113,7 @@ def _problems(
     return problems
 
 
-def _ask(
-    session: Session, actor: Actor, case: Case, reviewer: User, revoked: Assignment | None
-) -> Assignment:
+def _ask(session: Session, actor: Actor, case: Case, reviewer: User, revoked: Assignment | None) -> Assignment:
     """A new assignment, or the revoked one taken up again with nothing declared and nothing typed."""
     row = revoked
     if row is None:

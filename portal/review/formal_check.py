@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -68,9 +69,7 @@ def save(
     _refuse_if(_too_long(findings, items_of(case)))
     _write(session, check, case, findings)
     session.flush()
-    record(
-        session, actor, "review:formal_check:save", "formal_check", check.id, {"application": application_id}
-    )
+    record(session, actor, "review:formal_check:save", "formal_check", check.id, {"application": application_id})
     return check
 
 
@@ -93,9 +92,7 @@ def admit(
     for item in items:
         answer = findings.answers.get(item.key, Answer())
         if answer.ok is None:
-            problems.append(
-                Problem("not_answered", f"ok-{item.key}", _about(item, N_("say whether this is met.")))
-            )
+            problems.append(Problem("not_answered", f"ok-{item.key}", _about(item, N_("say whether this is met."))))
         elif not answer.ok:
             message = N_("it is not met, so the application cannot be admitted.")
             problems.append(Problem("not_met", f"ok-{item.key}", _about(item, message)))
@@ -110,9 +107,7 @@ def admit(
         N_("The formal check of the project “%(title)s” is passed.", title=title_of(case.application)),
         N_("The application goes to the experts. You need not do anything now."),
     ]
-    letters.outcome(
-        session, case.application, check, N_("Application %(number)s is admitted", number=number), said
-    )
+    letters.outcome(session, case.application, check, N_("Application %(number)s is admitted", number=number), said)
     return check
 
 
@@ -135,9 +130,7 @@ def refuse(
     if not findings.reasons or not known.keys() >= set(findings.reasons):
         problems.append(Problem("no_reason", "reasons", N_("Choose at least one reason from the list.")))
     if not findings.comment.strip():
-        problems.append(
-            Problem("no_comment", "comment", N_("Explain the refusal: the applicant reads this."))
-        )
+        problems.append(Problem("no_comment", "comment", N_("Explain the refusal: the applicant reads this.")))
     _refuse_if(problems)
     _close(session, actor, check, case, findings, Outcome.REFUSED)
     applications.refuse(session, actor, application_id, reasons=check.reasons)
@@ -174,15 +167,15 @@ def return_for_correction(
         problems.append(Problem("nothing_to_correct", "comment", message))
     days = _days(findings.days, case.rules.correction_days, problems)
     _refuse_if(problems)
-    check.due_on = add_working_days(case.today, days)
-    _close(session, actor, check, case, findings, Outcome.RETURNED)
-    applications.return_for_correction(session, actor, application_id, due_on=check.due_on)
+    due_on = add_working_days(case.today, days)
+    _close(session, actor, check, case, findings, Outcome.RETURNED, due_on)
+    applications.return_for_correction(session, actor, application_id, due_on=due_on)
     said = [
         N_(
             "The application for the project “%(title)s” is returned for correction. Send it again by the"
             " end of %(day)s. It is returned only once.",
             title=title_of(case.application),
-            day=check.due_on,
+            day=due_on,
         ),
         *(_to_correct(item, findings.answers[item.key].note) for item in wrong),
         *([N_("%(text)s", text=check.comment)] if check.comment else []),
@@ -222,43 +215,44 @@ def _open(
         raise Conflict(N_("The application was sent anew since you opened the page. Check the new version."))
     check = session.scalar(
         select(FormalCheck)
-        .where(
-            FormalCheck.submission_id == submission_id, FormalCheck.outcome.is_distinct_from(Outcome.RETURNED)
-        )
+        .where(FormalCheck.submission_id == submission_id, FormalCheck.outcome.is_distinct_from(Outcome.RETURNED))
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     held = check.version if check is not None else 0
     if held != expected_version:
-        raise Stale(
-            N_("Another officer changed this check since you opened it. What you typed is below."), held
-        )
+        raise Stale(N_("Another officer changed this check since you opened it. What you typed is below."), held)
     return case, check or FormalCheck(submission_id=submission_id, application_id=application_id)
 
 
 def _write(session: Session, check: FormalCheck, case: Case, findings: Findings) -> None:
     known = {reason.code for reason in case.rules.refusal_reasons}
     answers = ((item.key, findings.answers.get(item.key, Answer())) for item in items_of(case))
-    check.checklist = [
-        {"key": key, "ok": answer.ok, "note": tidy(answer.note).strip()} for key, answer in answers
-    ]
+    check.checklist = [{"key": key, "ok": answer.ok, "note": tidy(answer.note).strip()} for key, answer in answers]
     check.comment = tidy(findings.comment).strip()
     check.reasons = sorted(known & set(findings.reasons))
     session.add(check)
 
 
 def _close(
-    session: Session, actor: Actor, check: FormalCheck, case: Case, findings: Findings, outcome: Outcome
+    session: Session,
+    actor: Actor,
+    check: FormalCheck,
+    case: Case,
+    findings: Findings,
+    outcome: Outcome,
+    due_on: date | None = None,
 ) -> None:
+    decided_at = now(session)
     _write(session, check, case, findings)
-    check.outcome = outcome
+    check.outcome, check.due_on = outcome, due_on
     check.reasons = check.reasons if outcome is Outcome.REFUSED else []
     check.decided_by = actor.user_id
-    check.decided_at = now(session)
+    check.decided_at = decided_at
     session.flush()
     facts: dict[str, Any] = {"application": case.application.id, "outcome": outcome, "reasons": check.reasons}
-    if check.due_on:
-        facts["due_on"] = check.due_on
+    if due_on:
+        facts["due_on"] = due_on
     record(session, actor, f"review:formal_check:{_TAGS[outcome]}", "formal_check", check.id, facts)
 
 

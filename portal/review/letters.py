@@ -118,9 +118,7 @@ def conflict(session: Session, application: Application, assignment: Assignment,
         about=assignment.id,
         key=f"review_conflict:{assignment.id}",
         kind="review_conflict",
-        subject=N_(
-            "Conflict of interest: application %(number)s needs another reviewer", number=application.number
-        ),
+        subject=N_("Conflict of interest: application %(number)s needs another reviewer", number=application.number),
         paragraphs=[
             N_("%(reviewer)s has declared a conflict of interest.", reviewer=reviewer),
             N_("Explanation: %(text)s", text=assignment.conflict or ""),
@@ -142,8 +140,7 @@ def another_needed(
         subject=N_("Application %(number)s needs another review", number=application.number),
         paragraphs=[
             N_(
-                "The reviewers differ by %(spread)s points, more than the limit of %(limit)s."
-                " Assign another reviewer.",
+                "The reviewers differ by %(spread)s points, more than the limit of %(limit)s. Assign another reviewer.",
                 spread=spread,
                 limit=limit,
             )

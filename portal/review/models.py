@@ -43,9 +43,7 @@ class FormalCheck(Keyed, Stamped, Base):
     __table_args__ = (
         CheckConstraint(f"outcome is null or {one_of('outcome', Outcome)}", name="outcome"),
         CheckConstraint("(outcome is null) = (decided_at is null)", name="decided"),
-        CheckConstraint(
-            "outcome is distinct from 'refused' or jsonb_array_length(reasons) > 0", name="reasons"
-        ),
+        CheckConstraint("outcome is distinct from 'refused' or jsonb_array_length(reasons) > 0", name="reasons"),
         CheckConstraint("(outcome is not distinct from 'returned') = (due_on is not null)", name="due_on"),
         Index(
             "uq_formal_check_submission",
@@ -109,9 +107,7 @@ class Assignment(Keyed, Stamped, Base):
     reviewer: Mapped[User] = relationship(lazy="raise", foreign_keys=[reviewer_id])
     application: Mapped[Application] = relationship(lazy="raise")
     submission: Mapped[Submission] = relationship(lazy="raise")
-    marks: Mapped[list[Mark]] = relationship(
-        back_populates="assignment", lazy="raise", order_by="Mark.aspect"
-    )
+    marks: Mapped[list[Mark]] = relationship(back_populates="assignment", lazy="raise", order_by="Mark.aspect")
 
 
 class Mark(Keyed, Base):

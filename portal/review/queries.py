@@ -188,9 +188,7 @@ def candidates(session: Session, organisations: frozenset[UUID]) -> list[Candida
         .order_by(Organisation.name_ru)
     ):
         ties[user_id].append({"ru": russian, "en": english})
-    return [
-        Candidate(row.id, row.full_name, row.email, row.load, tuple(ties.get(row.id, ()))) for row in people
-    ]
+    return [Candidate(row.id, row.full_name, row.email, row.load, tuple(ties.get(row.id, ()))) for row in people]
 
 
 def desk_select(actor: Actor, *, finished: bool) -> Select[Assignment]:
@@ -225,9 +223,7 @@ def desk(session: Session, actor: Actor, assignment_id: UUID, *, lock: bool = Fa
 
     ``lock`` locks the application, then the assignment: reviews of an application come one after another.
     """
-    statement = scope(actor, Assignment).where(
-        Assignment.id == assignment_id, Assignment.state.not_in(CLOSED)
-    )
+    statement = scope(actor, Assignment).where(Assignment.id == assignment_id, Assignment.state.not_in(CLOSED))
     if lock:
         place = session.scalar(statement.with_only_columns(Assignment.application_id))
         if place is None:
@@ -282,9 +278,7 @@ def history(session: Session, application_id: UUID) -> list[AuditEvent]:
     return list(session.scalars(statement))
 
 
-def expert_marks(
-    session: Session, submission_ids: Sequence[UUID]
-) -> dict[UUID, list[dict[str, dict[str, Decimal]]]]:
+def expert_marks(session: Session, submission_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, dict[str, Decimal]]]]:
     """The submitted reviews of submissions: per review, criterion -> aspect -> 0..10; one query."""
     rows = session.execute(
         select(Assignment.submission_id, Assignment.id, Mark.criterion, Mark.aspect, Mark.score)

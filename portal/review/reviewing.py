@@ -67,12 +67,12 @@ def declare(
     """
     held = _open(session, actor, assignment_id, expected_version)
     row = held.assignment
-    text = tidy(explanation).strip()
+    text, instant = tidy(explanation).strip(), now(session)
     if conflict is None:
         raise Problems.one("not_answered", "conflict", N_("Say whether you have a conflict of interest."))
     if not conflict:
         row.state = TRANSITIONS.after("declare_none", AssignmentState(row.state))
-        row.declared_at = now(session)
+        row.declared_at = instant
         session.flush()
         record(session, actor, "review:assignment:declare_none", "assignment", row.id, {})
         return row
@@ -81,7 +81,7 @@ def declare(
         raise Problems.one("no_explanation", "explanation", message)
     row.state = TRANSITIONS.after("declare_conflict", AssignmentState(row.state))
     row.conflict = text
-    row.declared_at = now(session)
+    row.declared_at = instant
     session.flush()
     record(session, actor, "review:assignment:declare_conflict", "assignment", row.id, {"conflict": text})
     letters.conflict(session, held.case.application, row, actor.name or actor.email)
@@ -122,9 +122,10 @@ def submit(
     after = TRANSITIONS.after("submit", AssignmentState(row.state))
     marks = _marks(held, values)
     _keep(session, held, values)
+    instant = now(session)
     session.add_all(marks)
     row.state = after
-    row.submitted_at = now(session)
+    row.submitted_at = instant
     session.flush()
     scores = {f"{mark.criterion}-{mark.aspect}": mark.score for mark in marks}
     record(session, actor, "review:review:submit", "assignment", row.id, {"scores": scores})
@@ -154,8 +155,7 @@ def _keep(session: Session, held: Desk, values: Mapping[str, Typed]) -> None:
         message = N_("A draft keeps up to %(limit)s characters for each aspect.", limit=MAX_DRAFT)
         raise Problems(Problem("too_long", f"{key}-justification", message) for key in long)
     row.draft = {
-        key: {"score": tidy(typed.score), "justification": tidy(typed.justification)}
-        for key, typed in kept.items()
+        key: {"score": tidy(typed.score), "justification": tidy(typed.justification)} for key, typed in kept.items()
     }
     row.draft_saved_at = now(session)
 

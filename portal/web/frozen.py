@@ -139,9 +139,7 @@ def _block(section: Section, values: Mapping[str, Any], rules: RuleSet) -> Block
     if section.grid is not None:
         return Block(title, table=_table(section.grid(rules), values))
     fields = section.fields(rules) if section.fields else ()
-    return Block(
-        title, answers=[(_word(each.label), _shown(each.kind, values.get(each.name))) for each in fields]
-    )
+    return Block(title, answers=[(_word(each.label), _shown(each.kind, values.get(each.name))) for each in fields])
 
 
 def _table(grid: Grid, values: Mapping[str, Any]) -> Table:

@@ -56,9 +56,7 @@ def index() -> ResponseReturnValue:
     finished = request.args.get("finished") == "1"
     statement = queries.desk_select(current_actor(), finished=finished)
     key = (Assignment.id.expression,)
-    found: Page[Assignment] = keyset(
-        session(), statement, key, lambda row: (row.id,), request.args.get("cursor")
-    )
+    found: Page[Assignment] = keyset(session(), statement, key, lambda row: (row.id,), request.args.get("cursor"))
     return render_template(
         "reviews/index.html", page=found, finished=finished, today=today(session()), states=AssignmentState
     )
@@ -151,9 +149,7 @@ def _typed(held: Desk) -> dict[str, Typed]:
     }
 
 
-def _review_page(
-    held: Desk, form: ReviewForm, typed: dict[str, Typed], problems: tuple[Problem, ...] = ()
-) -> str:
+def _review_page(held: Desk, form: ReviewForm, typed: dict[str, Typed], problems: tuple[Problem, ...] = ()) -> str:
     wrong: dict[str, list[Problem]] = {}
     for problem in problems:
         wrong.setdefault(problem.field, []).append(problem)

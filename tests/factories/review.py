@@ -14,10 +14,18 @@ from portal.review import service
 from portal.review.models import Assignment, AssignmentState
 from portal.review.queries import Case, locked_case
 from portal.review.service import Answer, Findings, Typed
-from tests.factories import identity
-from tests.factories.applications import submitted
+from portal.tenders.models import Track
+from tests.factories import identity, submissions, tenders
+from tests.factories.packages import package
 
 JUSTIFICATION = "Justified by the documents of the application."
+
+
+def waiting(session: Session, row: str = "P01") -> UUID:
+    """An application that waits for its check, written as rows: one person, the initiator's, gets its letters."""
+    content = package(row=row)
+    track = Track(content["track"])
+    return submissions.submitted(session, tenders.open_tender(session), [content], track=track)[0]
 
 
 def findings(case: Case, **changes: object) -> Findings:
@@ -33,7 +41,7 @@ def case_of(session: Session, application_id: UUID) -> Case:
 def admitted(session: Session, application_id: UUID | None = None, officer: User | None = None) -> Application:
     """An application in expertise; a new one when none is given."""
     if application_id is None:
-        application_id = submitted(session)[0].id
+        application_id = waiting(session)
     case = case_of(session, application_id)
     service.admit(
         session,

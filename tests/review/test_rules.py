@@ -1,0 +1,86 @@
+"""Marks, the spread between reviewers, and the checklist."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from portal.applications.eligibility import check
+from portal.applications.facts import facts
+from portal.core.money import NumberError
+from portal.review.rules import checklist, needed_reviews, needs_another_review, parse_score, review_value, spread
+from portal.scoring import engine
+from tests.factories.packages import marks, package, rules
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("0", "0"), ("10", "10"), ("7,5", "7.5"), ("7.5", "7.5"), (" 8 ", "8"), ("7.50", "7.50")]
+)
+def test_marks_that_are_taken(text: str, value: str) -> None:
+    assert parse_score(text) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "empty"),
+        ("seven", "not_a_number"),
+        ("11", "too_large"),
+        ("10.5", "too_large"),
+        ("-1", "too_small"),
+        ("7.25", "not_half"),
+        ("7.1", "not_half"),
+        ("1e1", "not_a_number"),
+    ],
+)
+def test_marks_that_are_refused(text: str, code: str) -> None:
+    with pytest.raises(NumberError) as caught:
+        parse_score(text)
+    assert caught.value.code == code
+
+
+def test_value_of_a_review_is_the_mean_of_its_aspects() -> None:
+    criterion = rules().criterion("CR-10")
+    assert review_value(marks("8", technology="3"), criterion) == Decimal("7.0000")
+    assert review_value({"CR-10": {"technology": Decimal(3)}}, criterion) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "wide", "another", "needed"),
+    [
+        ([], "0", False, 2),
+        (["8"], "0", False, 2),
+        (["8", "5"], "3", False, 2),
+        (["8", "4.5"], "3.5", True, 3),
+        (["8", "4.5", "7"], "3.5", False, 3),
+    ],
+)
+def test_spread_above_the_limit_asks_for_a_third_review(
+    values: list[str], wide: str, another: bool, needed: int
+) -> None:
+    reviews = [marks(value) for value in values]
+    assert spread(reviews, rules()) == Decimal(wide)
+    assert needs_another_review(reviews, rules()) is another
+    assert needed_reviews(reviews, rules()) == needed
+    assert engine.needs_another_review(reviews, rules()) is another
+
+
+def test_checklist_asks_for_documents_declarations_and_rules() -> None:
+    content = package()
+    content["participants"][1]["documents"] = []
+    known = facts(content, rules())
+    items = checklist(rules(), content, check(content, known, rules()))
+    documents = [item for item in items if item.kind == "document"]
+    members = [part["id"] for part in content["participants"]]
+    assert [item.key for item in documents] == ["DOC-02", "DOC-07", "DOC-09", *(f"DOC-12-{key}" for key in members)]
+    assert [item.found for item in documents][:5] == [None, None, None, None, False]
+    assert {item.code for item in items if item.kind == "declaration"} >= {"EL-11", "EL-12", "EL-17"}
+    assert len({item.key for item in items}) == len(items)
+
+
+def test_a_failed_rule_is_found() -> None:
+    content = package(row="P15")
+    known = facts(content, rules())
+    found = {item.key: item.found for item in checklist(rules(), content, check(content, known, rules()))}
+    assert [key for key, value in found.items() if value is False] == ["EL-07", "EL-22"]
