@@ -86,9 +86,7 @@ def _attach(dossier: Dossier, participant_id: UUID | None, code: str) -> int:
     if not files:
         raise Problems.one("required", "file", N_("Choose a file."))
     if len(files) > MAX_AT_ONCE:
-        raise Problems.one(
-            "too_many", "file", N_("Choose no more than %(limit)s files at once.", limit=MAX_AT_ONCE)
-        )
+        raise Problems.one("too_many", "file", N_("Choose no more than %(limit)s files at once.", limit=MAX_AT_ONCE))
     problems: list[Problem] = []
     for item in files:
         try:

@@ -35,6 +35,8 @@ blueprint = Blueprint("applications", __name__, url_prefix="/applications")
 
 DOCUMENTS: Final = N_("Documents")
 PARTICIPANTS: Final = N_("Participants")
+UNFINISHED: Final = frozenset({"required", "too_few", "unanswered", "undated"})
+"""Problems of what is not there yet; all others are errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +115,31 @@ def hrefs(dossier: Dossier, problems: Iterable[Problem]) -> dict[str, str]:
     return {problem.field: where(dossier, problem.field) for problem in problems}
 
 
-def labelled(dossier: Dossier, problems: Iterable[Problem]) -> list[Problem]:
-    """The problems with what they are about in front, for lists that stand apart from their fields."""
-    return [Problem(item.code, item.field, _with_place(dossier, item)) for item in problems]
+def labelled(dossier: Dossier, problems: Iterable[Problem], *, names: bool = True) -> list[Problem]:
+    """The problems with what they are about in front, for lists that stand apart from their fields.
+
+    ``names``: also whose part it is, and which section; not needed on the section's own page.
+    """
+    return [Problem(item.code, item.field, _with_place(dossier, item, names)) for item in problems]
 
 
-def _with_place(dossier: Dossier, problem: Problem) -> Message:
-    about = _about(dossier, problem.field)
+def _with_place(dossier: Dossier, problem: Problem, names: bool) -> Message:
+    about = _about(dossier, problem.field, names)
     return N_("%(about)s: %(problem)s", about=about, problem=problem.message) if about else problem.message
 
 
-def _about(dossier: Dossier, field: str) -> str:
+def _about(dossier: Dossier, field: str, with_names: bool) -> str:
     """The question, or the section and whose it is; "" where the message says it all."""
     place = place_of(field)
     definition = sections.BY_NAME.get(place.section)
     whose = ""
-    if place.participant_id:
+    if place.participant_id and with_names:
         part = next((row for row in dossier.accepted if str(row.id) == place.participant_id), None)
         whose = localised(part.organisation, "name") if part else ""
     names = [whose] if whose else []
     if definition is not None:
-        names.append(say(definition.title) if definition.grid or not place.key else "")
+        if with_names and (definition.grid or not place.key):
+            names.append(say(definition.title))
         names.append(_question(dossier, definition, place.key))
     return ", ".join(name for name in names if name)
 
@@ -167,9 +173,7 @@ def own_parts(dossier: Dossier) -> list[Participant]:
     return [part for part in dossier.accepted if g.actor.acts_for(part.organisation_id)]
 
 
-def problems_by_place(
-    dossier: Dossier, problems: Iterable[Problem]
-) -> dict[tuple[str, UUID | None], list[Problem]]:
+def problems_by_place(dossier: Dossier, problems: Iterable[Problem]) -> dict[tuple[str, UUID | None], list[Problem]]:
     """The problems of each page."""
     found: dict[tuple[str, UUID | None], list[Problem]] = {}
     for problem in problems:
@@ -221,9 +225,7 @@ class Tasks:
     def place(self, name: str, participant_id: UUID | None) -> tuple[int, int]:
         """Which of the reader's sections this is, and of how many; (0, 0) for another's."""
         mine = [(task.section, task.participant_id) for task in self.mine()]
-        return (
-            (mine.index((name, participant_id)) + 1, len(mine)) if (name, participant_id) in mine else (0, 0)
-        )
+        return (mine.index((name, participant_id)) + 1, len(mine)) if (name, participant_id) in mine else (0, 0)
 
     def problems(self, name: str, participant_id: UUID | None) -> list[Problem]:
         """What is wrong or missing on one page."""
@@ -244,21 +246,18 @@ class Tasks:
 
     def _state(self, name: str, participant_id: UUID | None) -> str:
         problems = self.problems(name, participant_id)
-        if any(problem.code not in ("required", "too_few", "unanswered", "undated") for problem in problems):
+        if not self._started(name, participant_id):
+            return "not_started"
+        if any(problem.code not in UNFINISHED for problem in problems):
             return "error"
-        started = self._started(name, participant_id)
-        if problems:
-            return "in_progress" if started else "not_started"
-        return "done" if started else "not_started"
+        return "in_progress" if problems else "done"
 
     def _started(self, name: str, participant_id: UUID | None) -> bool:
         if name == "participants":
             return len(self.dossier.accepted) + len(self.dossier.invited) > 1
         if name == "documents":
             giver = Giver.EACH if participant_id else Giver.PROJECT
-            given = (
-                self.dossier.attached(participant_id, item.code) for item in asked(self.dossier.rules, giver)
-            )
+            given = (self.dossier.attached(participant_id, item.code) for item in asked(self.dossier.rules, giver))
             return any(given)
         return (participant_id, name) in self.dossier.sections
 

@@ -37,9 +37,7 @@ def participants(application_id: UUID) -> ResponseReturnValue:
     if organisation_id is None:
         raise NotFound
     try:
-        part = participation.invite(
-            session(), g.actor, application_id=application_id, organisation_id=organisation_id
-        )
+        part = participation.invite(session(), g.actor, application_id=application_id, organisation_id=organisation_id)
     except Problems as refused:
         return _participants(dossier, refused.problems), 422
     session().refresh(part, ["organisation"])

@@ -32,6 +32,7 @@ from portal.web.application_frame import (
     anchor,
     blueprint,
     editable,
+    labelled,
     opened,
     saved_text,
     section_url,
@@ -195,7 +196,7 @@ def _page(application_id: UUID, participant_id: UUID | None, name: str) -> Respo
     tasks = Tasks(dossier, current=(name, participant_id))
     if row is not None:
         everything = tasks.problems(name, participant_id)
-        unreadable = set(dossier.package.problems)
+        unreadable = dossier.package.problems
         sheet.problems = [p for p in everything if "missing" in request.args or p in unreadable]
     elif "missing" in request.args:
         sheet.problems = tasks.problems(name, participant_id)
@@ -204,9 +205,7 @@ def _page(application_id: UUID, participant_id: UUID | None, name: str) -> Respo
 
 def _save(dossier: Dossier, definition: Section, participant_id: UUID | None) -> ResponseReturnValue:
     sheet = Sheet(dossier, definition, participant_id, {}, _version())
-    sheet.typed = {
-        key: request.form.get(sheet.html_name(key), "") for key, kind in definition.keys(dossier.rules)
-    }
+    sheet.typed = {key: request.form.get(sheet.html_name(key), "") for key, kind in definition.keys(dossier.rules)}
     tasks = Tasks(dossier, current=(definition.name, participant_id))
     following = tasks.following(definition.name, participant_id)
     try:
@@ -262,6 +261,7 @@ def _render(sheet: Sheet, tasks: Tasks) -> str:
         part=dossier.participant(sheet.participant_id) if sheet.participant_id else None,
         action_form=form,
         problems=sheet.problems,
+        summary=labelled(dossier, sheet.problems, names=False),
         tasks=tasks.mine(),
         place=tasks.place(name, sheet.participant_id),
         writable=editable(dossier, sheet.participant_id),

@@ -48,9 +48,7 @@ def confirm(application_id: UUID) -> ResponseReturnValue:
         return _confirm(dossier)
     part = _own_part(dossier)
     try:
-        submission.confirm(
-            session(), g.actor, participant_id=part.id, expected_digest=request.form.get("digest", "")
-        )
+        submission.confirm(session(), g.actor, participant_id=part.id, expected_digest=request.form.get("digest", ""))
     except Stale as stale:
         return _confirm(dossier, (Problem("stale", "", stale.reason),)), 409
     flash(_("Your organisation has confirmed this version."), "success")

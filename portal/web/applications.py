@@ -208,7 +208,6 @@ def check(application_id: UUID) -> ResponseReturnValue:
         figures=figures,
         rules=dossier.rules,
         wording=wording,
-        tasks=Tasks(dossier, stands).mine(),
     )
 
 
