@@ -1,1 +1,37 @@
-"""Background work of this room."""
+"""Background work of this room: the letters of a published decision."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from portal.awards import letters
+from portal.awards.models import AwardDecision, DecisionLine
+from portal.awards.service import LETTERS
+from portal.core import jobs
+
+BATCH: Final = 25
+
+
+@jobs.handler(LETTERS)
+def award_letters(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
+    """Write the letters of the next lines of a decision; a letter that exists is not written again."""
+    decision = session.get(AwardDecision, UUID(payload["decision_id"]))
+    done = session.scalar(select(jobs.Task.progress_done).where(jobs.Task.id == claim.id)) or 0
+    if decision is None or decision.published_at is None:
+        return jobs.Progress(done, done)
+    keys = session.scalars(
+        select(DecisionLine.id).where(DecisionLine.decision_id == decision.id).order_by(DecisionLine.place)
+    ).all()
+    batch = session.scalars(
+        select(DecisionLine)
+        .where(DecisionLine.id.in_(keys[done : done + BATCH]))
+        .order_by(DecisionLine.place)
+        .options(joinedload(DecisionLine.application), selectinload(DecisionLine.amounts))
+    )
+    for line in batch:
+        letters.write(session, decision, line)
+    return jobs.Progress(min(done + BATCH, len(keys)), len(keys))

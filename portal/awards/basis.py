@@ -1,0 +1,162 @@
+"""What a decision rests on: the newest scoring run, its ranking, the money left, and the list that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application, State
+from portal.awards import proposal
+from portal.awards.models import Award, AwardDecision
+from portal.awards.proposal import Line
+from portal.budget import queries as budget
+from portal.core.canonical import digest
+from portal.core.errors import Problem, Problems
+from portal.core.figures import roubles
+from portal.core.language import N_, Message
+from portal.review.models import Assignment
+from portal.scoring import queries as scoring
+from portal.scoring.models import Score, ScoreRun
+from portal.tenders.models import TenderTrack
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """The list as it follows at this moment. ``available``: year -> roubles; ``totals``: points by application."""
+
+    run_id: UUID
+    output_digest: str
+    available: Mapping[int, Decimal]
+    lines: Sequence[Line]
+    totals: Mapping[str, Decimal | None]
+    digest: str
+
+    @property
+    def winners(self) -> list[UUID]:
+        return [UUID(line.application_id) for line in self.lines if line.outcome is Award.AWARD]
+
+
+def present(session: Session, track: TenderTrack) -> Basis:
+    """The list that follows now. Raises :class:`Problems` with everything that is still open."""
+    run = scoring.latest_run(session, track.id, ended=False)
+    found = _unchecked(session, track)
+    found += [_run_problem(session, track, run)]
+    open_points = [problem for problem in found if problem is not None]
+    if open_points or run is None:
+        raise Problems(open_points)
+    ranking = scoring.ranking(session, run)
+    ranked = [place.ranked for place in ranking.places if place.state == State.EXPERTISE]
+    if not ranked:
+        raise Problems.one("nothing", "", N_("There is no application to decide on."))
+    available = budget.available(session, track.tender.programme_id, track.track)
+    lines = proposal.propose(ranked, available)
+    totals = {item.entry.application_id: item.entry.total for item in ranked}
+    output = run.output_digest or ""
+    return Basis(run.id, output, available, lines, totals, _digest(track.id, output, available, lines, totals))
+
+
+def difference(session: Session, track: TenderTrack, decision: AwardDecision) -> Message | None:
+    """What changed since the decision was drafted, or None when the same list follows from the same facts."""
+    try:
+        now = present(session, track)
+    except Problems as problems:
+        return N_("it is no longer complete: %(why)s", why=problems.problems[0].message)
+    if as_text(now.available) != decision.available:
+        return _money_changed(now.available, decision.available)
+    if now.digest != decision.digest:
+        if now.run_id != decision.run_id:
+            return N_("the applications were scored anew, with another result")
+        return N_("the list has changed")
+    return None
+
+
+def as_text(available: Mapping[int, Decimal]) -> dict[str, str]:
+    """Roubles by year as JSON keeps them."""
+    return {str(year): f"{amount:.2f}" for year, amount in sorted(available.items())}
+
+
+def _money_changed(available: Mapping[int, Decimal], before: Mapping[str, str]) -> Message:
+    for year in sorted({*available, *map(int, before)}):
+        old, new = Decimal(before.get(str(year), 0)), available.get(year, Decimal(0))
+        if old != new:
+            return N_(
+                "the money available for %(year)s changed from %(old)s to %(new)s",
+                year=year,
+                old=roubles(old),
+                new=roubles(new),
+            )
+    return N_("the envelopes have changed")
+
+
+def _unchecked(session: Session, track: TenderTrack) -> list[Problem | None]:
+    """Applications whose formal check is not finished."""
+    numbers = session.scalars(
+        select(Application.number)
+        .where(
+            Application.tender_track_id == track.id,
+            Application.state.in_((State.SUBMITTED, State.RETURNED)),
+        )
+        .order_by(Application.number)
+    )
+    return [
+        Problem(
+            "unchecked",
+            f"application.{number}",
+            N_("%(number)s: the formal check is not finished.", number=number or ""),
+        )
+        for number in numbers
+    ]
+
+
+def _run_problem(session: Session, track: TenderTrack, run: ScoreRun | None) -> Problem | None:
+    """Why the newest run over the track is no basis: none, not ended, or older than something it should know."""
+    if run is None:
+        return Problem("no_run", "run", N_("The applications of this track are not scored yet: start a run."))
+    if run.ended_at is None:
+        return Problem("running", "run", N_("A scoring run is going on: wait until it has ended."))
+    in_play = select(Application.submission_id).where(
+        Application.tender_track_id == track.id, Application.state == State.EXPERTISE
+    )
+    scored = select(Score.submission_id).where(Score.run_id == run.id, Score.current)
+    outside = session.scalar(
+        select(func.count()).select_from(in_play.where(Application.submission_id.not_in(scored)).subquery())
+    )
+    reviewed = session.scalar(select(func.max(Assignment.submitted_at)).where(Assignment.submission_id.in_(in_play)))
+    if outside or (reviewed is not None and reviewed > run.created_at):
+        return Problem(
+            "old_run",
+            "run",
+            N_("Applications or reviews were handed in after the last scoring run: start another one."),
+        )
+    return None
+
+
+def _digest(
+    track_id: UUID,
+    output: str,
+    available: Mapping[int, Decimal],
+    lines: Sequence[Line],
+    totals: Mapping[str, Decimal | None],
+) -> str:
+    return digest(
+        {
+            "track": str(track_id),
+            "scores": output,
+            "available": as_text(available),
+            "lines": [
+                {
+                    "application": line.application_id,
+                    "place": line.place,
+                    "outcome": line.outcome.value,
+                    "total": None if (total := totals[line.application_id]) is None else f"{total:.2f}",
+                    "amounts": as_text(line.amounts),
+                }
+                for line in lines
+            ],
+        }
+    )

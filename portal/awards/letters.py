@@ -1,0 +1,112 @@
+"""What an applicant is told about the decision: outcome and why, the total, and the points of each criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application
+from portal.awards.models import Award, AwardDecision, DecisionLine
+from portal.core.figures import number, roubles
+from portal.core.language import N_, Message
+from portal.identity.models import Membership, OrgRole, User
+from portal.notifications import service as notifications
+from portal.notifications.letters import compose
+from portal.scoring.models import Score
+
+_OUTCOMES: Final = {
+    Award.AWARD: N_("The project is awarded a subsidy."),
+    Award.RESERVE: N_("The project is on the reserve list."),
+    Award.DECLINE: N_("The project is not supported."),
+}
+_SUBJECT: Final = N_("Application %(number)s: the decision")
+
+
+def write(session: Session, decision: AwardDecision, line: DecisionLine) -> int:
+    """The letters of one line, to everyone who signs for its initiator, once each. Returns how many were new.
+
+    ``line.application`` and ``line.amounts`` are loaded.
+    """
+    sheet = session.scalar(
+        select(Score.sheet).where(
+            Score.run_id == decision.run_id, Score.submission_id == line.application.submission_id
+        )
+    )
+    subject = N_(_SUBJECT.msgid, number=line.application.number or "")
+    said = paragraphs(line, sheet or {})
+    link = (N_("Open the application"), f"/applications/{line.application_id}")
+    written = 0
+    for person in _people(session, line.application):
+        letter = compose(subject, said, link, person.locale)
+        made = notifications.write(
+            session,
+            key=f"award:{line.id}:{person.id}",
+            kind="award",
+            recipient=person.email,
+            locale=person.locale,
+            subject=letter.subject,
+            text=letter.text,
+            html=letter.html,
+            user_id=person.id,
+            about=("application", line.application_id),
+        )
+        written += made is not None
+    return written
+
+
+def paragraphs(line: DecisionLine, sheet: Mapping[str, Any]) -> list[Message]:
+    """The sentences of the letter, in order."""
+    application = line.application
+    title = {
+        "ru": application.title_ru or application.title_en,
+        "en": application.title_en or application.title_ru,
+    }
+    said = [
+        N_(
+            "The decision on your application %(number)s, “%(title)s”, is published.",
+            number=application.number or "",
+            title=title,
+        ),
+        _OUTCOMES[Award(line.outcome)],
+        N_("Why: %(reason)s", reason=line.reason),
+    ]
+    said += [N_("%(year)s: %(amount)s", year=amount.year, amount=roubles(amount.amount)) for amount in line.amounts]
+    if line.total is not None:
+        said.append(
+            N_("Place in the ranking: %(place)s. Total: %(total)s of 100.", place=line.place, total=number(line.total))
+        )
+    said += _criteria(sheet.get("lines", ()))
+    return said
+
+
+def _criteria(lines: Sequence[Mapping[str, Any]]) -> list[Message]:
+    return [
+        N_(
+            "%(code)s %(title)s: %(points)s of %(weight)s. %(reason)s",
+            code=line["code"],
+            title=line["title"],
+            points=number(Decimal(line["weighted"])) if line["weighted"] is not None else {"ru": "—", "en": "—"},
+            weight=number(Decimal(line["weight"])),
+            reason=line["reason"],
+        )
+        for line in lines
+    ]
+
+
+def _people(session: Session, application: Application) -> Sequence[User]:
+    """Owners and signatories of the initiator who can sign in."""
+    return session.scalars(
+        select(User)
+        .join(Membership, Membership.user_id == User.id)
+        .where(
+            Membership.organisation_id == application.initiator_id,
+            Membership.role.in_((OrgRole.OWNER, OrgRole.SIGNATORY)),
+            User.active,
+            User.confirmed_at.is_not(None),
+        )
+        .order_by(User.id)
+    ).all()

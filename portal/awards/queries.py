@@ -1,0 +1,287 @@
+"""Reading decisions: the list of tracks, one decision with all that it says, and what is public."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
+
+from portal.applications.models import Application, Participant, ParticipantState, State
+from portal.awards.models import Award, AwardDecision, DecisionLine
+from portal.awards.policy import Interest
+from portal.core.errors import NotFound
+from portal.identity.models import Membership, Organisation, User
+from portal.identity.policy import Actor, scope
+from portal.scoring.models import Score
+from portal.tenders.models import Tender, TenderTrack
+
+IN_PLAY = (State.SUBMITTED, State.RETURNED, State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
+
+
+def interests(session: Session, user_ids: Iterable[UUID], application_ids: Iterable[UUID]) -> list[Interest]:
+    """Which of these people belong to an organisation that takes part in one of these applications."""
+    rows = session.execute(
+        select(User.id, User.full_name, Application.number, Organisation.name_ru, Organisation.name_en)
+        .join(Membership, Membership.user_id == User.id)
+        .join(Organisation, Organisation.id == Membership.organisation_id)
+        .join(Participant, Participant.organisation_id == Organisation.id)
+        .join(Application, Application.id == Participant.application_id)
+        .where(
+            User.id.in_(list(user_ids)),
+            Application.id.in_(list(application_ids)),
+            Participant.state == ParticipantState.ACCEPTED,
+        )
+        .order_by(Application.number, Organisation.name_ru, User.id)
+    )
+    return [Interest(user, person, number or "", russian, english) for user, person, number, russian, english in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRow:
+    """A track of a tender with its live decision, if any, and how many applications are in play."""
+
+    track: TenderTrack
+    decision: AwardDecision | None
+    applications: int
+
+
+def tracks(actor: Actor) -> Select[Any]:
+    """Rows (track with tender, live decision, applications) of published tenders; page by (closes_at, track id)."""
+    counted = (
+        select(Application.tender_track_id, func.count().label("count"))
+        .where(Application.state.in_(IN_PLAY))
+        .group_by(Application.tender_track_id)
+        .subquery()
+    )
+    live = aliased(AwardDecision)
+    return (
+        scope(actor, TenderTrack)
+        .where(Tender.published_at.is_not(None), Tender.cancelled_at.is_(None))
+        .options(contains_eager(TenderTrack.tender))
+        .outerjoin(live, and_(live.tender_track_id == TenderTrack.id, live.discarded_at.is_(None)))
+        .outerjoin(counted, counted.c.tender_track_id == TenderTrack.id)
+        .add_columns(live, func.coalesce(counted.c.count, 0))
+    )
+
+
+def track_of(session: Session, actor: Actor, tender_track_id: UUID) -> TrackRow:
+    """One track with its live decision; NotFound through the scope."""
+    row = session.execute(tracks(actor).where(TenderTrack.id == tender_track_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return TrackRow(*row)
+
+
+def decision_track(session: Session, actor: Actor, decision_id: UUID) -> UUID:
+    """The track that a decision is about; NotFound through the scope."""
+    found = session.scalar(
+        scope(actor, AwardDecision)
+        .where(AwardDecision.id == decision_id)
+        .with_only_columns(AwardDecision.tender_track_id)
+    )
+    if found is None:
+        raise NotFound
+    return UUID(str(found))
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A line of a decision as the pages show it. ``asked``: requested roubles by year; ``left``: what each
+    envelope has after this line."""
+
+    line: DecisionLine
+    asked: Mapping[int, Decimal]
+    left: Mapping[int, Decimal]
+
+    @property
+    def application(self) -> Application:
+        return self.line.application
+
+    @property
+    def requested(self) -> Decimal:
+        return sum(self.asked.values(), Decimal("0.00"))
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """A decision with its lines in order. ``before`` and ``after``: roubles by year in the envelopes."""
+
+    decision: AwardDecision
+    rows: Sequence[DecisionRow]
+    before: Mapping[int, Decimal]
+    after: Mapping[int, Decimal]
+    people: Mapping[UUID, str]
+    years: Sequence[int] = field(default_factory=list)
+
+    def count(self, outcome: str) -> int:
+        return sum(row.line.outcome == outcome for row in self.rows)
+
+    @property
+    def awarded(self) -> Decimal:
+        """All awards together, roubles."""
+        return sum((self.before[year] - self.after[year] for year in self.before), Decimal("0.00"))
+
+
+def decision_view(session: Session, actor: Actor, decision_id: UUID) -> DecisionView:
+    """A decision with lines, amounts, applications, and the running rest of each envelope; five queries."""
+    decision = session.scalar(
+        scope(actor, AwardDecision)
+        .where(AwardDecision.id == decision_id)
+        .options(
+            selectinload(AwardDecision.lines).options(
+                selectinload(DecisionLine.amounts),
+                joinedload(DecisionLine.application, innerjoin=True).joinedload(Application.initiator, innerjoin=True),
+            )
+        )
+    )
+    if decision is None:
+        raise NotFound
+    asked = _asked(session, decision)
+    before = {int(year): Decimal(amount) for year, amount in decision.available.items()}
+    years = sorted({*before, *(year for amounts in asked.values() for year, amount in amounts.items() if amount)})
+    left = {year: before.get(year, Decimal("0.00")) for year in years}
+    rows = []
+    for line in decision.lines:
+        for amount in line.amounts:
+            left[amount.year] -= amount.amount
+        rows.append(DecisionRow(line, asked.get(line.application_id, {}), dict(left)))
+    ids = [key for key in (decision.drafted_by, decision.signed_by) if key is not None]
+    people = {row.id: row.full_name or row.email for row in session.scalars(select(User).where(User.id.in_(ids)))}
+    return DecisionView(decision, rows, {y: before.get(y, Decimal("0.00")) for y in years}, left, people, years)
+
+
+def _asked(session: Session, decision: AwardDecision) -> dict[UUID, dict[int, Decimal]]:
+    rows = session.execute(
+        select(Application.id, Score.amounts)
+        .join(Score, Score.submission_id == Application.submission_id)
+        .where(Score.run_id == decision.run_id)
+    )
+    return {
+        application_id: {int(year): Decimal(amount) for year, amount in amounts.items()}
+        for application_id, amounts in rows
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLine:
+    """What everyone may know of one application's outcome. Roubles by year; points; reason in both languages."""
+
+    place: int
+    number: str
+    title_ru: str
+    title_en: str
+    initiator_ru: str
+    initiator_en: str
+    cluster_ru: str
+    cluster_en: str
+    outcome: str
+    total: Decimal | None
+    amounts: Mapping[int, Decimal]
+    reason: Mapping[str, str]
+
+    @property
+    def awarded(self) -> Decimal:
+        return sum(self.amounts.values(), Decimal("0.00"))
+
+
+@dataclass(frozen=True, slots=True)
+class TrackResults:
+    """The published decision on one track."""
+
+    track: str
+    published_at: datetime
+    decision_id: UUID
+    digest: str
+    lines: Sequence[ResultLine]
+
+    @property
+    def awarded(self) -> Decimal:
+        return sum((line.awarded for line in self.lines), Decimal("0.00"))
+
+    def of(self, outcome: str) -> list[ResultLine]:
+        return [line for line in self.lines if line.outcome == outcome]
+
+
+def published_results(session: Session, tender_id: UUID) -> list[TrackResults]:
+    """Public: the published decisions of a tender, import substitution first."""
+    decisions = session.execute(
+        select(AwardDecision, TenderTrack.track)
+        .join(TenderTrack, TenderTrack.id == AwardDecision.tender_track_id)
+        .where(
+            TenderTrack.tender_id == tender_id,
+            AwardDecision.published_at.is_not(None),
+            AwardDecision.discarded_at.is_(None),
+        )
+        .options(
+            selectinload(AwardDecision.lines).options(
+                selectinload(DecisionLine.amounts),
+                joinedload(DecisionLine.application, innerjoin=True).options(
+                    joinedload(Application.initiator, innerjoin=True),
+                    joinedload(Application.cluster, innerjoin=True),
+                ),
+            )
+        )
+        .order_by(TenderTrack.track.desc())
+    )
+    found = []
+    for decision, track in decisions:
+        assert decision.published_at is not None
+        lines = [_result(line) for line in decision.lines]
+        found.append(TrackResults(track, decision.published_at, decision.id, decision.digest, lines))
+    return found
+
+
+def _result(line: DecisionLine) -> ResultLine:
+    application = line.application
+    return ResultLine(
+        place=line.place,
+        number=application.number or "",
+        title_ru=application.title_ru,
+        title_en=application.title_en,
+        initiator_ru=application.initiator.name_ru,
+        initiator_en=application.initiator.name_en,
+        cluster_ru=application.cluster.name_ru,
+        cluster_en=application.cluster.name_en,
+        outcome=line.outcome,
+        total=line.total,
+        amounts={amount.year: amount.amount for amount in line.amounts},
+        reason=line.reason,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The published outcome of one application."""
+
+    outcome: Award
+    place: int
+    total: Decimal | None
+    reason: Mapping[str, str]
+    amounts: Mapping[int, Decimal]
+    published_at: datetime
+
+
+def outcome_of(session: Session, application_id: UUID) -> Outcome | None:
+    """The published outcome of an application; None before publication. The caller authorises."""
+    row = session.execute(
+        select(DecisionLine, AwardDecision.published_at)
+        .join(DecisionLine.decision)
+        .where(
+            DecisionLine.application_id == application_id,
+            AwardDecision.published_at.is_not(None),
+            AwardDecision.discarded_at.is_(None),
+        )
+        .options(selectinload(DecisionLine.amounts))
+    ).one_or_none()
+    if row is None:
+        return None
+    line, published_at = row
+    assert published_at is not None
+    amounts = {amount.year: amount.amount for amount in line.amounts}
+    return Outcome(Award(line.outcome), line.place, line.total, line.reason, amounts, published_at)

@@ -1,0 +1,292 @@
+"""The decision on a track: drafted from the ranking, signed by a second person, booked, published.
+
+The room's only writer. Locks are taken in one order: decision, track, tender, its lines by place, each with its
+application and its envelopes; so decisions never wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+
+import portal.awards.policy  # noqa: F401 - registers the room's rules
+from portal.applications import service as applications
+from portal.applications.models import Application, State
+from portal.audit.service import record
+from portal.awards import basis
+from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine
+from portal.awards.policy import Signing, interest_refusal
+from portal.awards.queries import interests
+from portal.budget import service as budget
+from portal.core import jobs
+from portal.core.clock import now
+from portal.core.errors import Conflict, NotFound, Refused, Stale
+from portal.core.language import N_, Message, both, render
+from portal.identity.policy import Actor, Permission, authorize
+from portal.tenders import rules as tender_rules
+from portal.tenders import service as tenders
+from portal.tenders.models import Tender, TenderTrack, Track
+from portal.tenders.rules import TRACK_NAMES, TenderStatus
+
+LETTERS: Final = "award_letters"
+CHANGED: Final = N_(
+    "Since this list was drafted, %(what)s. Discard it and draft it anew, so that you sign what is true now."
+)
+
+
+def draft(session: Session, actor: Actor, tender_track_id: UUID) -> AwardDecision:
+    """The award list that follows from the newest scoring run and the money left now.
+
+    Raises :class:`Problems` with everything that is still open (no run, applications not checked, scores not
+    complete), :class:`Conflict` when there is a list already or intake is not over, :class:`Refused` when the
+    drafter belongs to an organisation that would win.
+    """
+    authorize(actor, Permission.AWARD_DRAFT)
+    track = _lock_track(session, tender_track_id)
+    _require_evaluation(session, track.tender)
+    live = select(AwardDecision.id).where(
+        AwardDecision.tender_track_id == track.id, AwardDecision.discarded_at.is_(None)
+    )
+    if session.scalar(live) is not None:
+        raise Conflict(N_("There is a list for this track already. Discard it before you draft another one."))
+    found = basis.present(session, track)
+    refusal = interest_refusal(
+        actor.user_id, interests(session, [actor.user_id], found.winners) if actor.user_id else ()
+    )
+    if refusal:
+        raise Refused(refusal)
+    assert actor.user_id is not None
+    decision = AwardDecision(
+        tender_track_id=track.id,
+        run_id=found.run_id,
+        digest=found.digest,
+        available=basis.as_text(found.available),
+        drafted_by=actor.user_id,
+    )
+    session.add(decision)
+    session.flush()
+    for line in found.lines:
+        row = DecisionLine(
+            decision_id=decision.id,
+            application_id=UUID(line.application_id),
+            place=line.place,
+            outcome=line.outcome,
+            total=found.totals[line.application_id],
+            reason=both(line.reason),
+        )
+        session.add(row)
+        session.flush()
+        session.add_all(AwardAmount(line_id=row.id, year=year, amount=a) for year, a in line.amounts.items())
+    session.flush()
+    changes = {"track": track.track, "tender": track.tender.code, "run": found.run_id, "digest": found.digest}
+    record(session, actor, "awards:decision:draft", "award_decision", decision.id, changes)
+    return decision
+
+
+def discard(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
+    """Put a draft away; it stays on record. Conflict when it is signed or was discarded already."""
+    authorize(actor, Permission.AWARD_DRAFT)
+    decision = _locked(session, decision_id, expected_version)
+    if decision.signed_at is not None:
+        raise Conflict(N_("A signed decision is not discarded."))
+    decision.discarded_at = now(session)
+    session.flush()
+    record(session, actor, "awards:decision:discard", "award_decision", decision.id, {"digest": decision.digest})
+    return decision
+
+
+def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
+    """The second person's signature: books every award and gives each application its outcome, or nothing.
+
+    Raises :class:`Refused` for the drafter, for anybody of a winning organisation, and when the drafter is of
+    one; :class:`Conflict` when it is signed already or the ranking or the money has changed since the draft;
+    :class:`~portal.budget.ledger.Overdrawn` when an envelope lacks money.
+    """
+    authorize(actor, Permission.AWARD_SIGN)
+    decision = _locked(session, decision_id, expected_version)
+    winners = [line.application_id for line in decision.lines if line.outcome == Award.AWARD]
+    people = [person for person in (actor.user_id, decision.drafted_by) if person is not None]
+    authorize(actor, Permission.AWARD_SIGN, Signing(decision, interests(session, people, winners)))
+    if decision.signed_at is not None:
+        raise Conflict(N_("This decision is signed already."))
+    track = _lock_track(session, decision.tender_track_id)
+    _require_evaluation(session, track.tender)
+    what = basis.difference(session, track, decision)
+    if what is not None:
+        raise Conflict(N_(CHANGED.msgid, what=what))
+    decision.signed_by, decision.signed_at = actor.user_id, now(session)
+    session.flush()
+    for line in decision.lines:
+        _carry_out(session, actor, line)
+    changes = {
+        "digest": decision.digest,
+        "drafted_by": decision.drafted_by,
+        "awards": len(winners),
+        "lines": len(decision.lines),
+    }
+    record(session, actor, "awards:decision:sign", "award_decision", decision.id, changes)
+    return decision
+
+
+def approve(session: Session, actor: Actor, line_id: UUID) -> DecisionLine:
+    """Book one award of a signed decision and make its application an awarded one. Again: nothing more happens.
+
+    Raises :class:`~portal.budget.ledger.Overdrawn` when an envelope lacks money, :class:`Conflict` for a line
+    that is no award of a signed decision, :class:`Refused` for people of a winning organisation.
+    """
+    authorize(actor, Permission.AWARD_SIGN)
+    line = session.scalar(
+        select(DecisionLine)
+        .where(DecisionLine.id == line_id)
+        .with_for_update()
+        .options(selectinload(DecisionLine.amounts), joinedload(DecisionLine.decision))
+        .execution_options(populate_existing=True)
+    )
+    if line is None:
+        raise NotFound
+    decision = line.decision
+    if line.outcome != Award.AWARD or decision.signed_at is None or decision.discarded_at is not None:
+        raise Conflict(N_("Only an award of a signed decision can be booked."))
+    people = [person for person in (actor.user_id, decision.drafted_by) if person is not None]
+    authorize(
+        actor,
+        Permission.AWARD_SIGN,
+        Signing(decision, interests(session, people, [line.application_id])),
+    )
+    if line.approved_at is not None:
+        return line
+    application = applications.award(session, actor, line.application_id)
+    _book(session, actor, line, application)
+    line.approved_at = now(session)
+    session.flush()
+    changes = {"decision": line.decision_id, "application": application.number, "amounts": _by_year(line)}
+    record(session, actor, "awards:line:approve", "decision_line", line.id, changes)
+    return line
+
+
+def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
+    """Make a signed decision public and write to every applicant; the last one of a tender ends the tender.
+
+    Conflict when it is not signed, or published already.
+    """
+    authorize(actor, Permission.AWARD_PUBLISH)
+    decision = _locked(session, decision_id, expected_version)
+    if decision.signed_at is None:
+        raise Conflict(N_("A decision is published after it is signed."))
+    if decision.published_at is not None:
+        raise Conflict(N_("This decision is published already."))
+    track = _lock_track(session, decision.tender_track_id)
+    # Decisions on the tracks of a tender are published one after the other, so that one of them is the last.
+    session.scalars(select(Tender.id).where(Tender.id == track.tender_id).with_for_update()).one()
+    decision.published_at = now(session)
+    session.flush()
+    jobs.enqueue(session, LETTERS, {"decision_id": str(decision.id)}, key=f"{LETTERS}:{decision.id}")
+    changes = {"tender": track.tender.code, "track": track.track, "digest": decision.digest}
+    record(session, actor, "awards:decision:publish", "award_decision", decision.id, changes)
+    if not _open_tracks(session, track.tender_id):
+        tenders.note_results(session, actor, track.tender_id)
+    return decision
+
+
+def _carry_out(session: Session, actor: Actor, line: DecisionLine) -> None:
+    if line.outcome == Award.AWARD:
+        approve(session, actor, line.id)
+    elif line.outcome == Award.RESERVE:
+        applications.reserve(session, actor, line.application_id)
+    else:
+        applications.decline(session, actor, line.application_id)
+
+
+def _book(session: Session, actor: Actor, line: DecisionLine, application: Application) -> None:
+    tender = session.get_one(Tender, application.tender_id)
+    budget.reserve(
+        session,
+        actor,
+        key=f"award:{line.id}",
+        programme_id=tender.programme_id,
+        track=application.track,
+        amounts=_by_year(line),
+        reason=_ledger_text(N_("Award to %(number)s", number=application.number or "")),
+        document=_ledger_text(
+            N_(
+                "Decision on the tender %(code)s, %(track)s",
+                code=tender.code,
+                track=TRACK_NAMES[Track(application.track)],
+            )
+        ),
+        subject=("decision_line", line.id),
+    )
+
+
+def _ledger_text(message: Message) -> str:
+    """The ledger is kept in Russian, like the orders that it names."""
+    return render(message, "ru")
+
+
+def _by_year(line: DecisionLine) -> Mapping[int, Decimal]:
+    return {amount.year: amount.amount for amount in line.amounts}
+
+
+def _lock_track(session: Session, tender_track_id: UUID) -> TenderTrack:
+    track = session.scalar(
+        select(TenderTrack)
+        .join(TenderTrack.tender)
+        .where(TenderTrack.id == tender_track_id)
+        .options(contains_eager(TenderTrack.tender))
+        .with_for_update(of=TenderTrack)
+        .execution_options(populate_existing=True)
+    )
+    if track is None:
+        raise NotFound
+    return track
+
+
+def _locked(session: Session, decision_id: UUID, expected_version: int | None) -> AwardDecision:
+    """The decision with its lines and amounts, locked; a discarded one is a Conflict."""
+    decision = session.scalar(
+        select(AwardDecision)
+        .where(AwardDecision.id == decision_id)
+        .options(selectinload(AwardDecision.lines).selectinload(DecisionLine.amounts))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if decision is None:
+        raise NotFound
+    if decision.discarded_at is not None:
+        raise Conflict(N_("This list was discarded."))
+    if expected_version is not None and decision.version != expected_version:
+        raise Stale(
+            N_("Somebody else changed this since you opened it. Open the page again and repeat your change."),
+            decision.version,
+        )
+    return decision
+
+
+def _require_evaluation(session: Session, tender: Tender) -> None:
+    status = tender_rules.status(tender, now(session))
+    if status is not TenderStatus.CLOSED:
+        raise Conflict(
+            N_("Decisions are made after intake has closed; this tender: %(status)s.", status=status.wording)
+        )
+
+
+def _open_tracks(session: Session, tender_id: UUID) -> Sequence[UUID]:
+    """The tracks of a tender with applications in play that have no published decision."""
+    decided = select(AwardDecision.tender_track_id).where(
+        AwardDecision.published_at.is_not(None), AwardDecision.discarded_at.is_(None)
+    )
+    in_play = (State.SUBMITTED, State.RETURNED, State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
+    return session.scalars(
+        select(Application.tender_track_id)
+        .where(
+            Application.tender_id == tender_id,
+            Application.state.in_(in_play),
+            Application.tender_track_id.not_in(decided),
+        )
+        .distinct()
+    ).all()
