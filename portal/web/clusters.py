@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, RadioField, StringField
+from wtforms import BooleanField, RadioField, SelectChoice, StringField
 from wtforms.validators import InputRequired, Length
 
 from portal.clusters import queries, service
@@ -104,7 +104,7 @@ def join(cluster_id: UUID) -> ResponseReturnValue:
     cluster = find(current, actor, Cluster, cluster_id)
     candidates = queries.candidates(current, actor, cluster_id)
     form = JoinForm()
-    form.organisation_id.choices = [(str(row.id), _named(row)) for row in candidates]
+    form.organisation_id.choices = [SelectChoice(str(row.id), _named(row)) for row in candidates]
     asked_for = uuid_argument("organisation")
     if not form.is_submitted() and asked_for:
         form.organisation_id.data = str(asked_for)

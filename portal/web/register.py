@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField, FileRequired
-from wtforms import RadioField, StringField
+from wtforms import RadioField, SelectChoice, StringField
 from wtforms.validators import InputRequired, Length
 
 from portal.clusters import columns, fields, queries, service
@@ -55,7 +55,7 @@ class ImportForm(PortalForm):
 
     kind = RadioField(
         _l("What the table holds"),
-        choices=list(KIND_NAMES.items()),
+        choices=[SelectChoice(kind.value, name) for kind, name in KIND_NAMES.items()],
         validators=[InputRequired(_l("Choose what the table holds."))],
     )
     file = FileField(
