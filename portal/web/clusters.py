@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, RadioField, SelectChoice, StringField
+from wtforms import BooleanField, RadioField, SelectChoice, StringField  # type: ignore[attr-defined]  # the published types are older
 from wtforms.validators import InputRequired, Length
 
 from portal.clusters import queries, service

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField, FileRequired
-from wtforms import RadioField, SelectChoice, StringField
+from wtforms import RadioField, SelectChoice, StringField  # type: ignore[attr-defined]  # the published types are older
 from wtforms.validators import InputRequired, Length
 
 from portal.clusters import columns, fields, queries, service
