@@ -122,6 +122,21 @@ def rules_of(session: Session, actor: Actor, tender_id: UUID) -> dict[str, RuleS
     return {row.track: from_json(row.content) for row in session.scalars(wanted)}
 
 
+def rules_by_tender(session: Session, actor: Actor, keys: Sequence[UUID]) -> dict[UUID, list[RuleSet]]:
+    """Tender -> the rules of its tracks, in one statement for all of them."""
+    found: dict[UUID, list[RuleSet]] = {key: [] for key in keys}
+    wanted = (
+        scope(actor, RuleSetVersion)
+        .join(TenderTrack, TenderTrack.rule_set_id == RuleSetVersion.id)
+        .where(TenderTrack.tender_id.in_(keys))
+        .add_columns(TenderTrack.tender_id)
+        .order_by(TenderTrack.tender_id, RuleSetVersion.track)
+    )
+    for row, key in session.execute(wanted):
+        found[key].append(from_json(row.content))
+    return found
+
+
 def track_with_rules(session: Session, actor: Actor, code: str, track: str) -> TenderTrack:
     """A track of the tender of this code, with tender and rule set loaded; NotFound through the scope."""
     wanted = (

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, g, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
+from portal.budget.queries import remaining
 from portal.core.canonical import canonical_json
 from portal.core.clock import now
 from portal.core.db import session
@@ -22,6 +23,7 @@ from portal.tenders.metrics import METRICS
 from portal.tenders.models import TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, Milestone, TenderStatus, milestones
 from portal.tenders.ruleset import RuleSet, from_json
+from portal.web.budget_picture import by_track
 from portal.web.language import locale, say
 from portal.web.page import page
 from portal.web.scales import picture
@@ -42,8 +44,7 @@ def home() -> ResponseReturnValue:
         intake=[row for row in soonest_first if row.status in (TenderStatus.OPEN, TenderStatus.ANNOUNCED)],
         evaluation=[row for row in soonest_first if row.status is TenderStatus.CLOSED],
         finished=[row for row in found if row.status is TenderStatus.DECIDED],
-        envelopes={},
-        results={},
+        envelopes=by_track(remaining(current)),
     )
 
 
@@ -90,7 +91,7 @@ def results(code: str) -> ResponseReturnValue:
     row = queries.by_code(session(), g.actor, code)
     if row.status is not TenderStatus.DECIDED:
         raise NotFound
-    return render_template("public/results.html", row=row, tender=row.tender, results=None)
+    return render_template("public/results.html", row=row, tender=row.tender, results=[])
 
 
 def download(held: TenderTrack) -> Response:
@@ -148,7 +149,7 @@ def start_url(track: TenderTrack) -> str | None:
     """Where an application on this track is started."""
     if "applications.start" not in current_app.view_functions:
         return None
-    return url_for("applications.start", tender_track_id=track.id)
+    return url_for("applications.start", track=track.id)
 
 
 def track_name(track: str) -> str:

@@ -95,7 +95,7 @@ def edit(rule_set_id: UUID, section: str) -> ResponseReturnValue:
             )
         except Problems as found:
             problems = found.problems
-            form.attach(())
+            form.attach([])
         else:
             flash(_("The section is saved."), "success")
             return redirect(url_for(".edit", rule_set_id=rule_set_id, section=section), 303)
@@ -112,7 +112,7 @@ def edit(rule_set_id: UUID, section: str) -> ResponseReturnValue:
         checks=CHECKS,
         weights=_sum_of(item.get("weight") for item in content["criteria"]),
     )
-    return answer, 422 if problems else 200
+    return answer, 422 if problems or form.errors else 200
 
 
 @page(pages, "/<uuid:rule_set_id>/weights", get=Permission.TENDER_EDIT)

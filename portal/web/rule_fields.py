@@ -36,6 +36,11 @@ class Column:
     hint: Any = ""
 
     @property
+    def input(self) -> str:
+        """The input's name; ``version`` is what the form calls the row's own version."""
+        return "rules-version" if self.name == "version" else self.name.replace(".", "-")
+
+    @property
     def wide(self) -> bool:
         return self.kind == TEXT and self.name not in ("code", "version")
 
@@ -220,7 +225,7 @@ def read_section(name: str, form: Mapping[str, str], content: Mapping[str, Any])
     changed: dict[str, Any] = copy.deepcopy(dict(content))
     section = SECTIONS[name]
     for column in section.scalars:
-        _put(changed, column.name, _typed(column.kind, form.get(column.name.replace(".", "-"), "")))
+        _put(changed, column.name, _typed(column.kind, form.get(column.input, "")))
     for rows in section.rows:
         changed[rows.name] = [_row(rows, prefix, form) for prefix in _prefixes(rows.name, form)]
     if name == "criteria":
@@ -298,7 +303,7 @@ def _prefixes(name: str, form: Mapping[str, str]) -> Iterator[str]:
 def _row(rows: Rows, prefix: str, form: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for column in rows.columns:
-        text = form.get(f"{prefix}-{column.name.replace('.', '-')}", "")
+        text = form.get(f"{prefix}-{column.input}", "")
         _put(row, column.name, _typed(column.kind, text))
     if rows.name == "eligibility":
         needed = sorted(CHECKS.get(row["check"], ()))

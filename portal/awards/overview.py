@@ -1,0 +1,82 @@
+"""What waits for the fund's people, counted across the rooms: three statements whatever there is to count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import portal.applications.policy  # noqa: F401 - registers the scope of applications
+from portal.applications.models import Application, State
+from portal.awards.models import AwardDecision
+from portal.core.clock import now
+from portal.identity.policy import Actor, scope
+from portal.review.models import Assignment, AssignmentState
+from portal.tenders.models import Tender
+from portal.tenders.queries import CURRENT
+
+WAITING: Final = (AssignmentState.ASSIGNED, AssignmentState.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Applications of current tenders in one state: how many, and the subsidy they ask for in roubles."""
+
+    count: int
+    requested: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """``reviews`` are waiting in all, ``own_reviews`` for the actor; ``late`` of all are past their due day."""
+
+    applications: Mapping[tuple[UUID, State], Counted]
+    reviews: int
+    late: int
+    own_reviews: int
+    unsigned: int
+
+    def count(self, *states: State) -> int:
+        return sum(held.count for (_, state), held in self.applications.items() if state in states)
+
+    def requested(self, *states: State) -> Decimal:
+        amounts = (held.requested for (_, state), held in self.applications.items() if state in states)
+        return sum(amounts, Decimal(0))
+
+
+def overview(session: Session, actor: Actor) -> Overview:
+    """The counts of what the actor may see."""
+    seen = scope(actor, Application).with_only_columns(Application.id)
+    counted = (
+        select(
+            Application.tender_id,
+            Application.state,
+            func.count(),
+            func.sum(Application.requested_total),
+        )
+        .join(Tender, Tender.id == Application.tender_id)
+        .where(CURRENT, Application.id.in_(seen))
+        .group_by(Application.tender_id, Application.state)
+    )
+    applications = {
+        (tender, State(state)): Counted(count, requested or Decimal(0))
+        for tender, state, count, requested in session.execute(counted)
+    }
+    waiting = Assignment.state.in_(WAITING)
+    today = now(session).date()
+    reviews, late, own = session.execute(
+        select(
+            func.count(),
+            func.count().filter(Assignment.due_on < today),
+            func.count().filter(Assignment.reviewer_id == actor.user_id),
+        ).where(waiting)
+    ).one()
+    unsigned = session.scalar(
+        select(func.count()).where(AwardDecision.signed_at.is_(None), AwardDecision.discarded_at.is_(None))
+    )
+    return Overview(applications, reviews, late, own, unsigned or 0)
