@@ -24,10 +24,10 @@ class Entry:
 PUBLIC: Final = (
     Entry(lazy_gettext("Tenders"), "public.home", Permission.PUBLIC, "public"),
     Entry(lazy_gettext("Clusters"), "clusters.register", Permission.PUBLIC, "clusters"),
-    Entry(
-        lazy_gettext("My applications"), "applications.index", Permission.APPLICATION_LIST_OWN, "applications"
-    ),
+    Entry(lazy_gettext("My applications"), "applications.index", Permission.APPLICATION_LIST_OWN, "applications"),
     Entry(lazy_gettext("Organisations"), "organisations.index", Permission.SIGNED_IN, "organisations"),
+    Entry(lazy_gettext("Workspace"), "staff.home", Permission.STAFF_HOME, "staff"),
+    Entry(lazy_gettext("Demo mail"), "mail.index", Permission.DEMO_MAIL, "mail"),
 )
 STAFF: Final = (
     Entry(lazy_gettext("Overview"), "staff.home", Permission.STAFF_HOME, "staff"),
@@ -43,10 +43,13 @@ STAFF: Final = (
     Entry(lazy_gettext("Audit trail"), "audit.index", Permission.AUDIT_READ, "audit"),
 )
 
+OPEN: Final = ("public", "clusters", "mail")
+
 
 def navigation(actor: Actor) -> list[dict[str, Any]]:
     """The reader's entries: ``{label, href, current}``. Staff get the workspace's, others the public ones."""
-    entries = STAFF if actor.has(*FUND) and request.blueprint != "public" else PUBLIC
+    entries = STAFF if actor.has(*FUND) and request.blueprint not in OPEN else PUBLIC
+    demo = current_app.extensions["portal"].demo
     return [
         {
             "label": str(entry.label),
@@ -56,5 +59,6 @@ def navigation(actor: Actor) -> list[dict[str, Any]]:
         for entry in entries
         if entry.endpoint in current_app.view_functions
         and allowed(actor, entry.permission)
-        and (actor.is_authenticated or entry.permission is Permission.PUBLIC)
+        and (actor.is_authenticated or entry.permission in (Permission.PUBLIC, Permission.DEMO_MAIL))
+        and (demo or entry.permission is not Permission.DEMO_MAIL)
     ]
