@@ -6,7 +6,7 @@ letters as the real thing, at instants in the past. Nobody in it is real.
 
 from __future__ import annotations
 
-from portal.demo.people import SIGN_INS
+from portal.demo.sign_ins import SIGN_INS
 
 
 def load() -> None:

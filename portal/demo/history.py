@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from portal.core.db import db
-from portal.demo import clusters, programme, tender_2018
+from portal.demo import clusters, programme, tender_2016, tender_2018, tender_open
 from portal.demo.filing import Register
 from portal.demo.moments import moment, moscow
-from portal.demo.people import CENTRE, EDITOR, INITIATOR, PARTNER, VIEWER, People
+from portal.demo.people import People
+from portal.demo.sign_ins import CENTRE, EDITOR, INITIATOR, PARTNER, VIEWER
 from portal.identity.models import OrgRole
 
 
@@ -21,9 +22,15 @@ def load() -> None:
     people, register = _people()
     programme_id = programme.create(people)
     _say(began, "register, people and programme")
+    sums = {programme.IMPORTS: programme.SPLIT_2016}
+    programme.give(people, programme_id, moscow(2016, 8, 8), "ДЕМО-3", sums)
+    tender_2016.load(people, register, programme_id)
+    _say(began, "tender of 2016")
     programme.give(people, programme_id, moscow(2018, 1, 22), "ДЕМО-12", programme.years_of(2018))
     tender_2018.load(people, register, programme_id)
     _say(began, "tender of 2018")
+    tender_open.load(people, register, programme_id)
+    _say(began, "open tender")
     db.session.remove()
 
 
@@ -42,4 +49,4 @@ def _people() -> tuple[People, Register]:
 
 
 def _say(began: float, what: str) -> None:
-    print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)
+    print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)  # noqa: T201 - progress of `make run`

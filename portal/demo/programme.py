@@ -105,20 +105,18 @@ def _shorten(session: Session, actor: Actor, held: TenderTrack, year: int, years
     version = session.get_one(RuleSetVersion, held.rule_set_id)
     rules = load_rulebook(Track(held.track), years)
     content = to_json(replace(rules, version=f"{year}.1", costs_from=date(year - 3, 1, 1)))
-    tenders.edit_rules(
-        session, actor, held.rule_set_id, content=content, expected_version=version.version
-    )
+    tenders.edit_rules(session, actor, held.rule_set_id, content=content, expected_version=version.version)
 
 
-def give(people: People, programme_id: UUID, instant: datetime, order: str, sums: Mapping[Track, Mapping[int, int]]) -> None:
+def give(
+    people: People, programme_id: UUID, instant: datetime, order: str, sums: Mapping[Track, Mapping[int, int]]
+) -> None:
     """Open an envelope for each track and year and give it its money (million roubles) by an order."""
     with moment(instant) as session:
         actor = people.actor(session, "admin")
         for track, by_year in sums.items():
             for year, millions in by_year.items():
-                envelope = budget.open_envelope(
-                    session, actor, programme_id=programme_id, track=track, year=year
-                )
+                envelope = budget.open_envelope(session, actor, programme_id=programme_id, track=track, year=year)
                 budget.appropriate(
                     session,
                     actor,

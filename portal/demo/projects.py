@@ -86,9 +86,7 @@ CLUSTERS: Final = {
             "Промышленный электротехнический кластер Псковской области",
             "Electrotechnical cluster of Pskov Oblast",
         ),
-        Cluster(
-            "D4", "50", "Кластер метровагоностроения", "Metro car building cluster of Moscow and Tver Oblasts"
-        ),
+        Cluster("D4", "50", "Кластер метровагоностроения", "Metro car building cluster of Moscow and Tver Oblasts"),
         Cluster("D5", "50", "Промышленный кластер микроэлектроники и приборостроения «Фрязино»", "Fryazino"),
         Cluster(
             "D6",
@@ -252,9 +250,7 @@ def participants(project: Project, rules: RuleSet, filed_on: str = "2018-08-20")
     for place, (organisation, one, two, three) in enumerate(
         zip(people, _split(eligible, weights), _split(other, weights), _split(subsidy, weights), strict=True)
     ):
-        costs = dict(zip(COST_PERCENT, _split(one, tuple(COST_PERCENT.values())), strict=True)) | {
-            "CC-99": two
-        }
+        costs = dict(zip(COST_PERCENT, _split(one, tuple(COST_PERCENT.values())), strict=True)) | {"CC-99": two}
         private = one + two - three
         loans = private * 3 // 5
         parts.append(
@@ -292,11 +288,7 @@ def _declarations(project: Project, place: int, rules: RuleSet) -> dict[str, boo
 
 def _passport(project: Project, year: int) -> dict[str, Any]:
     export = project.track == _EX
-    sales = (
-        project.export_revenue * MILLION * 100 // project.export_share
-        if export
-        else _roubles(project.subsidy) * 5
-    )
+    sales = project.export_revenue * MILLION * 100 // project.export_share if export else _roubles(project.subsidy) * 5
     return {
         "name_ru": project.title_ru,
         "name_en": project.title_en,
@@ -355,8 +347,7 @@ def _kpi(project: Project, rules: RuleSet) -> dict[str, dict[str, str]]:
     }
     fall = Decimal(project.import_now - project.import_target)
     table["K3"] = {
-        period: _tidy(project.import_now - fall * place / len(periods))
-        for place, period in enumerate(periods, start=1)
+        period: _tidy(project.import_now - fall * place / len(periods)) for place, period in enumerate(periods, start=1)
     }
     return table
 
@@ -388,9 +379,7 @@ def _split(amount: int, weights: Sequence[int]) -> list[int]:
 
 
 def _years(amount: int, years: Sequence[int], weights: Sequence[int]) -> dict[str, str]:
-    return {
-        str(year): f"{part}.00" for year, part in zip(years, _split(amount, weights), strict=True) if part
-    }
+    return {str(year): f"{part}.00" for year, part in zip(years, _split(amount, weights), strict=True) if part}
 
 
 def _tidy(value: Decimal) -> str:

@@ -76,13 +76,9 @@ class Fund:
             return
         actor = self._people.actor(session, f"reviewer{reviewer}")
         row = session.scalars(
-            select(Assignment).where(
-                Assignment.application_id == filed.id, Assignment.reviewer_id == actor.user_id
-            )
+            select(Assignment).where(Assignment.application_id == filed.id, Assignment.reviewer_id == actor.user_id)
         ).one()
-        review.declare(
-            session, actor, assignment_id=row.id, conflict=False, expected_version=row.version
-        )
+        review.declare(session, actor, assignment_id=row.id, conflict=False, expected_version=row.version)
         rules = self._case(session, filed).rules
         typed = Typed(str(mark), JUSTIFICATIONS[actor.locale])
         review.submit(

@@ -95,14 +95,14 @@ def plans() -> list[Plan]:
 
 
 def _submitted(start: datetime, number: int) -> datetime:
-    return min(start + timedelta(days=4, hours=20 * number, minutes=7 * number), CLOSES - timedelta(minutes=40 - number))
+    return min(
+        start + timedelta(days=4, hours=20 * number, minutes=7 * number), CLOSES - timedelta(minutes=40 - number)
+    )
 
 
 def _copy(code: str, like: str, factor: str, place: int) -> Project:
     source = PROJECTS[like]
-    return scaled(
-        source, code, factor, f"{source.title_ru}: вторая очередь", f"{source.title_en}: second stage"
-    )
+    return scaled(source, code, factor, f"{source.title_ru}: вторая очередь", f"{source.title_en}: second stage")
 
 
 def _check(people: People, filed: dict[str, Filed]) -> None:
