@@ -1,0 +1,371 @@
+"""Envelopes and their statements; the administrator's postings, each looked at once more before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import IntegerField, RadioField, SelectField, StringField
+
+from portal.budget import queries, rules, service
+from portal.budget.ledger import ACCOUNT_NAMES, Overdrawn
+from portal.budget.models import Account, Posting, PostingKind
+from portal.budget.queries import EnvelopeFigures
+from portal.budget.wording import KIND_NAMES
+from portal.core.clock import MOSCOW
+from portal.core.db import session
+from portal.core.errors import Conflict, Problem, Problems
+from portal.core.money import ZERO, MoneyError, parse_money
+from portal.identity.policy import Permission, find
+from portal.tenders.models import Programme, Track
+from portal.tenders.rules import TRACK_NAMES
+from portal.web.forms import PortalForm
+from portal.web.language import say
+from portal.web.page import page
+from portal.web.paging import Page, keyset
+
+pages = Blueprint("budget", __name__, url_prefix="/staff/budget")
+
+PARTS: Final = (
+    ("paid", Account.PAID, "jp-fill-1"),
+    ("committed", Account.COMMITTED, "jp-fill-2"),
+    ("reserved", Account.RESERVED, "jp-fill-3"),
+    ("available", Account.AVAILABLE, "jp-fill-4"),
+)
+_DAY_FORMATS: Final = ("%d.%m.%Y", "%Y-%m-%d")
+
+
+class MoneyField(StringField):
+    """An amount as it was typed; read by :meth:`PostingForm.amount_or_problem`."""
+
+
+class EnvelopeForm(PortalForm):
+    """A new envelope."""
+
+    track = SelectField(_l("Track"), validate_choice=False)
+    year = IntegerField(_l("Year"), description=_l("For example, 2018"), render_kw={"inputmode": "numeric"})
+
+    def offer(self) -> None:
+        self.track.choices = [(track.value, track_name(track)) for track in reversed(Track)]
+
+
+class PostingForm(PortalForm):
+    """What an order gives or changes. Everything typed is kept until it is confirmed."""
+
+    amount = MoneyField(_l("Amount, roubles"))
+    order = StringField(_l("Order"), description=_l("Number and date, for example No. 1999 of 24.05.2018"))
+    reason = StringField(_l("Reason"), description=_l("Shown in the statement for good"))
+
+    def amount_or_problem(self) -> Decimal | Problem:
+        try:
+            return parse_money(self.amount.data or "")
+        except MoneyError as error:
+            return Problem(error.code, "amount", error.message)
+
+
+class AppropriateForm(PostingForm):
+    """More money for an envelope."""
+
+
+class AdjustForm(PostingForm):
+    """A change of what was given."""
+
+    direction = RadioField(_l("What changes"), validate_choice=False, default="up")
+
+    def offer(self) -> None:
+        self.direction.choices = [
+            ("up", _("The appropriation is raised")),
+            ("down", _("The appropriation is lowered")),
+        ]
+
+
+class ReverseForm(PortalForm):
+    """The reason of a reversal."""
+
+    reason = StringField(_l("Reason"), description=_l("Shown in the statement for good"))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a posting does to one account of an envelope, roubles."""
+
+    account: Account
+    before: Decimal
+    change: Decimal
+
+    @property
+    def after(self) -> Decimal:
+        return self.before + self.change
+
+
+def track_name(track: str) -> str:
+    """A track's name in the language of the page."""
+    return say(TRACK_NAMES[Track(track)])
+
+
+def account_name(account: str) -> str:
+    return say(ACCOUNT_NAMES[Account(account)])
+
+
+def kind_name(kind: str) -> str:
+    return say(KIND_NAMES[PostingKind(kind)])
+
+
+@pages.context_processor
+def _names() -> dict[str, Any]:
+    return {"track_name": track_name, "account_name": account_name, "kind_name": kind_name}
+
+
+@page(pages, "", get=Permission.BUDGET_VIEW)
+def index() -> ResponseReturnValue:
+    """The programmes; straight to the only one."""
+    found = queries.programmes_with_envelopes(session(), g.actor)
+    if len(found) == 1:
+        return redirect(url_for(".programme", programme_id=found[0][0].id))
+    return render_template("budget/index.html", programmes=found)
+
+
+@page(pages, "/programmes/<uuid:programme_id>", get=Permission.BUDGET_VIEW)
+def programme(programme_id: UUID) -> ResponseReturnValue:
+    """The envelopes of a programme, now or at the end of an earlier day."""
+    current = session()
+    row = find(current, g.actor, Programme, programme_id)
+    asked = request.args.get("on", "").strip()
+    day = _day(asked)
+    envelopes = (
+        queries.as_of(current, g.actor, row.id, _midnight(day + timedelta(days=1)))
+        if day
+        else queries.by_programme(current, g.actor, row.id)
+    )
+    return render_template(
+        "budget/programme.html",
+        programme=row,
+        day=day,
+        asked=asked,
+        tracks=[
+            (track, [e for e in envelopes if e.track == track], chart([e for e in envelopes if e.track == track]))
+            for track in dict.fromkeys(envelope.track for envelope in envelopes)
+        ],
+        total=_total(envelopes),
+    )
+
+
+@page(
+    pages,
+    "/programmes/<uuid:programme_id>/envelopes/new",
+    get=Permission.BUDGET_POST,
+    post=Permission.BUDGET_POST,
+)
+def new_envelope(programme_id: UUID) -> ResponseReturnValue:
+    """Open an empty envelope."""
+    row = find(session(), g.actor, Programme, programme_id)
+    form = EnvelopeForm()
+    form.offer()
+    if form.validate_on_submit():
+        try:
+            track = Track(form.track.data)
+            made = service.open_envelope(session(), g.actor, programme_id=row.id, track=track, year=form.year.data)
+        except ValueError:
+            form.attach([])
+        except Problems as found:
+            form.attach(found.problems)
+        else:
+            flash(_("The envelope is open. Now give it money by an order."))
+            return redirect(url_for(".statement", envelope_id=made.id), 303)
+    status = 422 if form.is_submitted() else 200
+    return render_template("budget/new_envelope.html", form=form, programme=row), status
+
+
+@page(pages, "/envelopes/<uuid:envelope_id>", get=Permission.BUDGET_VIEW)
+def statement(envelope_id: UUID) -> ResponseReturnValue:
+    """Every posting of an envelope with author, reason and document."""
+    current = session()
+    envelope, owner = queries.envelope_of(current, g.actor, envelope_id)
+    filters = {name: request.args.get(name, "").strip() for name in ("kind", "since", "until", "words")}
+    until = _day(filters["until"])
+    wanted = queries.statement(
+        g.actor,
+        envelope_id,
+        kind=filters["kind"] if filters["kind"] in set(PostingKind) else "",
+        since=_midnight(day) if (day := _day(filters["since"])) else None,
+        until=_midnight(until + timedelta(days=1)) if until else None,
+        words=filters["words"],
+    )
+    listed: Page[Posting] = keyset(current, wanted, (Posting.number,), lambda row: (row.number,), request.args.get("cursor"))
+    return render_template(
+        "budget/statement.html",
+        envelope=envelope,
+        figures=queries.figures(envelope),
+        programme=owner,
+        listed=listed,
+        moved=queries.available_after(current, envelope_id, listed.rows),
+        linked=queries.reversals(current, listed.rows),
+        reversible={row.id for row in listed.rows if service.irreversible(row) is None},
+        filters=filters,
+        filtered=any(filters.values()),
+        kinds=[(kind.value, kind_name(kind)) for kind in PostingKind],
+    )
+
+
+@page(
+    pages,
+    "/envelopes/<uuid:envelope_id>/appropriate",
+    get=Permission.BUDGET_POST,
+    post=Permission.BUDGET_POST,
+)
+def appropriate(envelope_id: UUID) -> ResponseReturnValue:
+    """Give money by an order."""
+    form = AppropriateForm()
+
+    def make(change: Decimal) -> None:
+        service.appropriate(
+            session(),
+            g.actor,
+            envelope_id,
+            key=f"form:{form.idempotency_key.data}",
+            amount=change,
+            order=form.order.data or "",
+            reason=form.reason.data or "",
+        )
+
+    return _order(envelope_id, form, make, title=_("Appropriate"))
+
+
+@page(pages, "/envelopes/<uuid:envelope_id>/adjust", get=Permission.BUDGET_POST, post=Permission.BUDGET_POST)
+def adjust(envelope_id: UUID) -> ResponseReturnValue:
+    """Raise or lower what was given, by an order."""
+    form = AdjustForm()
+    form.offer()
+
+    def make(change: Decimal) -> None:
+        service.adjust(
+            session(),
+            g.actor,
+            envelope_id,
+            key=f"form:{form.idempotency_key.data}",
+            change=change,
+            order=form.order.data or "",
+            reason=form.reason.data or "",
+        )
+
+    return _order(envelope_id, form, make, title=_("Adjust the appropriation"))
+
+
+def _order(envelope_id: UUID, form: PostingForm, make: Callable[[Decimal], None], *, title: str) -> ResponseReturnValue:
+    """Type, look, confirm: nothing is posted before the second button."""
+    envelope, owner = queries.envelope_of(session(), g.actor, envelope_id)
+    context: dict[str, Any] = {"form": form, "envelope": envelope, "programme": owner, "title": title}
+    if not form.validate_on_submit():
+        return render_template("budget/order.html", **context), 422 if form.is_submitted() else 200
+    amount = form.amount_or_problem()
+    found = service.text_problems(form.order.data or "", form.reason.data or "")
+    found += [amount] if isinstance(amount, Problem) else service.amount_problems(amount)
+    if found or isinstance(amount, Problem):
+        form.attach(found)
+        return render_template("budget/order.html", **context), 422
+    down = isinstance(form, AdjustForm) and form.direction.data == "down"
+    change = -amount if down else amount
+    step = request.form.get("step")
+    if step == "confirm":
+        try:
+            make(change)
+        except Overdrawn as overdrawn:
+            form.attach([Problem("overdrawn", "amount", overdrawn.reason)])
+            return render_template("budget/order.html", **context), 422
+        flash(_("The posting is made."))
+        return redirect(url_for(".statement", envelope_id=envelope_id), 303)
+    form.idempotency_key.data = str(uuid4())
+    if step == "change":
+        return render_template("budget/order.html", **context)
+    effects = [
+        Effect(Account.APPROPRIATION, envelope.appropriated, change),
+        Effect(Account.AVAILABLE, envelope.available, change),
+    ]
+    return render_template("budget/confirm_order.html", amount=amount, down=down, effects=effects, **context)
+
+
+@page(
+    pages,
+    "/envelopes/<uuid:envelope_id>/postings/<uuid:posting_id>/reverse",
+    get=Permission.BUDGET_POST,
+    post=Permission.BUDGET_POST,
+)
+def reverse(envelope_id: UUID, posting_id: UUID) -> ResponseReturnValue:
+    """Undo a posting by its opposite; the page shows what that does."""
+    current = session()
+    envelope, owner = queries.envelope_of(current, g.actor, envelope_id)
+    posting = queries.posting_of(current, g.actor, posting_id)
+    form = ReverseForm()
+    if form.validate_on_submit():
+        try:
+            key = f"form:{form.idempotency_key.data}"
+            service.reverse(current, g.actor, posting_id, key=key, reason=form.reason.data or "")
+        except Problems as found:
+            form.attach(found.problems)
+        except Conflict as conflict:
+            form.attach([Problem("conflict", "", conflict.reason)])
+        else:
+            flash(_("The posting is reversed."))
+            return redirect(url_for(".statement", envelope_id=envelope_id), 303)
+    lines = [
+        rules.Line(line.envelope_id, Account(line.account), line.amount)
+        for line in posting.lines
+        if line.envelope_id == envelope_id
+    ]
+    return render_template(
+        "budget/reverse.html",
+        form=form,
+        envelope=envelope,
+        programme=owner,
+        posting=posting,
+        effects=[
+            Effect(line.account, *_seen(line, Decimal(getattr(envelope, line.account.value))))
+            for line in rules.reverse(lines)
+        ],
+    ), 422 if form.is_submitted() else 200
+
+
+def _seen(line: rules.Line, held: Decimal) -> tuple[Decimal, Decimal]:
+    """Before and change as people read them: the source is kept below zero, and shown as what was given."""
+    return (-held, -line.amount) if line.account is Account.APPROPRIATION else (held, line.amount)
+
+
+def chart(envelopes: Sequence[EnvelopeFigures | queries.Remaining]) -> list[dict[str, Any]]:
+    """Rows of the picture of envelopes: a bar per year."""
+    return [
+        {
+            "label": str(envelope.year),
+            "total": envelope.appropriated,
+            "parts": [
+                {"key": key, "label": account_name(account), "value": getattr(envelope, key), "css": css}
+                for key, account, css in PARTS
+            ],
+        }
+        for envelope in envelopes
+    ]
+
+
+def _total(envelopes: Sequence[EnvelopeFigures]) -> dict[str, Decimal]:
+    keys = ("appropriated", "reserved", "committed", "paid", "available")
+    return {key: sum((getattr(envelope, key) for envelope in envelopes), ZERO) for key in keys}
+
+
+def _day(text: str) -> date | None:
+    for form in _DAY_FORMATS:
+        try:
+            return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+    return None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=MOSCOW)
