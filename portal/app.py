@@ -25,6 +25,7 @@ from portal.web import register_pages
 from portal.web.errors import init_errors
 from portal.web.headers import init_headers
 from portal.web.language import init_language
+from portal.web.limits import init_limits
 from portal.web.page import check_routes
 from portal.web.security import LIBRARY_ROUTES, init_security
 from portal.web.sessions import DatabaseSessions
@@ -60,6 +61,7 @@ def create_app(config: Config | None = None) -> Flask:
     init_security(app)
     app.extensions["portal_demo_sign_ins"] = _demo_sign_ins() if config.demo else []
     register_pages(app)
+    init_limits(app, config.redis_url)
     init_errors(app)
     init_headers(app)
     register_commands(app)

@@ -41,7 +41,7 @@ class FreshClient(FlaskClient):
 def make_app(variables: dict[str, str]) -> Flask:
     """The portal with the given environment, CSRF checks off (the browser journeys have them on)."""
     from portal.app import create_app
-    from portal.web.limits import limiter
+    from portal.web.limits import EXTENSION
     from portal.worker import load_handlers
 
     with pytest.MonkeyPatch.context() as patch:
@@ -49,7 +49,7 @@ def make_app(variables: dict[str, str]) -> Flask:
             patch.setenv(name, value)
         app = create_app()
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
-    limiter.enabled = False  # all tests come from one address; the limits have tests of their own
+    app.extensions[EXTENSION].enabled = False  # all tests come from one address; the limits have tests of their own
     app.test_client_class = FreshClient
     load_handlers()
     return app

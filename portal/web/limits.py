@@ -16,47 +16,46 @@ from flask_limiter.util import get_remote_address
 
 from portal.web.page import current_actor
 
-limiter: Final = Limiter(
-    key_func=get_remote_address,
-    strategy="fixed-window",
-    key_prefix="portal",
-    headers_enabled=True,
-    in_memory_fallback_enabled=True,
-)
+EXTENSION: Final = "portal_limiter"
 
 _TRIES: Final = "10 per 15 minutes"
 _TRIES_OF_ADDRESS: Final = "60 per 15 minutes"
 _LETTERS: Final = "5 per hour"
 _LETTERS_OF_ADDRESS: Final = "30 per hour"
-INVITATIONS: Final = "30 per hour"
+_INVITATIONS: Final = "30 per hour"
 
 
 def init_limits(app: Flask, redis_url: str) -> None:
-    """Guard the library's views; our own say ``@limited_by_person`` themselves."""
-    app.config["RATELIMIT_STORAGE_URI"] = redis_url
-    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_timeout": 1, "socket_connect_timeout": 1}
-    limiter.init_app(app)
-    for endpoint in ("security.login",):
-        _guard(app, endpoint, (_TRIES, _account), (_TRIES_OF_ADDRESS, get_remote_address), failures=True)
+    """Guard the views that can be tried or that send letters; they must be registered before."""
+    limiter = Limiter(
+        key_func=get_remote_address,
+        app=app,
+        storage_uri=redis_url,
+        storage_options={"socket_timeout": 1, "socket_connect_timeout": 1},
+        strategy="fixed-window",
+        key_prefix="portal",
+        headers_enabled=True,
+        in_memory_fallback_enabled=True,
+    )
+    app.extensions[EXTENSION] = limiter
+
+    def guard(endpoint: str, *limits: tuple[str, Callable[[], str]], failures: bool = False) -> None:
+        """Count POSTs, all or only those that failed."""
+        view: Any = app.view_functions[endpoint]
+        for limit, key in limits:
+            counted = _failed if failures else None
+            view = limiter.limit(limit, key_func=key, methods=["POST"], deduct_when=counted)(view)
+        app.view_functions[endpoint] = view
+
+    guard("security.login", (_TRIES, _account), (_TRIES_OF_ADDRESS, get_remote_address), failures=True)
     for endpoint in ("security.two_factor_token_validation", "security.mf_recovery"):
-        _guard(app, endpoint, (_TRIES, _second_step), failures=True)
+        guard(endpoint, (_TRIES, _second_step), failures=True)
     for endpoint in ("security.verify", "security.change_password"):
-        _guard(app, endpoint, (_TRIES, _person), failures=True)
+        guard(endpoint, (_TRIES, _person), failures=True)
     for endpoint in ("security.register", "security.forgot_password", "security.send_confirmation"):
-        _guard(app, endpoint, (_LETTERS, _account), (_LETTERS_OF_ADDRESS, get_remote_address))
-
-
-def limited_by_person(view: Callable[..., Any]) -> Callable[..., Any]:
-    """At most :data:`INVITATIONS` of this by one person."""
-    limited: Callable[..., Any] = limiter.limit(INVITATIONS, key_func=_person, methods=["POST"])(view)
-    return limited
-
-
-def _guard(app: Flask, endpoint: str, *limits: tuple[str, Callable[[], str]], failures: bool = False) -> None:
-    view: Any = app.view_functions[endpoint]
-    for limit, key in limits:
-        view = limiter.limit(limit, key_func=key, methods=["POST"], deduct_when=_failed if failures else None)(view)
-    app.view_functions[endpoint] = view
+        guard(endpoint, (_LETTERS, _account), (_LETTERS_OF_ADDRESS, get_remote_address))
+    for endpoint in ("organisations.invite", "organisations.resend"):
+        guard(endpoint, (_INVITATIONS, _person))
 
 
 def _failed(response: Response) -> bool:

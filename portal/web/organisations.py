@@ -22,7 +22,6 @@ from portal.identity.policy import Permission, allowed, authorize, find
 from portal.identity.rules import sme_category
 from portal.web.forms import ActionForm, PortalForm
 from portal.web.language import locale, say
-from portal.web.limits import limited_by_person
 from portal.web.page import current_actor, page
 
 pages = Blueprint("organisations", __name__, url_prefix="/organisations")
@@ -205,7 +204,6 @@ def _typed(organisation: Organisation) -> dict[str, Any]:
 
 
 @page(pages, "/<uuid:organisation_id>/invite", post=Permission.ORGANISATION_INVITE)
-@limited_by_person
 def invite(organisation_id: UUID) -> ResponseReturnValue:
     """Invite somebody by mail."""
     form = InviteForm()
@@ -227,7 +225,6 @@ def invite(organisation_id: UUID) -> ResponseReturnValue:
 
 
 @page(pages, "/invitations/<uuid:invitation_id>/resend", post=Permission.ORGANISATION_INVITE)
-@limited_by_person
 def resend(invitation_id: UUID) -> ResponseReturnValue:
     """Send an invitation again."""
     row = invitations.resend(session(), current_actor(), invitation_id=invitation_id)

@@ -30,7 +30,6 @@ from portal.notifications import service as notifications
 from portal.notifications.letters import compose
 from portal.web import security_forms as forms
 from portal.web.language import locale
-from portal.web.limits import init_limits
 from portal.web.security_trail import init_trail
 from portal.web.security_words import words
 
@@ -64,6 +63,12 @@ class Datastore(SQLAlchemyUserDatastore):
 
     def commit(self) -> None:
         commit(session())
+
+    def _prepare_create_user_args(self, **kwargs: Any) -> dict[str, Any]:
+        """Nobody registers with a role: roles are grants."""
+        prepared: dict[str, Any] = super()._prepare_create_user_args(**kwargs)  # type: ignore[no-untyped-call]
+        prepared.pop("roles", None)
+        return prepared
 
 
 class OnceTotp(Totp):
@@ -182,10 +187,11 @@ def create_administrator(email: str, full_name: str, password: str | None) -> No
     """
     app = current_app
     with app.test_request_context(base_url=app.extensions["portal"].public_url):
-        address = app.security.mail_util.validate(email)  # type: ignore[attr-defined]
+        security = app.extensions["security"]
+        address = security.mail_util.validate(email)
         hashed = None
         if password is not None:
-            problems, password = app.security.password_util.validate(password, True, email=address)  # type: ignore[attr-defined]
+            problems, password = security.password_util.validate(password, True, email=address)
             if problems:
                 raise ValueError(" ".join(str(problem) for problem in problems))
             hashed = hash_password(password)
@@ -221,7 +227,6 @@ def init_security(app: Flask) -> Security:
     security.want_json(lambda _request: False)
     security.context_processor(_demo_sign_ins)
     init_trail(app)
-    init_limits(app, app.extensions["portal"].redis_url)
     app.before_request(_own_next_only)
     app.after_request(_commit_library)
     return security

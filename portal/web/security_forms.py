@@ -55,6 +55,10 @@ class SignInForm(Worded, LoginForm):
     def validate(self, **kwargs: Any) -> bool:
         if super().validate(**kwargs):
             return True
+        if self.user_authenticated:
+            # Whoever knows the password may know why it does not help: the view makes errors of fields vague.
+            self.form_errors.extend(self.email.errors)
+            self.email.errors = []
         if self.email.data and self.password.data:
             security_trail.refused(
                 self.email.data, cast("User | None", self.user), known_password=self.user_authenticated
