@@ -115,6 +115,7 @@ def test_a_stopped_import_says_so(session: Session, client: FlaskClient) -> None
         (b"a;b\x00", "members.csv"),
         (b"a;b\n" * 6_000_000, "members.csv"),
     ],
+    ids=["empty", "pdf", "broken", "binary", "too large"],
 )
 def test_malformed_uploads_are_refused_on_the_field(client: FlaskClient, data: bytes, name: str) -> None:
     answer = upload(client, data, name)
