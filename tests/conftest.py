@@ -136,9 +136,7 @@ _fresh_numbers = itertools.count(1)
 def fresh_app(services: TestServices, worker_name: str, redis_url: str, tmp_path: Any) -> Iterator[Flask]:
     """The portal on a database of its own with real connections and commits: for races, workers and browsers."""
     database_url = services.copy(f"{worker_name}_{next(_fresh_numbers)}")
-    app = make_app(
-        {**environment(services, database_url, redis_url), "FILES_URL": (tmp_path / "files").as_uri()}
-    )
+    app = make_app({**environment(services, database_url, redis_url), "FILES_URL": (tmp_path / "files").as_uri()})
     app.config["TEST_ENVIRONMENT"] = environment(services, database_url, redis_url)
     try:
         yield app

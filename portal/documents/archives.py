@@ -50,9 +50,7 @@ _PROGRAMS: Final = (
     ".msi",
 )
 
-DAMAGED: Final = N_(
-    "The file is damaged or was not uploaded to its end. Open it on your computer, save it again."
-)
+DAMAGED: Final = N_("The file is damaged or was not uploaded to its end. Open it on your computer, save it again.")
 TOO_LARGE_INSIDE: Final = N_(
     "The file unpacks to far more than it may hold. Remove what is not needed in it and save it again."
 )

@@ -27,8 +27,7 @@ _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 UNKNOWN: Final = N_("This kind of file is not known. Save it in one of the kinds that are accepted.")
 EMPTY: Final = N_("The file is empty.")
 OLD_OFFICE: Final = N_(
-    "The file is in an old format of Office or protected by a password."
-    " Save it as DOCX or XLSX without a password."
+    "The file is in an old format of Office or protected by a password. Save it as DOCX or XLSX without a password."
 )
 NOT_XML: Final = N_("This is not a whole XML file, or it declares a document type, which is not accepted.")
 NOT_TEXT: Final = N_("The text cannot be read: save the table as CSV in UTF-8 or Windows-1251.")

@@ -25,9 +25,7 @@ def clean(name: str, content_type: str) -> str:
     """
     last = _SEPARATORS.split(unicodedata.normalize("NFC", name[-_MAX_INPUT:]))[-1]
     visible = "".join(
-        " " if unicodedata.category(c).startswith("Z") else c
-        for c in last
-        if unicodedata.category(c) not in _DROPPED
+        " " if unicodedata.category(c).startswith("Z") else c for c in last if unicodedata.category(c) not in _DROPPED
     )
     stem = " ".join(_FORBIDDEN.sub("_", visible).split())
     own = EXTENSIONS[content_type]

@@ -62,9 +62,7 @@ class _Received:
     content_type: str
 
 
-def store(
-    session: Session, actor: Actor, *, name: str, stream: BinaryIO, allowed: frozenset[str]
-) -> StoredFile:
+def store(session: Session, actor: Actor, *, name: str, stream: BinaryIO, allowed: frozenset[str]) -> StoredFile:
     """Take a file in; who may do so is the business of the room whose object it belongs to.
 
     ``stream`` is read once, to its end or to :data:`MAX_SIZE` bytes. ``allowed`` are content types of
@@ -114,9 +112,7 @@ def _receive(stream: BinaryIO, held: BinaryIO, allowed: frozenset[str]) -> _Rece
     except BadFile as bad:
         raise Problems.one(bad.code, FIELD, bad.message) from None
     if kind not in allowed:
-        problem = N_(
-            "This kind of file is not accepted here. Upload one of: %(kinds)s.", kinds=listed(allowed)
-        )
+        problem = N_("This kind of file is not accepted here. Upload one of: %(kinds)s.", kinds=listed(allowed))
         raise Problems.one("wrong_type", FIELD, problem)
     return _Received(size, digest.hexdigest(), kind)
 

@@ -17,9 +17,7 @@ WALL_SECONDS: Final = 30.0
 
 _READER: Final = Path(__file__).with_name("table_reader.py")
 _FAULTS: Final = {
-    "damaged": N_(
-        "%(name)s cannot be read. Open it in a spreadsheet program and save it again as XLSX or CSV."
-    ),
+    "damaged": N_("%(name)s cannot be read. Open it in a spreadsheet program and save it again as XLSX or CSV."),
     "encoding": N_("%(name)s cannot be read as text: save it as CSV in UTF-8 or Windows-1251."),
     "quotes": N_("%(name)s has a quotation mark that is opened and not closed."),
     "too_large": N_("%(name)s holds more than can be read at once. Split it into several files."),
