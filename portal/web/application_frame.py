@@ -33,7 +33,8 @@ from portal.web.templating import localised
 
 blueprint = Blueprint("applications", __name__, url_prefix="/applications")
 
-DOCUMENTS: Final = N_("Documents")
+PROJECT_DOCUMENTS: Final = N_("Documents of the project")
+OWN_DOCUMENTS: Final = N_("Documents of the organisation")
 PARTICIPANTS: Final = N_("Participants")
 UNFINISHED: Final = frozenset({"required", "too_few", "unanswered", "undated"})
 """Problems of what is not there yet; all others are errors."""
@@ -198,14 +199,14 @@ class Tasks:
         return [
             self._task("participants", None, say(PARTICIPANTS)),
             *(self._section(section, None) for section in sections.PROJECT),
-            self._task("documents", None, say(DOCUMENTS)),
+            self._task("documents", None, say(PROJECT_DOCUMENTS)),
         ]
 
     def part(self, participant: Participant) -> list[Task]:
         """The sections of one participant."""
         return [
             *(self._section(section, participant.id) for section in sections.EACH),
-            self._task("documents", participant.id, say(DOCUMENTS)),
+            self._task("documents", participant.id, say(OWN_DOCUMENTS)),
         ]
 
     def mine(self) -> list[Task]:

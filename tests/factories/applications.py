@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.applications import attachments, participation, service, submission
@@ -19,7 +20,7 @@ from portal.clusters.models import Cluster, ClusterMember, MembershipState
 from portal.core.clock import now, today
 from portal.identity.models import Organisation, User
 from portal.identity.policy import Actor
-from portal.tenders.models import Tender, Track
+from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.ruleset import Giver, Need
 from tests.factories import identity, packages, tenders
 
@@ -71,6 +72,12 @@ def join(
     return member
 
 
+def track_id(session: Session, tender: Tender, track: Track = Track.IMPORT_SUBSTITUTION) -> UUID:
+    """The key of a tender's track."""
+    statement = select(TenderTrack.id).where(TenderTrack.tender_id == tender.id, TenderTrack.track == track)
+    return session.scalars(statement).one()
+
+
 @dataclass
 class Joint:
     """A joint project with the owners of its organisations: the initiator first."""
@@ -118,7 +125,7 @@ def draft(
     application = service.start(
         session,
         identity.actor(session, owners[0]),
-        track_id=tenders.track_of(tender, track).id,
+        track_id=track_id(session, tender, track),
         organisation_id=organisations[0].id,
         cluster_id=row.id,
     )
@@ -129,6 +136,17 @@ def draft(
         )
         participation.respond(session, joint.actor(place), participant_id=part.id, accept=True)
     return joint
+
+
+def start_another(joint: Joint) -> Application:
+    """One more draft of the same organisation on the same track."""
+    return service.start(
+        joint.session,
+        joint.actor(),
+        track_id=track_id(joint.session, joint.tender),
+        organisation_id=joint.organisations[0].id,
+        cluster_id=joint.cluster.id,
+    )
 
 
 def filled(
