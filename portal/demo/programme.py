@@ -30,7 +30,7 @@ SPLIT: Final[Mapping[Track, tuple[int, int, int]]] = {
     EXPORTS: (1500, 1800, 1800),
 }
 """Million roubles a year: 2.6 and 5.1 bn in all, as announced; the split by year is a proposal."""
-SPLIT_2016: Final = {2016: 130, 2017: 130}
+SPLIT_2016: Final = {2016: 140, 2017: 110}
 
 NOTICE_RU: Final = (
     "Фонд принимает заявки на субсидии совместным проектам участников промышленных кластеров. Заявку подаёт"

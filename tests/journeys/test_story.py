@@ -1,0 +1,319 @@
+"""The whole story in a real browser, in both languages: from a visitor to a booked and published award."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.applications.package import unpack
+from portal.demo.identifiers import demo_inn, demo_kpp, demo_ogrn
+from portal.demo.papers import paper
+from tests.factories import packages
+from tests.journeys.people import PASSWORD, Visitor
+from tests.journeys.world import CODE, World, build
+from tests.plugins.browser import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+MEMBER = "member@demo.example"
+TRACK = "import_substitution"
+ON_SUBMISSION = "2018-08-20"
+
+
+class Story:
+    """The site, the world behind it, and the people who have come so far."""
+
+    def __init__(self, chromium: Any, site: Site, language: str, folder: Path) -> None:
+        self.site, self.language, self.folder = site, language, folder
+        self.world: World = build(site.app, language)
+        self._chromium = chromium
+        self._visitors: dict[str, Visitor] = {}
+        self.application = ""
+        self.number = ""
+
+    def newcomer(self) -> Visitor:
+        """Somebody who has not signed in."""
+        return self._visitors.setdefault("", Visitor(self._chromium, self.site, self.language))
+
+    def who(self, name: str) -> Visitor:
+        """Somebody of the world, signed in."""
+        if name not in self._visitors:
+            visitor = Visitor(self._chromium, self.site, self.language)
+            visitor.sign_in(f"{name}@demo.example")
+            self._visitors[name] = visitor
+        return self._visitors[name]
+
+    def close(self) -> None:
+        for visitor in self._visitors.values():
+            visitor.close()
+        assert self.site.faults == []
+
+    def pdf(self, name: str) -> str:
+        path = self.folder / f"{name}.pdf"
+        path.write_bytes(paper(name, "a journey"))
+        return str(path)
+
+    def at(self, rest: str = "") -> str:
+        return f"/applications/{self.application}{rest}"
+
+
+@pytest.fixture(params=["ru", "en"])
+def story(request: pytest.FixtureRequest, chromium: Any, site: Site, tmp_path: Path) -> Iterator[Story]:
+    told = Story(chromium, site, request.param, tmp_path)
+    yield told
+    told.close()
+
+
+def test_from_a_visitor_to_a_published_award(story: Story) -> None:
+    chapters: tuple[Callable[[Story], None], ...] = (
+        the_visitor_reads,
+        a_member_signs_up,
+        the_organisation_joins_the_cluster,
+        a_project_is_started,
+        the_partner_takes_part,
+        it_is_filled_in,
+        it_is_submitted_withdrawn_and_submitted_again,
+        intake_closes,
+        the_officer_admits_it,
+        two_experts_review_it,
+    )
+    for chapter in chapters:
+        chapter(story)
+
+
+def the_visitor_reads(story: Story) -> None:
+    visitor = story.newcomer()
+    visitor.go("/")
+    visitor.says(ru="Импортозамещение", en="Import substitution")
+    visitor.go(f"/tenders/{CODE}")
+    visitor.go(f"/tenders/{CODE}/rules/{TRACK}")
+    assert "CR-10" in visitor.text() and "EL-07" in visitor.text() and "DOC-12" in visitor.text()
+
+
+def a_member_signs_up(story: Story) -> None:
+    visitor = story.newcomer()
+    visitor.go("/account/register")
+    visitor.fill(
+        {
+            "full_name": "Demo Member",
+            "email": MEMBER,
+            "password": PASSWORD,
+            "password_confirm": PASSWORD,
+            "consent": "y",
+        }
+    )
+    visitor.send(status=200)
+    assert visitor.path == "/account/registered"
+    visitor.go(story.site.link(MEMBER))
+    if "/confirm/" in visitor.path:
+        visitor.send()
+    if "/account/login" in visitor.path:
+        visitor.fill({"email": MEMBER, "password": PASSWORD})
+        visitor.send()
+    visitor.go("/organisations/new")
+    values = {
+        "inn": demo_inn("36", 7001),
+        "kpp": demo_kpp("36"),
+        "ogrn": demo_ogrn("36", 7001),
+        "okved2": "28.14",
+        "region": "36",
+        "name_ru": "АО «Демо-Инициатор»",
+        "name_en": "Demo Initiator JSC",
+        "headcount": "640",
+        "income": "2650000000",
+        "offshore_share": "0",
+    }
+    visitor.fill({**values, "inn": "3699970019"})
+    visitor.send(status=422)
+    assert visitor.page.locator('[name="name_en"]').input_value() == "Demo Initiator JSC"
+    visitor.fill(values)
+    visitor.send(status=200)
+
+
+def the_organisation_joins_the_cluster(story: Story) -> None:
+    member = story.newcomer()
+    member.go(f"/clusters/{story.world.cluster_id}/join")
+    if member.page.locator('[name="organisation_id"][type="radio"]').count():
+        member.page.locator('[name="organisation_id"]').first.check()
+    member.fill({"product": "gate valves DN 300"})
+    member.send(status=200)
+    centre = story.who("centre")
+    centre.go(story.site.link("centre@demo.example"))
+    centre.go("/spec-org/")
+    centre.says(ru="АО «Демо-Инициатор»", en="Demo Initiator JSC")
+    centre.send('main form[action$="/confirm"]', status=200)
+    story.site.letter(MEMBER, {"ru": "Демо-кластер арматуры", "en": "Demo valve cluster"}[story.language])
+
+
+def a_project_is_started(story: Story) -> None:
+    member = story.newcomer()
+    member.go(f"/applications/start?track={story.world.track_id}")
+    member.fill({"track": str(story.world.track_id)})
+    member.page.locator('main form [name="organisation"]').first.check()
+    member.send(status=200)
+    found = re.search(r"/applications/([0-9a-f-]{36})", member.path)
+    assert found
+    story.application = found.group(1)
+
+
+def the_partner_takes_part(story: Story) -> None:
+    member = story.newcomer()
+    member.go(story.at("/participants"))
+    member.send('main form:has([name="organisation"])', status=200)
+    partner = story.who("partner")
+    partner.go(story.site.link("partner@demo.example"))
+    partner.send(button="button[value=accept]", status=200)
+
+
+def it_is_filled_in(story: Story) -> None:
+    rules = packages.rules(TRACK)
+    content = packages.package(TRACK)
+    spread = content["participants"][:2]
+    typed = unpack({**content, "participants": spread}, rules)
+    people = (story.newcomer(), story.who("partner"))
+    with story.site.app.app_context():
+        keys = [
+            str(story.world.scalar(f"select id from participant where application_id = :key and role = '{role}'", key=story.application))
+            for role in ("initiator", "participant")
+        ]
+    for (part, name), values in typed.items():
+        place = [item["id"] for item in spread].index(part) if part else 0
+        writer = people[place]
+        middle = f"/participants/{keys[place]}" if part else ""
+        writer.go(story.at(f"{middle}/sections/{name}"))
+        _type(writer, name, values)
+        writer.send(button="button[value=stay]", status=200)
+    for code in ("DOC-02", "DOC-07", "DOC-09"):
+        _upload(story, people[0], story.at("/documents"), code)
+    for person, key in zip(people, keys, strict=True):
+        _upload(story, person, story.at(f"/participants/{key}/documents"), "DOC-12", ON_SUBMISSION)
+
+
+def _type(writer: Visitor, name: str, values: dict[str, str]) -> None:
+    if writer.page.locator("main table.jp-grid-table").count():
+        writer.type_table(values, name)
+    else:
+        writer.fill(values)
+
+
+def _upload(story: Story, person: Visitor, path: str, code: str, issued_on: str = "") -> None:
+    person.go(path)
+    form = f'main form:has(input[value="{code}"])'
+    person.page.locator(f"{form} input[type=file]").set_input_files(story.pdf(code))
+    if issued_on:
+        with story.site.app.app_context():
+            yesterday = story.world.scalar("select to_char(now() - interval '1 day', 'DD.MM.YYYY')")
+        person.page.locator(f'{form} [name="issued_on"]').fill(str(yesterday))
+    person.send(form, status=200)
+    assert f"{code.lower()}" in person.text().lower()
+
+
+def it_is_submitted_withdrawn_and_submitted_again(story: Story) -> None:
+    member, partner = story.newcomer(), story.who("partner")
+    member.go(story.at("/submit"))
+    assert member.page.locator("main form button").count() == 0 or "confirm" in member.page.content()
+    _confirm_and_submit(story)
+    receipt = member.text()
+    assert "JP-2018-IS-0001" in receipt
+    assert re.search(r"[0-9a-f]{64}", receipt.replace(" ", "").replace("\n", ""))
+    story.number = "JP-2018-IS-0001"
+    story.site.letter("partner@demo.example", story.number)
+    member.go(story.at("/withdraw"))
+    member.send(status=200)
+    story.site.letter(MEMBER, {"ru": "отозвана", "en": "withdrawn"}[story.language])
+    partner.go(story.at())
+    _confirm_and_submit(story)
+    story.site.until(
+        lambda: story.world.scalar("select count(*) from score where current and objective > 0")
+    )
+    member.go(story.at())
+
+
+def _confirm_and_submit(story: Story) -> None:
+    for person in (story.newcomer(), story.who("partner")):
+        person.go(story.at("/confirm"))
+        form = 'main form:has([name="digest"])'
+        if person.page.locator(form).count():
+            person.send(form, status=200)
+    member = story.newcomer()
+    member.go(story.at("/submit"))
+    if member.page.locator('[name="acknowledged"]').count():
+        member.page.locator('[name="acknowledged"]').first.check()
+    member.send('main form:has(button[type=submit])', status=200)
+    assert member.path.endswith("/receipt"), member.text()[:1500]
+
+
+def intake_closes(story: Story) -> None:
+    member = story.newcomer()
+    member.go(story.at("/withdraw"))
+    member.send(status=200)
+    for person in (member, story.who("partner")):
+        person.go(story.at("/confirm"))
+        if person.page.locator('main form:has([name="digest"])').count():
+            person.send('main form:has([name="digest"])', status=200)
+    _submit_in_time_and_too_late(story)
+
+
+def _submit_in_time_and_too_late(story: Story) -> None:
+    """A second tab sends the same form after closing: it is refused, and nothing typed is lost."""
+    member = story.newcomer()
+    member.go(story.at("/sections/product"))
+    typed = member.page.locator('[name="summary"]').input_value()
+    member.go(story.at("/submit"))
+    if member.page.locator('[name="acknowledged"]').count():
+        member.page.locator('[name="acknowledged"]').first.check()
+    late = member.context.new_page()
+    late.goto(story.at("/submit"))
+    if late.locator('[name="acknowledged"]').count():
+        late.locator('[name="acknowledged"]').first.check()
+    member.send('main form:has(button[type=submit])', status=200)
+    member.go(story.at("/withdraw"))
+    leaving = member.page
+    story.world.close_intake()
+    with leaving.expect_navigation() as answer:
+        leaving.locator("main form button").first.click()
+    assert answer.value is not None and answer.value.status == 409
+    late.close()
+    with story.site.app.app_context():
+        assert story.world.scalar("select state from application where id = :key", key=story.application) == "submitted"
+    member.go(story.at("/sections/product"))
+    assert typed[:20] in member.page.content()
+
+
+def the_officer_admits_it(story: Story) -> None:
+    officer = story.who("officer")
+    officer.go("/staff")
+    officer.go("/staff/applications/")
+    assert story.number in officer.text()
+    officer.go(f"/staff/applications/{story.application}")
+    officer.go(f"/staff/applications/{story.application}/check")
+    for group in officer.page.locator('main form input[type=radio][value="yes"]').all():
+        group.check()
+    for note in officer.page.locator('main form input[name^="note-"]').all():
+        note.fill("Demo: checked by hand")
+    officer.page.locator('main form [name="outcome"][value="admitted"]').check()
+    officer.send('main form:has([name="outcome"])', status=200)
+    assert officer.path.endswith("/reviews"), officer.text()[:1500]
+    for box in officer.page.locator('main form [name="reviewers"]').all():
+        box.check()
+    officer.send('main form:has([name="reviewers"])', status=200)
+
+
+def two_experts_review_it(story: Story) -> None:
+    for name, mark in (("expertone", "8"), ("experttwo", "7.5")):
+        expert = story.who(name)
+        expert.go(story.site.link(f"{name}@demo.example"))
+        expert.go("/reviews/")
+        expert.page.locator('main a[href^="/reviews/"]').filter(has_text=re.compile("JP-")).first.click()
+        expert.page.locator('main form [name="conflict"][value="no"]').check()
+        expert.send('main form:has([name="conflict"])', status=200)
+        expert.go(expert.path.removesuffix("/declaration") + "/review")
+        for field in expert.page.locator('main form input[name$="-score"]').all():
+            field.fill(mark)
+        for field in expert.page.locator('main form textarea[name$="-justification"]').all():
+            field.fill("Demo justification: the application supports this mark.")
+        expert.send('main form:has(textarea)', status=200)
