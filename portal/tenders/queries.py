@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session, defer, joinedload, selectinload
 import portal.tenders.policy  # noqa: F401 - registers the room's scopes
 from portal.core.errors import NotFound
 from portal.identity.policy import Actor, scope
-from portal.tenders.models import Programme, RuleSetVersion, Tender, TenderTrack
+from portal.tenders.models import Programme, RuleSetVersion, Tender, TenderTrack, Track
 from portal.tenders.rules import TenderStatus
 from portal.tenders.ruleset import RuleSet, from_json
+from portal.tenders.values import CODE
 
 FINISHED_ON_HOME: Final = 20
 
@@ -96,6 +97,8 @@ def list_select(actor: Actor) -> Select[Any]:
 
 def by_code(session: Session, actor: Actor, code: str) -> Listed:
     """The tender of this code with its tracks; NotFound through the scope."""
+    if not CODE.fullmatch(code):
+        raise NotFound
     return _one(session, scope(actor, Tender).where(Tender.code == code))
 
 
@@ -139,6 +142,8 @@ def rules_by_tender(session: Session, actor: Actor, keys: Sequence[UUID]) -> dic
 
 def track_with_rules(session: Session, actor: Actor, code: str, track: str) -> TenderTrack:
     """A track of the tender of this code, with tender and rule set loaded; NotFound through the scope."""
+    if not CODE.fullmatch(code) or track not in list(Track):
+        raise NotFound
     wanted = (
         select(TenderTrack)
         .join(TenderTrack.tender)

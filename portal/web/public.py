@@ -11,6 +11,8 @@ from flask import Blueprint, Response, current_app, g, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
+from portal.awards.overview import published_totals
+from portal.awards.queries import published_results
 from portal.budget.queries import remaining
 from portal.core.canonical import canonical_json
 from portal.core.clock import now
@@ -37,13 +39,15 @@ def home() -> ResponseReturnValue:
     """Tenders, remaining budget, and results."""
     current = session()
     found = queries.on_home(current, g.actor)
+    decided = [row for row in found if row.status is TenderStatus.DECIDED]
     soonest_first = sorted(found, key=lambda row: (row.tender.closes_at, row.tender.id))
     return render_template(
         "public/home.html",
         now=now(current),
         intake=[row for row in soonest_first if row.status in (TenderStatus.OPEN, TenderStatus.ANNOUNCED)],
         evaluation=[row for row in soonest_first if row.status is TenderStatus.CLOSED],
-        finished=[row for row in found if row.status is TenderStatus.DECIDED],
+        finished=decided,
+        totals=published_totals(current, [row.tender.id for row in decided]) if decided else {},
         envelopes=by_track(remaining(current)),
     )
 
@@ -89,9 +93,10 @@ def rules_json(code: str, track: str) -> ResponseReturnValue:
 def results(code: str) -> ResponseReturnValue:
     """The award list, the reserve list, and how many were declined."""
     row = queries.by_code(session(), g.actor, code)
-    if row.status is not TenderStatus.DECIDED:
+    found = published_results(session(), row.tender.id)
+    if not found and row.status is not TenderStatus.DECIDED:
         raise NotFound
-    return render_template("public/results.html", row=row, tender=row.tender, results=[])
+    return render_template("public/results.html", row=row, tender=row.tender, results=found)
 
 
 def download(held: TenderTrack) -> Response:
