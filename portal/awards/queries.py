@@ -119,6 +119,10 @@ class DecisionView:
     people: Mapping[UUID, str]
     years: Sequence[int] = field(default_factory=list)
 
+    @property
+    def winners(self) -> list[UUID]:
+        return [row.line.application_id for row in self.rows if row.line.outcome == Award.AWARD]
+
     def count(self, outcome: str) -> int:
         return sum(row.line.outcome == outcome for row in self.rows)
 

@@ -143,7 +143,7 @@ def approve(session: Session, actor: Actor, line_id: UUID) -> DecisionLine:
     line = session.scalar(
         select(DecisionLine)
         .where(DecisionLine.id == line_id)
-        .with_for_update()
+        .with_for_update(of=DecisionLine)
         .options(selectinload(DecisionLine.amounts), joinedload(DecisionLine.decision))
         .execution_options(populate_existing=True)
     )

@@ -236,9 +236,7 @@ def _shortages(envelopes: Mapping[UUID, Envelope], lines: Sequence[Line]) -> lis
         envelope = envelopes[line.envelope_id]
         held = balance(envelope, line.account)
         if line.account is not Account.APPROPRIATION and held + line.amount < 0:
-            found.append(
-                Shortage(envelope.id, envelope.track, envelope.year, line.account, -line.amount, held)
-            )
+            found.append(Shortage(envelope.id, envelope.track, envelope.year, line.account, -line.amount, held))
     return sorted(found, key=lambda shortage: (shortage.track, shortage.year))
 
 

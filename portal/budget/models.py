@@ -99,9 +99,7 @@ class Posting(Keyed, Base):
     at: Mapped[datetime] = mapped_column(server_default=func.portal_now())
     transaction: Mapped[int] = mapped_column(BigInteger, server_default=func.txid_current())
 
-    lines: Mapped[list[PostingLine]] = relationship(
-        back_populates="posting", lazy="raise", order_by="PostingLine.line"
-    )
+    lines: Mapped[list[PostingLine]] = relationship(back_populates="posting", lazy="raise", order_by="PostingLine.line")
 
 
 class PostingLine(Base):

@@ -119,8 +119,7 @@ def as_of(
         if account is not None:
             balances[Account(account)] = held
     return [
-        EnvelopeFigures(row.id, row.programme_id, row.track, row.year, balances)
-        for row, balances in found.values()
+        EnvelopeFigures(row.id, row.programme_id, row.track, row.year, balances) for row, balances in found.values()
     ]
 
 
@@ -215,9 +214,7 @@ def statement(
     if words.strip():
         like = f"%{_escaped(words.strip())}%"
         wanted = wanted.where(
-            or_(
-                *(c.ilike(like, escape="\\") for c in (Posting.reason, Posting.document, Posting.author_name))
-            )
+            or_(*(c.ilike(like, escape="\\") for c in (Posting.reason, Posting.document, Posting.author_name)))
         )
     return wanted
 

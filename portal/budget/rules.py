@@ -90,11 +90,7 @@ def check(lines: Sequence[Line]) -> None:
 
 def floors(balances: Mapping[Account, Decimal]) -> list[Account]:
     """The accounts that are below their floor: all but the source have to be zero or above."""
-    return [
-        account
-        for account in Account
-        if account is not Account.APPROPRIATION and balances.get(account, 0) < 0
-    ]
+    return [account for account in Account if account is not Account.APPROPRIATION and balances.get(account, 0) < 0]
 
 
 def _move(source: Account, target: Account, amounts: Amounts) -> list[Line]:

@@ -43,9 +43,7 @@ MAX_TEXT: Final = 500
 YEARS: Final = range(2000, 2101)
 
 
-def open_envelope(
-    session: Session, actor: Actor, *, programme_id: UUID, track: Track, year: int | None
-) -> Envelope:
+def open_envelope(session: Session, actor: Actor, *, programme_id: UUID, track: Track, year: int | None) -> Envelope:
     """An empty envelope for a track and a year. Problems: year missing or impossible, opened already."""
     authorize(actor, Permission.BUDGET_POST)
     programme = find(session, actor, Programme, programme_id)
@@ -227,9 +225,7 @@ def irreversible(posting: Posting) -> Conflict | None:
 
 def lines_of(session: Session, posting_id: UUID) -> list[Line]:
     """The lines of a posting in their order."""
-    rows = session.scalars(
-        select(PostingLine).where(PostingLine.posting_id == posting_id).order_by(PostingLine.line)
-    )
+    rows = session.scalars(select(PostingLine).where(PostingLine.posting_id == posting_id).order_by(PostingLine.line))
     return [Line(row.envelope_id, Account(row.account), row.amount) for row in rows]
 
 
@@ -243,9 +239,7 @@ def text_problems(order: str, reason: str) -> list[Problem]:
         if not value.strip():
             found.append(Problem("required", field, missing))
         elif len(value) > MAX_TEXT:
-            found.append(
-                Problem("too_long", field, N_("Enter no more than %(count)s characters.", count=MAX_TEXT))
-            )
+            found.append(Problem("too_long", field, N_("Enter no more than %(count)s characters.", count=MAX_TEXT)))
         elif not value.isprintable():
             found.append(Problem("unprintable", field, N_("Enter one line of plain text.")))
     return found

@@ -75,11 +75,7 @@ def _postings(session: Session) -> Iterator[tuple[Posting, list[Line], str | Non
     )
     for _, group in groupby(rows, key=lambda row: row[0].id):
         held = list(group)
-        lines = [
-            Line(line.envelope_id, Account(line.account), line.amount)
-            for _, line, _ in held
-            if line is not None
-        ]
+        lines = [Line(line.envelope_id, Account(line.account), line.amount) for _, line, _ in held if line is not None]
         yield held[0][0], lines, held[0][2]
 
 

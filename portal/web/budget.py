@@ -23,6 +23,7 @@ from portal.budget.wording import KIND_NAMES
 from portal.core.clock import MOSCOW
 from portal.core.db import session
 from portal.core.errors import Conflict, Problem, Problems
+from portal.core.language import N_
 from portal.core.money import ZERO, MoneyError, parse_money
 from portal.identity.policy import Permission, find
 from portal.tenders.models import Programme, Track
@@ -174,7 +175,7 @@ def new_envelope(programme_id: UUID) -> ResponseReturnValue:
             track = Track(form.track.data)
             made = service.open_envelope(session(), g.actor, programme_id=row.id, track=track, year=form.year.data)
         except ValueError:
-            form.attach([])
+            form.attach([Problem("required", "track", N_("Choose a track."))])
         except Problems as found:
             form.attach(found.problems)
         else:
@@ -199,7 +200,9 @@ def statement(envelope_id: UUID) -> ResponseReturnValue:
         until=_midnight(until + timedelta(days=1)) if until else None,
         words=filters["words"],
     )
-    listed: Page[Posting] = keyset(current, wanted, (Posting.number,), lambda row: (row.number,), request.args.get("cursor"))
+    listed: Page[Posting] = keyset(
+        current, wanted, (Posting.number,), lambda row: (row.number,), request.args.get("cursor")
+    )
     return render_template(
         "budget/statement.html",
         envelope=envelope,

@@ -1,0 +1,188 @@
+"""Decisions on the tracks of tenders: draft, second signature, publication."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+import portal.awards.jobs  # noqa: F401 - publishing writes a task of this kind
+from portal.awards import queries, service
+from portal.awards.models import Award, AwardDecision
+from portal.awards.policy import Interest, Signing
+from portal.awards.queries import DecisionView, TrackRow
+from portal.core.clock import now
+from portal.core.db import session
+from portal.core.errors import Conflict, Problem, Problems, Refused
+from portal.core.language import Message
+from portal.identity.policy import Permission, decide
+from portal.scoring.queries import latest_run
+from portal.tenders.models import Tender, TenderTrack, Track
+from portal.tenders.rules import TRACK_NAMES, TenderStatus, status
+from portal.web.forms import ActionForm
+from portal.web.language import say
+from portal.web.page import page
+from portal.web.paging import Page, keyset
+
+pages = Blueprint("awards", __name__, url_prefix="/staff/decisions")
+
+OUTCOMES = tuple(Award)
+
+
+@pages.context_processor
+def _names() -> dict[str, Any]:
+    return {
+        "track_name": lambda track: say(TRACK_NAMES[Track(track)]),
+        "stage": stage,
+        "outcomes": [outcome.value for outcome in OUTCOMES],
+    }
+
+
+def stage(decision: AwardDecision | None) -> str:
+    """How far a decision is: none, drafted, signed, published."""
+    if decision is None:
+        return "none"
+    if decision.published_at is not None:
+        return "published"
+    return "drafted" if decision.signed_at is None else "signed"
+
+
+@page(pages, "", get=Permission.AWARD_VIEW)
+def index() -> ResponseReturnValue:
+    """The tracks of tenders with the state of their decisions, the latest closing first."""
+    listed: Page[Any] = keyset(
+        session(),
+        queries.tracks(g.actor),
+        (Tender.closes_at, TenderTrack.id),
+        lambda row: (row[0].tender.closes_at, row[0].id),
+        request.args.get("cursor"),
+    )
+    return render_template("awards/index.html", listed=listed, rows=[TrackRow(*row) for row in listed.rows])
+
+
+@page(pages, "/tracks/<uuid:tender_track_id>", get=Permission.AWARD_VIEW)
+def track(tender_track_id: UUID) -> ResponseReturnValue:
+    """The decision on one track, or what is needed for one."""
+    return _track_page(tender_track_id)
+
+
+@page(pages, "/tracks/<uuid:tender_track_id>/draft", post=Permission.AWARD_DRAFT)
+def draft(tender_track_id: UUID) -> ResponseReturnValue:
+    """Draft the list that follows from the ranking and the money left."""
+    try:
+        service.draft(session(), g.actor, tender_track_id)
+    except Problems as found:
+        return _refused(tender_track_id, found.problems, 422)
+    except (Conflict, Refused) as refusal:
+        return _refused(tender_track_id, [_whole(refusal.reason)], _status(refusal))
+    flash(_("The list is drafted. Nothing is booked before another person signs it."))
+    return redirect(url_for(".track", tender_track_id=tender_track_id), 303)
+
+
+@page(pages, "/<uuid:decision_id>/discard", post=Permission.AWARD_DRAFT)
+def discard(decision_id: UUID) -> ResponseReturnValue:
+    """Put a draft away."""
+    place = queries.decision_track(session(), g.actor, decision_id)
+    try:
+        service.discard(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
+    except Conflict as refusal:
+        return _refused(place, [_whole(refusal.reason)], 409)
+    flash(_("The draft is discarded."))
+    return redirect(url_for(".track", tender_track_id=place), 303)
+
+
+@page(pages, "/<uuid:decision_id>/sign", get=Permission.AWARD_SIGN, post=Permission.AWARD_SIGN)
+def sign(decision_id: UUID) -> ResponseReturnValue:
+    """What the signature does, and the signature."""
+    place = queries.decision_track(session(), g.actor, decision_id)
+    if request.method == "GET":
+        return _sign_page(place, decision_id)
+    try:
+        service.sign(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
+    except Problems as found:
+        return _sign_page(place, decision_id, found.problems, 422)
+    except (Conflict, Refused) as refusal:
+        return _sign_page(place, decision_id, [_whole(refusal.reason)], _status(refusal))
+    flash(_("The decision is signed and the awards are booked."))
+    return redirect(url_for(".track", tender_track_id=place), 303)
+
+
+@page(pages, "/<uuid:decision_id>/publish", post=Permission.AWARD_PUBLISH)
+def publish(decision_id: UUID) -> ResponseReturnValue:
+    """Publish a signed decision."""
+    place = queries.decision_track(session(), g.actor, decision_id)
+    try:
+        service.publish(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
+    except Conflict as refusal:
+        return _refused(place, [_whole(refusal.reason)], 409)
+    flash(_("The decision is published. The applicants' letters are being written."))
+    return redirect(url_for(".track", tender_track_id=place), 303)
+
+
+def _refused(place: UUID, problems: Any, code: int) -> ResponseReturnValue:
+    session().rollback()
+    return _track_page(place, problems, code)
+
+
+def _track_page(place: UUID, problems: Any = (), code: int = 200) -> ResponseReturnValue:
+    current = session()
+    row = queries.track_of(current, g.actor, place)
+    decision = row.decision
+    return render_template(
+        "awards/track.html",
+        row=row,
+        tender=row.track.tender,
+        decision=decision,
+        view=queries.decision_view(current, g.actor, decision.id) if decision else None,
+        run=latest_run(current, place) if decision is None else None,
+        closed=status(row.track.tender, now(current)) is TenderStatus.CLOSED,
+        refusal=_sign_refusal(decision),
+        form=_form(decision),
+        problems=problems,
+    ), code
+
+
+def _sign_page(place: UUID, decision_id: UUID, problems: Any = (), code: int = 200) -> ResponseReturnValue:
+    current = session()
+    current.rollback()
+    view = queries.decision_view(current, g.actor, decision_id)
+    decision = view.decision
+    if decision.signed_at is not None or decision.discarded_at is not None:
+        return _track_page(place, problems, code)
+    return render_template(
+        "awards/sign.html",
+        row=queries.track_of(current, g.actor, place),
+        view=view,
+        decision=decision,
+        refusal=_sign_refusal(decision, view),
+        form=_form(decision),
+        problems=problems,
+    ), code
+
+
+def _sign_refusal(decision: AwardDecision | None, view: DecisionView | None = None) -> Message | None:
+    """Why the reader may not sign this decision; None when nothing speaks against it."""
+    if decision is None or decision.signed_at is not None:
+        return None
+    found: tuple[Interest, ...] = ()
+    if view is not None:
+        people = [key for key in (g.actor.user_id, decision.drafted_by) if key is not None]
+        found = tuple(queries.interests(session(), people, view.winners))
+    return decide(g.actor, Permission.AWARD_SIGN, Signing(decision, found)).reason
+
+
+def _form(decision: AwardDecision | None) -> ActionForm:
+    form = ActionForm(formdata=None)
+    form.version.data = decision.version if decision else None
+    return form
+
+
+def _whole(reason: Message) -> Problem:
+    return Problem("refused", "", reason)
+
+
+def _status(refusal: Conflict | Refused) -> int:
+    return 409 if isinstance(refusal, Conflict) else 403

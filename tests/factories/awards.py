@@ -1,0 +1,199 @@
+"""Tracks that can be decided on: scored applications in expertise, envelopes with money, people of the fund."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application, State, Submission
+from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine
+from portal.budget.models import Envelope
+from portal.core.canonical import digest
+from portal.core.clock import now
+from portal.identity.models import Role
+from portal.identity.policy import Actor
+from portal.scoring.models import Score, ScoreRun
+from portal.tenders.models import Tender, TenderTrack, Track
+from tests.factories import budget, identity, submissions
+from tests.factories import tenders as tenders_factory
+from tests.factories.packages import package
+
+IS = Track.IMPORT_SUBSTITUTION
+Amounts = Mapping[int, Decimal | int]
+
+
+@dataclass
+class Stage:
+    """A closed tender with one track to decide on."""
+
+    session: Session
+    tender: Tender
+    track: TenderTrack
+    applications: list[UUID]
+    envelopes: dict[tuple[Track, int], Envelope]
+    chair: Actor
+    member: Actor
+    officer: Actor
+
+    def application(self, place: int) -> Application:
+        row = self.session.get_one(Application, self.applications[place])
+        self.session.refresh(row)
+        return row
+
+    def states(self) -> list[str]:
+        return [self.application(place).state for place in range(len(self.applications))]
+
+
+def stage(
+    session: Session,
+    requests: Sequence[Amounts],
+    available: Amounts,
+    *,
+    declined: Sequence[int] = (),
+    track: Track = IS,
+    tender: Tender | None = None,
+) -> Stage:
+    """Applications with these requests in the order of the ranking, by different initiators.
+
+    ``declined``: places (from 0) of those below the threshold. ``available``: what the envelopes hold.
+    """
+    tender = tender or tenders_factory.closed_tender(session)
+    programme = tender.programme
+    programme_id = programme.id if not tender.code.startswith("T") else own_programme(session, tender)
+    envelopes = {
+        (track, year): budget.envelope(session, programme_id, track, year, Decimal(amount))
+        for year, amount in available.items()
+    }
+    applications = [
+        submissions.submitted(session, tender, [package(track)], track=track, state=State.EXPERTISE)[0]
+        for _ in requests
+    ]
+    held = submissions.track_of(tender, track)
+    scored(session, held, applications, requests, declined)
+    session.expire_all()
+    return Stage(
+        session,
+        tender,
+        held,
+        applications,
+        envelopes,
+        person(session, Role.CHAIR, "Demo Chair"),
+        person(session, Role.COMMISSION, "Demo Member"),
+        person(session, Role.OFFICER, "Demo Officer"),
+    )
+
+
+def own_programme(session: Session, tender: Tender) -> UUID:
+    """A programme of this tender alone, so that its envelopes are."""
+    row = tenders_factory.programme(session, f"P-{tender.code}")
+    tender.programme_id = row.id
+    session.flush()
+    return row.id
+
+
+def person(session: Session, role: Role, name: str = "") -> Actor:
+    return identity.actor(session, identity.user(session, role, name=name))
+
+
+def scored(
+    session: Session,
+    track: TenderTrack,
+    applications: Sequence[UUID],
+    requests: Sequence[Amounts],
+    declined: Sequence[int] = (),
+) -> ScoreRun:
+    """An ended run over the track: totals fall from 90 in steps of a tenth, the declined ones have 50."""
+    run = ScoreRun(
+        tender_track_id=track.id,
+        kind="track",
+        rules_digest="0" * 64,
+        total=len(applications),
+        done=len(applications),
+        ended_at=now(session),
+        output_digest=digest([str(key) for key in applications]),
+    )
+    session.add(run)
+    session.flush()
+    for place, (key, request) in enumerate(zip(applications, requests, strict=True)):
+        total = Decimal("50.00") if place in declined else Decimal("90.00") - Decimal(place) / 10
+        submission = session.scalars(select(Submission).where(Submission.application_id == key)).one()
+        passed = place not in declined
+        session.add(
+            Score(
+                run_id=run.id,
+                submission_id=submission.id,
+                sheet=sheet(total, passed),
+                digest="0" * 64,
+                objective=total,
+                total=total,
+                recommended=passed,
+                amounts={str(year): f"{Decimal(amount):.2f}" for year, amount in request.items()},
+                hpj=10,
+                current=True,
+            )
+        )
+    session.flush()
+    return run
+
+
+def sheet(total: Decimal, passed: bool) -> dict[str, object]:
+    """An explained score of one criterion and one gate."""
+    return {
+        "lines": [
+            {
+                "code": "CR-01",
+                "title": {"ru": "Частные вложения", "en": "Private leverage"},
+                "weight": "100",
+                "points": "9",
+                "weighted": f"{total:.2f}",
+                "reason": {"ru": "Потому что так.", "en": "Because of this."},
+            }
+        ],
+        "gates": [
+            {
+                "code": "threshold",
+                "passed": passed,
+                "reason": {"ru": "Ниже порога в 60 баллов.", "en": "Below the threshold of 60 points."},
+                "rules": [],
+            }
+        ],
+    }
+
+
+def signed(stage: Stage, requests: Sequence[Amounts]) -> list[UUID]:
+    """Award lines of a signed decision as rows, nothing booked yet: what a race starts from."""
+    session = stage.session
+    run = session.scalars(select(ScoreRun).where(ScoreRun.tender_track_id == stage.track.id)).one()
+    assert stage.chair.user_id is not None
+    decision = AwardDecision(
+        tender_track_id=stage.track.id,
+        run_id=run.id,
+        digest="0" * 64,
+        available={},
+        drafted_by=stage.chair.user_id,
+        signed_by=stage.member.user_id,
+        signed_at=now(session),
+    )
+    session.add(decision)
+    session.flush()
+    lines = []
+    for place, (key, request) in enumerate(zip(stage.applications, requests, strict=True), start=1):
+        line = DecisionLine(
+            decision_id=decision.id,
+            application_id=key,
+            place=place,
+            outcome=Award.AWARD,
+            total=Decimal("90"),
+            reason={"ru": "Место", "en": "Place"},
+        )
+        session.add(line)
+        session.flush()
+        session.add_all(AwardAmount(line_id=line.id, year=y, amount=Decimal(a)) for y, a in request.items())
+        lines.append(line.id)
+    session.flush()
+    return lines
