@@ -158,7 +158,7 @@ def _table(grid: Grid, values: Mapping[str, Any]) -> Table:
             for column, value in figures.items():
                 sums[column] += value or 0
         rows.append([label, *cells])
-    head: list[Any] = ["", *({"label": label, "numeric": True} for label in columns)]
+    head: list[Any] = [_("Item"), *({"label": label, "numeric": True} for label in columns)]
     if not grid.sums:
         return Table(head, rows)
     head.append({"label": _("Total"), "numeric": True})

@@ -70,15 +70,14 @@ def index() -> ResponseReturnValue:
         page=found,
         lines=staff_list.lines(found.rows, language, states, tracks),
         columns=(
-            _("Number"),
-            _("Project"),
-            _("Initiator"),
-            _("Track"),
+            _("Number and track"),
+            _("Project and initiator"),
             _("Requested, RUB"),
             _("State"),
             _("Points"),
             _("Received, MSK"),
         ),
+        without=_("without the experts"),
         base=url_for(".index"),
     )
 

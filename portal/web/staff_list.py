@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -128,7 +127,9 @@ class Line:
     word: str
     colour: str
     score: str
-    received: str
+    partial: bool
+    day: str
+    time: str
 
 
 _COLOURS: Final = {
@@ -164,15 +165,10 @@ def track_words() -> dict[str, str]:
 def lines(rows: Any, locale: str, states: dict[str, str], tracks: dict[str, str]) -> list[Line]:
     """The rows with amounts, points and times written out; each word is looked up once for the page."""
     mark, gap = (",", NBSP) if locale == "ru" else (".", ",")
-    without = _("%(points)s, without the experts")
     made = []
     for key, received, number, title, initiator, track, requested, state, score, objective in rows:
-        if score is not None:
-            points = f"{score:.2f}".replace(".", mark)
-        elif objective is not None:
-            points = without % {"points": f"{objective:.2f}".replace(".", mark)}
-        else:
-            points = "—"
+        points = objective if score is None else score
+        moment = received.astimezone(MOSCOW)
         made.append(
             Line(
                 id=str(key),
@@ -183,8 +179,10 @@ def lines(rows: Any, locale: str, states: dict[str, str], tracks: dict[str, str]
                 requested="—" if requested is None else _amount(requested, mark, gap),
                 word=states.get(state, state),
                 colour=_COLOURS.get(state, "grey"),
-                score=points,
-                received=_moment(received),
+                score="—" if points is None else f"{points:.2f}".replace(".", mark),
+                partial=score is None and points is not None,
+                day=f"{moment:%d.%m.%Y}",
+                time=f"{moment:%H:%M}",
             )
         )
     return made
@@ -195,7 +193,3 @@ def _amount(value: Any, mark: str, gap: str) -> str:
     whole = value == value.to_integral_value()
     text = f"{value:,.0f}" if whole else f"{value:,.2f}"
     return text.replace(",", "\0").replace(".", mark).replace("\0", gap)
-
-
-def _moment(received: datetime) -> str:
-    return f"{received.astimezone(MOSCOW):%d.%m.%Y %H:%M}"
