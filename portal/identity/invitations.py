@@ -116,6 +116,7 @@ def accept(session: Session, actor: Actor, invitation: Invitation) -> Membership
     ).one_or_none()
     if taken is None:
         raise Conflict(N_("This invitation has been used or withdrawn, or has expired. Ask for a new one."))
+    session.expire(invitation)
     organisation_id, role = taken
     written = session.scalar(
         insert(Membership)

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from flask_security.core import UserMixin
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Numeric, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.core.db import Base, Keyed, Stamped
@@ -64,7 +66,7 @@ class User(Keyed, Stamped, UserMixin, Base):  # type: ignore[misc]
     tf_primary_method: Mapped[str | None]
     tf_totp_secret: Mapped[str | None]
     totp_counter: Mapped[int | None]
-    mf_recovery_codes: Mapped[list[str] | None]
+    mf_recovery_codes: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(JSONB))
     us_phone_number: Mapped[str | None]
     tf_phone_number: Mapped[str | None]
 

@@ -141,6 +141,11 @@ class RecoveryForm(Worded, MfRecoveryForm):
     LABELS: ClassVar = {"code": _l("Recovery code")}
     HINTS: ClassVar = {"code": _l("In the form 1a2b-3c4d-5e6f; each works once")}
 
+    def validate(self, **kwargs: Any) -> bool:
+        """Of two who use the same code at once, the second waits and finds it gone."""
+        session().refresh(self.user, with_for_update=True)
+        return bool(super().validate(**kwargs))
+
 
 class RescueForm(TwoFactorRescueForm):
     """Recovery codes only: a code by mail would make the second factor worth no more than the mailbox."""

@@ -40,9 +40,9 @@ def refused(email: str, user: User | None, *, known_password: bool) -> None:
         _note(ANONYMOUS, "session:refuse", "user", str(user.id), {"reason": reason})
 
 
-def _signed_in(app: Flask, *, user: User, authn_via: list[str], **rest: Any) -> None:
+def _signed_in(app: Flask, *, user: User, authn_via: list[str] | None = None, **rest: Any) -> None:
     session().execute(delete(UserSession).where(UserSession.expires_at < func.clock_timestamp()))
-    _of(user, "session:start", {"by": list(authn_via)})
+    _of(user, "session:start", {"by": list(authn_via or ["second factor"])})
 
 
 def _failed(app: Flask, *, user: User, auth_type: str, **rest: Any) -> None:

@@ -63,7 +63,7 @@ def test_profile_of_a_legal_entity() -> None:
 def test_everything_wrong_is_named_at_once() -> None:
     profile, problems = check_profile(
         {
-            "inn": "3699900012",
+            "inn": "1234567890",
             "kpp": "12",
             "ogrn": "1",
             "okved2": "99.99.99.99",
