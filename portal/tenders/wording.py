@@ -85,3 +85,26 @@ def gates(rules: RuleSet) -> list[Message]:
         N_("The net present value of the project is below zero."),
         N_("The total is below the threshold of %(points)s points.", points=number(rules.threshold)),
     ]
+
+
+CHECK_NAMES: Final = {
+    "cluster_registered": N_("Cluster is in the register"),
+    "members_of_cluster": N_("All are members of the cluster"),
+    "enough_participants": N_("Enough participants"),
+    "document_given": N_("A document is given"),
+    "replaces_imports": N_("Product replaces imports"),
+    "export_planned": N_("Export is planned"),
+    "subsidy_share": N_("Share of the subsidy"),
+    "project_cap": N_("Largest subsidy"),
+    "agreement_term": N_("Term of the agreement"),
+    "costs_not_before": N_("First day of costs"),
+    "declared": N_("Declared with yes"),
+    "answered": N_("Declaration is answered"),
+    "declared_with_certificate": N_("Declared with yes, certificate given"),
+    "offshore_share": N_("Offshore share"),
+    "industrial_activity": N_("Industrial activity"),
+    "applications_limit": N_("Number of applications"),
+    "co_financing": N_("Co-financing"),
+    "yearly_requests": N_("Subsidy by years"),
+}
+"""What each check of :data:`portal.tenders.checks.CHECKS` looks at, in short."""

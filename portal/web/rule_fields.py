@@ -19,7 +19,7 @@ from flask_babel import lazy_gettext as _l
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
 from portal.tenders.ruleset import Direction, Giver, Need, Severity, Source, TieRule
-from portal.tenders.wording import GIVERS, NEEDS, SEVERITIES, TIES
+from portal.tenders.wording import CHECK_NAMES, GIVERS, NEEDS, SEVERITIES, TIES
 
 MOST_ROWS: Final = 200
 TEXT, NUMBER, MAYBE_NUMBER, WHOLE, MAYBE_WHOLE, DATE, YEARS, WORDS, FLAG, CHOICE = range(10)
@@ -106,7 +106,7 @@ SECTIONS: Final[dict[str, Section]] = {
                 _l("Eligibility rules"),
                 (
                     _CODE,
-                    Column("check", _l("Check"), CHOICE, tuple((name, name) for name in sorted(CHECKS))),
+                    Column("check", _l("Check"), CHOICE, tuple(CHECK_NAMES.items())),
                     Column(
                         "severity",
                         _l("If it does not hold"),

@@ -68,18 +68,14 @@ def test_visitors_see_what_is_published_and_the_fund_also_drafts(session: Sessio
 def test_lists_hold_what_they_say(session: Session) -> None:
     rows = one_of_each(session)
     current = {row.tender.id: row.status for row in queries.current(session, ANONYMOUS)}
-    assert current == {
-        rows[word].id: word for word in (TenderStatus.ANNOUNCED, TenderStatus.OPEN, TenderStatus.CLOSED)
-    }
+    assert current == {rows[word].id: word for word in (TenderStatus.ANNOUNCED, TenderStatus.OPEN, TenderStatus.CLOSED)}
     home = {row.status for row in queries.on_home(session, ANONYMOUS)}
     assert home == {TenderStatus.ANNOUNCED, TenderStatus.OPEN, TenderStatus.CLOSED, TenderStatus.DECIDED}
     assert {source.tender_code for source in queries.sources(session)} == {row.code for row in rows.values()}
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_home_reads_tenders_in_two_statements(
-    session: Session, count_queries: Callable[[], Any], rows: int
-) -> None:
+def test_home_reads_tenders_in_two_statements(session: Session, count_queries: Callable[[], Any], rows: int) -> None:
     for _ in range(rows):
         factory.open_tender(session)
     session.expire_all()

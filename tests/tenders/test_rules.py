@@ -10,10 +10,12 @@ import pytest
 
 from portal.core.errors import Problem
 from portal.core.language import render
-from portal.tenders import rules
+from portal.tenders import rules, wording
+from portal.tenders.checks import CHECKS
 from portal.tenders.models import Track
 from portal.tenders.rulebook import load_rulebook
 from portal.tenders.rules import TenderStatus
+from portal.tenders.ruleset import Need, TieRule
 from portal.tenders.values import ProgrammeValues, TenderValues
 
 wall = datetime.fromisoformat
@@ -90,9 +92,7 @@ def test_a_day_that_ends_after_midnight_elsewhere_is_counted_in_the_zone_of_the_
         (Track.IMPORT_SUBSTITUTION, 2026, (2026, 2027, 2028), date(2023, 1, 1)),
     ],
 )
-def test_official_rules_move_with_the_year(
-    track: Track, year: int, years: tuple[int, ...], costs_from: date
-) -> None:
+def test_official_rules_move_with_the_year(track: Track, year: int, years: tuple[int, ...], costs_from: date) -> None:
     found = rules.official_rules(track, year)
     assert (found.years, found.costs_from, found.version) == (years, costs_from, f"{year}.1")
 
@@ -149,6 +149,21 @@ def test_every_problem_of_a_form_at_once() -> None:
     assert codes(lost.problems()) == [("title_ru", "required"), ("zone", "unknown")]
     skipped = TenderValues(code="A", year=2018, title_en="T", opens=wall("2011-03-27T02:30"))
     assert codes(skipped.problems()) == [("opens", "skipped")]
+
+
+def test_every_check_and_choice_has_its_words() -> None:
+    assert set(wording.CHECK_NAMES) == set(CHECKS)
+    assert set(wording.PARAMETERS) == {name for needed in CHECKS.values() for name in needed}
+    assert (set(wording.TIES), set(wording.NEEDS)) == (set(TieRule), set(Need))
+    for track in Track:
+        official = load_rulebook(track)
+        limits = {rule.check: wording.limit(rule, official) for rule in official.eligibility}
+        share, cap = limits["subsidy_share"], limits["project_cap"]
+        assert share is not None
+        assert render(share, "en") == "at most 50% of eligible costs"
+        assert cap is not None
+        assert render(cap, "en").startswith("at most RUB")
+        assert len(wording.gates(official)) == 3
 
 
 def test_programme_problems() -> None:

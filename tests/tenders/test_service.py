@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent
-from portal.core.clock import now
+from portal.core.clock import MOSCOW, now
 from portal.core.db import transaction
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.identity.models import Role
@@ -257,15 +257,11 @@ def test_publishing_freezes_the_rules(session: Session, administrator: Actor, dr
     assert events(session, draft.id) == ["tenders:tender:create", "tenders:tender:publish"]
     for attempt in (
         lambda: service.publish(session, administrator, draft.id, expected_version=draft.version),
-        lambda: service.edit_tender(
-            session, administrator, draft.id, values=VALUES, expected_version=draft.version
-        ),
+        lambda: service.edit_tender(session, administrator, draft.id, values=VALUES, expected_version=draft.version),
         lambda: service.edit_rules(
             session, administrator, frozen.id, content=frozen.content, expected_version=frozen.version
         ),
-        lambda: service.replace_rules(
-            session, administrator, frozen.id, copy_of=None, expected_version=frozen.version
-        ),
+        lambda: service.replace_rules(session, administrator, frozen.id, copy_of=None, expected_version=frozen.version),
         lambda: service.remove_track(session, administrator, draft.id, track=IS),
     ):
         with pytest.raises(Conflict):
@@ -314,7 +310,7 @@ def test_rules_changed_meanwhile_are_not_published_unseen(
 def test_closing_is_extended_never_shortened(session: Session, administrator: Actor) -> None:
     tender = factory.open_tender(session)
     assert tender.closes_at is not None
-    before = tender.closes_at.astimezone(service.life.ZoneInfo("Europe/Moscow")).replace(tzinfo=None)
+    before = tender.closes_at.astimezone(MOSCOW).replace(tzinfo=None)
     for closes, reason, expected in (
         (before, "Reason", [("closes", "not_later")]),
         (before - timedelta(hours=1), " ", [("reason", "required"), ("closes", "not_later")]),
@@ -362,9 +358,7 @@ def test_closed_intake_is_not_opened_again(session: Session, administrator: Acto
             )
 
 
-def test_cancelling_needs_a_reason_and_no_results(
-    session: Session, administrator: Actor, draft: Tender
-) -> None:
+def test_cancelling_needs_a_reason_and_no_results(session: Session, administrator: Actor, draft: Tender) -> None:
     with pytest.raises(Problems) as caught:
         service.cancel(session, administrator, draft.id, reason=" ", expected_version=draft.version)
     assert codes(caught) == [("reason", "required")]
@@ -411,9 +405,7 @@ def attempts(session: Session, actor: Actor, draft: Tender, row: RuleSetVersion)
     programme = ProgrammeValues("P2", "Программа", "Programme")
     return [
         lambda: service.create_programme(session, actor, values=programme),
-        lambda: service.edit_programme(
-            session, actor, draft.programme_id, values=programme, expected_version=1
-        ),
+        lambda: service.edit_programme(session, actor, draft.programme_id, values=programme, expected_version=1),
         lambda: make(session, actor, code="other"),
         lambda: service.edit_tender(session, actor, draft.id, values=VALUES, expected_version=1),
         lambda: service.add_track(session, actor, draft.id, track=IS),
