@@ -46,6 +46,7 @@ class Permission(StrEnum):
     CLUSTER_EDIT = "clusters:cluster:edit"
     CLUSTER_IMPORT = "clusters:register:import"
     CLUSTER_JOIN = "clusters:membership:request"
+    DEMO_MAIL = "demo:mail:read"
     DOCUMENT_READ = "documents:file:read"
     JOBS_MANAGE = "core:task:manage"
     ORGANISATION_EDIT = "identity:organisation:edit"
@@ -223,7 +224,7 @@ for _permission, _roles in {
 by_role = _by_role
 
 
-@rule(Permission.PUBLIC)
+@rule(Permission.PUBLIC, Permission.DEMO_MAIL)
 def _public(actor: Actor, obj: Any) -> Decision:
     return YES
 

@@ -36,7 +36,7 @@ class Received:
     parts: list[tuple[str, str]]
 
 
-@page(pages, "/", get=Permission.PUBLIC)
+@page(pages, "/", get=Permission.DEMO_MAIL)
 def index() -> ResponseReturnValue:
     """The newest letters, or those to one address."""
     wish = request.args.get("to", "").strip().lower()[:254]
@@ -46,7 +46,7 @@ def index() -> ResponseReturnValue:
     return render_template("mail/index.html", letters=shown, wish=wish)
 
 
-@page(pages, "/<name>", get=Permission.PUBLIC)
+@page(pages, "/<name>", get=Permission.DEMO_MAIL)
 def show(name: str) -> ResponseReturnValue:
     """One letter; its text, with links that can be followed."""
     path = _folder() / f"{name}.eml"

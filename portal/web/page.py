@@ -25,6 +25,8 @@ from portal.identity.queries import load_actor
 View = Callable[..., ResponseReturnValue]
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN: Final = frozenset({Permission.PUBLIC, Permission.DEMO_MAIL})
+"""Permissions for which nobody has to sign in."""
 IDEMPOTENCY_FIELD: Final = "idempotency_key"
 
 
@@ -64,7 +66,7 @@ def page(
         def guarded(**values: Any) -> ResponseReturnValue:
             permission = permissions["GET" if request.method in SAFE else "POST"]
             actor = current_actor()
-            if not actor.is_authenticated and permission is not Permission.PUBLIC:
+            if not actor.is_authenticated and permission not in OPEN:
                 return _sign_in_first()
             authorize(actor, permission)
             return _run(view, values, actor, commits=writes or request.method not in SAFE)
@@ -104,17 +106,13 @@ def _form_key() -> UUID | None:
     try:
         return UUID(request.form[IDEMPOTENCY_FIELD])
     except (KeyError, ValueError):
-        problem = N_(
-            "The form was sent incompletely. What you typed is below: open the page again and send it anew."
-        )
+        problem = N_("The form was sent incompletely. What you typed is below: open the page again and send it anew.")
         raise Problems.one("incomplete_form", "", problem) from None
 
 
 def _body_hash() -> str:
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token",)]
-    files = [
-        (name, f"{file.filename}:{file.content_length}") for name, file in request.files.items(multi=True)
-    ]
+    files = [(name, f"{file.filename}:{file.content_length}") for name, file in request.files.items(multi=True)]
     return idempotency.body_hash(fields + files)
 
 
@@ -130,19 +128,13 @@ def check_routes(app: Flask, declared: dict[str, dict[str, Permission]]) -> None
     ``declared`` covers the endpoints of libraries: endpoint -> method -> permission.
     """
     for rule in app.url_map.iter_rules():
-        permissions = declared.get(rule.endpoint) or getattr(
-            app.view_functions[rule.endpoint], "permissions", {}
-        )
+        permissions = declared.get(rule.endpoint) or getattr(app.view_functions[rule.endpoint], "permissions", {})
         undeclared = (rule.methods or set()) - {"HEAD", "OPTIONS"} - set(permissions)
         if undeclared:
-            raise RuntimeError(
-                f"{rule.endpoint} ({rule.rule}) declares no permission for {sorted(undeclared)}"
-            )
+            raise RuntimeError(f"{rule.endpoint} ({rule.rule}) declares no permission for {sorted(undeclared)}")
 
 
-def page_permissions(
-    app: Flask, declared: dict[str, dict[str, Permission]]
-) -> dict[str, dict[str, Permission]]:
+def page_permissions(app: Flask, declared: dict[str, dict[str, Permission]]) -> dict[str, dict[str, Permission]]:
     """Endpoint -> method -> permission, for the table of the tests."""
     return {
         endpoint: dict(declared.get(endpoint) or getattr(view, "permissions", {}))
