@@ -158,15 +158,19 @@ def approve(session: Session, actor: Actor, line_id: UUID) -> DecisionLine:
         Permission.AWARD_SIGN,
         Signing(decision, interests(session, people, [line.application_id])),
     )
-    if line.approved_at is not None:
-        return line
+    if line.approved_at is None:
+        _approve(session, actor, line)
+    return line
+
+
+def _approve(session: Session, actor: Actor, line: DecisionLine) -> None:
+    """Book an award; the row of the line, or that of its decision, is locked."""
     application = applications.award(session, actor, line.application_id)
     _book(session, actor, line, application)
     line.approved_at = now(session)
     session.flush()
     changes = {"decision": line.decision_id, "application": application.number, "amounts": _by_year(line)}
     record(session, actor, "awards:line:approve", "decision_line", line.id, changes)
-    return line
 
 
 def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
@@ -195,7 +199,7 @@ def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
 
 def _carry_out(session: Session, actor: Actor, line: DecisionLine) -> None:
     if line.outcome == Award.AWARD:
-        approve(session, actor, line.id)
+        _approve(session, actor, line)
     elif line.outcome == Award.RESERVE:
         applications.reserve(session, actor, line.application_id)
     else:

@@ -142,7 +142,7 @@ def test_draft_needs_a_run_that_knows_everything(session: Session, stage: Stage)
 
 
 def test_a_review_after_the_run_makes_it_old(session: Session, stage: Stage) -> None:
-    assignment = reviews.assigned(session, stage.application(0), 1)[0]
+    assignment = reviews.assigned(session, stage.application(0), 2)[0]
     assignment.declared_at = assignment.submitted_at = now(session)
     assignment.state = "submitted"
     session.flush()

@@ -62,9 +62,10 @@ def stage(
 
     ``declined``: places (from 0) of those below the threshold. ``available``: what the envelopes hold.
     """
-    tender = tender or tenders_factory.closed_tender(session)
-    programme = tender.programme
-    programme_id = programme.id if not tender.code.startswith("T") else own_programme(session, tender)
+    if tender is None:
+        tender = tenders_factory.closed_tender(session)
+        own_programme(session, tender)
+    programme_id = tender.programme_id
     envelopes = {
         (track, year): budget.envelope(session, programme_id, track, year, Decimal(amount))
         for year, amount in available.items()
@@ -88,12 +89,10 @@ def stage(
     )
 
 
-def own_programme(session: Session, tender: Tender) -> UUID:
+def own_programme(session: Session, tender: Tender) -> None:
     """A programme of this tender alone, so that its envelopes are."""
-    row = tenders_factory.programme(session, f"P-{tender.code}")
-    tender.programme_id = row.id
+    tender.programme_id = tenders_factory.programme(session, f"P-{tender.code}").id
     session.flush()
-    return row.id
 
 
 def person(session: Session, role: Role, name: str = "") -> Actor:
