@@ -27,7 +27,7 @@ from portal.core.errors import Problem
 from portal.core.formats import format_date, format_time
 from portal.core.language import N_, Message
 from portal.identity.policy import Permission, allowed, authorize
-from portal.tenders.ruleset import Giver, Text
+from portal.tenders.ruleset import Giver, RuleSet, Text
 from portal.web.language import locale, say
 from portal.web.templating import localised
 
@@ -94,12 +94,17 @@ def section_url(dossier: Dossier, name: str, participant_id: UUID | str | None, 
     return url_for(f"applications.{'part_' if participant_id else ''}{endpoint}", **base)
 
 
-def anchor(place: Place) -> str:
-    """The id of the input that a problem is about, on the page of its section."""
+def anchor(place: Place, rules: RuleSet) -> str:
+    """The id of the input that a problem is about, on the page of its section; of a row, its first cell."""
     definition = sections.BY_NAME.get(place.section)
+    if not place.key:
+        return "main"
     if definition is not None and definition.grid is not None:
-        return f"{place.section}-{place.key.replace('.', '-')}" if place.key else "main"
-    return place.key.replace(".", "-") or "main"
+        grid = definition.grid(rules)
+        whole_row = place.key in {row.code for row in grid.rows}
+        key = grid.key(place.key, grid.columns[0]) if whole_row else place.key
+        return f"{place.section}-{key.replace('.', '-')}"
+    return f"{place.key}-file" if place.section == "documents" else place.key
 
 
 def where(dossier: Dossier, field: str) -> str:
@@ -108,7 +113,7 @@ def where(dossier: Dossier, field: str) -> str:
     participant_id = _whose(dossier, place)
     if place.section in ("participants", "confirmation", "overview"):
         return section_url(dossier, place.section, None)
-    return section_url(dossier, place.section, participant_id, missing=1) + f"#{anchor(place)}"
+    return section_url(dossier, place.section, participant_id, missing=1) + f"#{anchor(place, dossier.rules)}"
 
 
 def hrefs(dossier: Dossier, problems: Iterable[Problem]) -> dict[str, str]:
@@ -163,7 +168,8 @@ def _whose(dossier: Dossier, place: Place) -> UUID | None:
         except ValueError:
             return dossier.initiator.id
     definition = sections.BY_NAME.get(place.section)
-    if definition is None or not definition.each:
+    paper = dossier.rules.document(place.key) if place.section == "documents" else None
+    if not (definition is not None and definition.each) and not (paper and paper.giver is Giver.EACH):
         return None
     own = own_parts(dossier)
     return (own[0] if own else dossier.initiator).id

@@ -78,14 +78,7 @@ class Sheet:
 
     @property
     def hrefs(self) -> dict[str, str]:
-        return {problem.field: f"#{self._target(problem)}" for problem in self.problems}
-
-    def _target(self, problem: Problem) -> str:
-        place = place_of(problem.field)
-        grid = self.grid
-        if grid is None or "." in place.key or not place.key or place.key in grid.columns:
-            return anchor(place)
-        return self.html_name(grid.key(place.key, grid.columns[0]))
+        return {problem.field: f"#{anchor(place_of(problem.field), self.dossier.rules)}" for problem in self.problems}
 
     def changed(self, key: str) -> str | None:
         """What the newer version holds for a key, where it differs from what was typed."""
@@ -222,7 +215,10 @@ def _save(dossier: Dossier, definition: Section, participant_id: UUID | None) ->
         sheet.problems = list(refused.problems)
         return _render(sheet, tasks), 422
     except Stale as stale:
-        theirs = dossier.sections[participant_id, definition.name]
+        sheet.dossier = opened(dossier.application.id)
+        theirs = sheet.dossier.sections.get((participant_id, definition.name))
+        if theirs is None:
+            raise
         sheet.theirs, sheet.version = theirs.data, stale.current
         sheet.saved_by = name_of(session(), theirs.saved_by)
         return _render(sheet, tasks), 409
