@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
 from wtforms import SelectField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the published types are older
 
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
@@ -31,7 +32,7 @@ from portal.web.public import download
 from portal.web.rule_fields import SECTIONS
 from portal.web.scales import picture
 from portal.web.schemas import read_rule_set
-from portal.web.tenders import OFFICIAL, source_key
+from portal.web.tenders import OFFICIAL, copies, source_key
 
 pages = Blueprint("rules", __name__, url_prefix="/staff/rules")
 
@@ -164,13 +165,9 @@ def _frame(held: TenderTrack) -> dict[str, Any]:
     }
 
 
-def _choices(held: TenderTrack) -> list[tuple[str, str]]:
-    others = [
-        (str(source.rule_set_id), _("Copy from tender %(code)s", code=source.tender_code))
-        for source in queries.sources(session())
-        if source.track == held.track and source.rule_set_id != held.rule_set_id
-    ]
-    return [(OFFICIAL, _("Official rulebook")), *others]
+def _choices(held: TenderTrack) -> list[Any]:
+    others = copies(queries.sources(session()), held.track, held.rule_set_id)
+    return [SelectChoice(OFFICIAL, _("Official rulebook")), *others]
 
 
 def _by_input(problems: tuple[Problem, ...]) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import Field, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the published types are older
 from wtforms.widgets import TextInput
 
 from portal.core.clock import now
@@ -65,7 +66,9 @@ class TenderForm(PortalForm):
     title_en = StringField(_l("Title in English"))
     notice_ru = TextAreaField(_l("Notice in Russian"))
     notice_en = TextAreaField(_l("Notice in English"))
-    zone = SelectField(_l("Time zone"), choices=[(name, name) for name in rules.ZONES], validate_choice=False)
+    zone = SelectField(
+        _l("Time zone"), choices=[SelectChoice(name, name) for name in rules.ZONES], validate_choice=False
+    )
     opens = WallTimeField(_l("Intake opens"), description=_l("In the zone above, for example 01.08.2018 09:00"))
     closes = WallTimeField(_l("Intake closes"), description=_l("In the zone above; a moment later is too late"))
 
@@ -92,13 +95,13 @@ class NewTenderForm(TenderForm):
 
     def offer(self) -> None:
         current = session()
-        self.programme.choices = [(str(row.id), row.code) for row in queries.programmes(current)]
+        self.programme.choices = [SelectChoice(str(row.id), row.code) for row in queries.programmes(current)]
         found = queries.sources(current)
         for track in Track:
             self[f"rules_{track}"].choices = [
-                ("", _("The tender has no such track")),
-                (OFFICIAL, _("Official rulebook")),
-                *_copies(found, track),
+                SelectChoice("", _("The tender has no such track")),
+                SelectChoice(OFFICIAL, _("Official rulebook")),
+                *copies(found, track),
             ]
 
     def tracks(self) -> dict[Track, UUID | None]:
@@ -137,9 +140,10 @@ def source_key(choice: str) -> UUID | None:
         return UUID(int=0)
 
 
-def _copies(found: list[queries.Source], track: Track, but: UUID | None = None) -> list[tuple[str, str]]:
+def copies(found: list[queries.Source], track: str, but: UUID | None = None) -> list[Any]:
+    """The choices of rule sets of this track to copy from."""
     return [
-        (str(source.rule_set_id), _("Copy from tender %(code)s", code=source.tender_code))
+        SelectChoice(str(source.rule_set_id), _("Copy from tender %(code)s", code=source.tender_code))
         for source in found
         if source.track == track and source.rule_set_id != but
     ]
