@@ -46,9 +46,8 @@ def main() -> None:
                 run = session.get_one(ScoreRun, run_id)
                 assert run.ended_at is not None
                 print(f"{run.total} applications in {seconds:.1f} s: {run.total / seconds:.0f} a second")
-                print(
-                    f"SQL (waiting included) {spent[0] / seconds:.0%}, the rest {1 - spent[0] / seconds:.0%}; CPU of the worker {python / seconds:.0%}"
-                )
+                sql = spent[0] / seconds
+                print(f"SQL (waiting included) {sql:.0%}, the rest {1 - sql:.0%}; worker CPU {python / seconds:.0%}")
                 print(f"output digest {run.output_digest}")
 
 

@@ -18,7 +18,7 @@ from portal.tenders.models import Tender, Track
 from tests.factories import identity, tenders
 from tests.factories.submissions import submitted, varied
 
-LIST = "/staff/applications"
+LIST = "/staff/applications/"
 ROUNDS = 3
 
 

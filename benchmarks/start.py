@@ -25,7 +25,7 @@ def main() -> None:
         migrated(variables)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            place = "127.0.0.1:%d" % free.getsockname()[1]
+            place = f"127.0.0.1:{free.getsockname()[1]}"
         for round_ in (1, 2, 3):
             start = time.monotonic()
             process = subprocess.Popen(
@@ -53,9 +53,7 @@ def main() -> None:
             print(f"round {round_}: first answer after {time.monotonic() - start:.2f} s")
             if round_ == 3:
                 load(place, "/", 5)
-                print(
-                    f"after {CLIENTS} clients for 5 s on the front page: {_memory(process.pid):.0f} MB (master and 2 workers)"
-                )
+                print(f"after {CLIENTS} clients for 5 s: {_memory(process.pid):.0f} MB (master and 2 workers)")
             process.terminate()
             process.wait()
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from select import POLLIN, poll
 from typing import Any, ClassVar, Final, cast
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, MetaData, event, func, orm
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from uuid_utils.compat import uuid7 as _uuid7
 
 
@@ -42,7 +45,22 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base, engine_options={"pool_pre_ping": True})
+db = SQLAlchemy(model_class=Base)
+
+
+@event.listens_for(Pool, "checkout")
+def _still_there(connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:
+    """Do not hand out a connection that the server has closed.
+
+    A server that stops says so: the idle connection's socket becomes readable. Looking at the socket finds it
+    without the round trips of ``pool_pre_ping``, which cost a quarter of the time of a page.
+    """
+    if not connection.closed:
+        socket = poll()
+        socket.register(connection.fileno(), POLLIN)
+        if not socket.poll(0):
+            return
+    raise DisconnectionError("the server has closed this connection")
 
 
 def uuid7() -> UUID:

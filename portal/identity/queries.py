@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, literal, or_, select, union_all
+from sqlalchemy import Select, bindparam, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, selectinload
 
 from portal.core.errors import NotFound
@@ -21,26 +22,51 @@ from portal.identity.models import (
 from portal.identity.policy import Actor
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who holds a session, with present rights: all that a request needs to know of its person."""
+
+    data: bytes
+    user: User | None
+    actor: Actor | None
+
+
+_roles = select(func.array_agg(RoleGrant.role)).where(RoleGrant.user_id == User.id).scalar_subquery()
+_memberships = (
+    select(func.json_object_agg(Membership.organisation_id, Membership.role))
+    .where(Membership.user_id == User.id)
+    .scalar_subquery()
+)
+_reader = (
+    select(UserSession.data, User, _roles, _memberships)
+    .outerjoin(User, User.id == UserSession.user_id)
+    .where(UserSession.token_hash == bindparam("token_hash"), UserSession.expires_at > func.clock_timestamp())
+)
+
+
+def reader_of(session: Session, token_hash: str) -> Reader | None:
+    """The live session with its person and rights, in one query; None when there is none."""
+    row = session.execute(_reader, {"token_hash": token_hash}).one_or_none()
+    if row is None:
+        return None
+    data, user, roles, memberships = row
+    return Reader(data, user, _actor(user, roles, memberships) if user is not None else None)
+
+
 def load_actor(session: Session, user: User) -> Actor:
     """The actor for a signed-in person, in one query."""
-    rights = union_all(
-        select(literal("role"), RoleGrant.role, RoleGrant.id).where(RoleGrant.user_id == user.id),
-        select(literal("member"), Membership.role, Membership.organisation_id).where(Membership.user_id == user.id),
-    )
-    roles: set[Role] = set()
-    memberships: dict[UUID, OrgRole] = {}
-    for kind, role, key in session.execute(rights):
-        if kind == "role":
-            roles.add(Role(role))
-        else:
-            memberships[key] = OrgRole(role)
+    roles, memberships = session.execute(select(_roles, _memberships).where(User.id == user.id)).one()
+    return _actor(user, roles, memberships)
+
+
+def _actor(user: User, roles: list[str] | None, memberships: dict[str, str] | None) -> Actor:
     return Actor(
         user_id=user.id,
         name=user.full_name,
         email=user.email,
         locale=user.locale,
-        roles=frozenset(roles),
-        memberships=memberships,
+        roles=frozenset(Role(role) for role in roles or ()),
+        memberships={UUID(key): OrgRole(role) for key, role in (memberships or {}).items()},
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request, url_for
-from flask_babel import Babel, gettext, ngettext
+from flask_babel import Babel
 from flask_login import current_user
 
-from portal.core.language import CATALOGUES, DEFAULT_LOCALE, LOCALES, Message, render
+from portal.core.language import CATALOGUES, DEFAULT_LOCALE, LOCALES, Message, catalogue, render
 
 COOKIE = "portal_language"
 
@@ -20,17 +20,24 @@ def init_language(app: Flask) -> None:
     app.config["BABEL_DEFAULT_TIMEZONE"] = "Europe/Moscow"
     Babel(app, locale_selector=locale)
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
 
     @app.after_request
     def remember(response: Response) -> Response:
         asked = request.args.get("lang")
         if asked in LOCALES and asked != request.cookies.get(COOKIE):
             secure = app.config["SESSION_COOKIE_SECURE"]
-            response.set_cookie(
-                COOKIE, asked, max_age=365 * 86400, secure=secure, samesite="Lax", httponly=True
-            )
+            response.set_cookie(COOKIE, asked, max_age=365 * 86400, secure=secure, samesite="Lax", httponly=True)
         return response
+
+
+def _gettext(text: str) -> str:
+    """A template's string, straight from the catalogue: a page asks for a hundred of them."""
+    return catalogue(locale()).gettext(text)
+
+
+def _ngettext(singular: str, plural: str, number: int) -> str:
+    return catalogue(locale()).ngettext(singular, plural, number)
 
 
 def locale() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from flask import current_app, request, url_for
@@ -53,7 +54,7 @@ def navigation(actor: Actor) -> list[dict[str, Any]]:
     return [
         {
             "label": str(entry.label),
-            "href": url_for(entry.endpoint),
+            "href": _href(request.script_root, entry.endpoint),
             "current": request.blueprint == entry.section,
         }
         for entry in entries
@@ -62,3 +63,9 @@ def navigation(actor: Actor) -> list[dict[str, Any]]:
         and (actor.is_authenticated or entry.permission in (Permission.PUBLIC, Permission.DEMO_MAIL))
         and (demo or entry.permission is not Permission.DEMO_MAIL)
     ]
+
+
+@lru_cache
+def _href(script_root: str, endpoint: str) -> str:
+    """The address of an endpoint without arguments: every page asks for the same dozen."""
+    return url_for(endpoint)

@@ -40,9 +40,18 @@ class _Abandon(Exception):
 def current_actor() -> Actor:
     """The actor of this request; rights are read once per request from present memberships."""
     if "actor" not in g:
-        g.actor = load_actor(session(), current_user) if current_user.is_authenticated else ANONYMOUS
+        g.actor = _actor() if current_user.is_authenticated else ANONYMOUS
     actor: Actor = g.actor
     return actor
+
+
+def _actor() -> Actor:
+    """From what the session's own query has read; anew for a person who has just signed in."""
+    reader = g.get("reader")
+    if reader is not None and reader.actor is not None and reader.actor.user_id == current_user.id:
+        actor: Actor = reader.actor
+        return actor
+    return load_actor(session(), current_user)
 
 
 def page(

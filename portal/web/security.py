@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, request, url_for
+from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask_security import MailUtil, Security, SQLAlchemyUserDatastore, Totp, hash_password
 from flask_security.confirmable import send_confirmation_instructions
 from flask_security.recoverable import send_reset_password_instructions
@@ -60,6 +60,13 @@ LIBRARY_ROUTES: Final[dict[str, dict[str, Permission]]] = {
 
 class Datastore(SQLAlchemyUserDatastore):
     """The library's door to our tables; its commit runs our effects too."""
+
+    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Any:
+        """The session's person is there already: the session's own query has read it."""
+        reader = g.get("reader")
+        if reader is not None and reader.user is not None and kwargs == {"fs_uniquifier": reader.user.fs_uniquifier}:
+            return reader.user
+        return super().find_user(case_insensitive=case_insensitive, **kwargs)
 
     def commit(self) -> None:
         commit(session())

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, g
 from flask import request as flask_request
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SessionInterface, SessionMixin
@@ -20,6 +20,7 @@ from werkzeug.datastructures import CallbackDict
 from portal.core.db import session as database
 from portal.core.db import transaction
 from portal.identity.models import User, UserSession
+from portal.identity.queries import reader_of
 
 LIFETIME: Final = timedelta(hours=12)
 AGENT: Final = 200
@@ -49,14 +50,11 @@ class DatabaseSessions(SessionInterface):
         token = request.cookies.get(self.get_cookie_name(app))
         if not token or len(token) > 100:
             return ServerSession()
-        row = database().scalar(
-            select(UserSession.data).where(
-                UserSession.token_hash == _hash(token), UserSession.expires_at > func.clock_timestamp()
-            )
-        )
-        if row is None:
+        found = reader_of(database(), _hash(token))
+        if found is None:
             return ServerSession()
-        return ServerSession(self.serializer.loads(row.decode()), token)
+        g.reader = found
+        return ServerSession(self.serializer.loads(found.data.decode()), token)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         assert isinstance(session, ServerSession)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, url_for
+from flask import Flask, current_app, request, url_for
 
 from portal.core import formats
 from portal.core.clock import MOSCOW
@@ -34,10 +37,23 @@ def init_templating(app: Flask) -> None:
         language_url=language_url,
         say=say,
         can=can,
+        asset=asset,
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.context_processor(_context)
+
+
+@lru_cache
+def _asset(script_root: str, filename: str) -> str:
+    static = Path(current_app.static_folder or "")
+    version = hashlib.sha256((static / filename).read_bytes()).hexdigest()[:12]
+    return url_for("static", filename=filename, v=version)
+
+
+def asset(filename: str) -> str:
+    """The address of a file of ours; it changes with the content, so that browsers may keep it for a year."""
+    return _asset(request.script_root, filename)
 
 
 def can(permission: Permission, obj: Any = None) -> bool:

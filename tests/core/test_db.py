@@ -1,0 +1,52 @@
+"""The one session and its connections."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from portal.core.db import after_commit, db, session, transaction
+
+
+def test_connection_closed_by_the_server_is_not_handed_out(fresh_app: Flask) -> None:
+    with fresh_app.app_context():
+        first = session().scalar(text("select pg_backend_pid()"))
+        db.session.remove()
+        with db.engine.connect() as other, other.begin():
+            pass
+        db.engine.dispose()
+        session().scalar(text("select 1"))
+        mine = session().scalar(text("select pg_backend_pid()"))
+        session().rollback()
+        assert mine != first
+        killer = db.engine.raw_connection()
+        killer.cursor().execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        killer.close()
+        db.session.remove()
+        assert [session().scalar(text("select 1")) for _ in range(3)] == [1, 1, 1]
+
+
+def test_effects_run_after_the_commit_and_once_per_key(fresh_app: Flask) -> None:
+    seen: list[str] = []
+    with fresh_app.app_context():
+        with transaction() as current:
+            after_commit(current, "a", lambda: seen.append("first"))
+            after_commit(current, "a", lambda: seen.append("again"))
+            assert seen == []
+        assert seen == ["first"]
+
+
+def test_effects_of_a_rolled_back_transaction_are_forgotten(fresh_app: Flask) -> None:
+    seen: list[str] = []
+    with fresh_app.app_context():
+        with pytest.raises(RuntimeError), transaction() as current:
+            current.execute(text("select 1"))
+            after_commit(current, "a", lambda: seen.append("never"))
+            raise RuntimeError
+        with transaction() as current:
+            current.execute(text("select 1"))
+        assert seen == []
