@@ -30,19 +30,19 @@ class Story:
     def __init__(self, chromium: Any, site: Site, language: str, folder: Path) -> None:
         self.site, self.language, self.folder = site, language, folder
         self.world: World = build(site.app, language)
-        self._chromium = chromium
+        self.chromium = chromium
         self._visitors: dict[str, Visitor] = {}
         self.application = ""
         self.number = ""
 
     def newcomer(self) -> Visitor:
         """Somebody who has not signed in."""
-        return self._visitors.setdefault("", Visitor(self._chromium, self.site, self.language))
+        return self._visitors.setdefault("", Visitor(self.chromium, self.site, self.language))
 
     def who(self, name: str) -> Visitor:
         """Somebody of the world, signed in."""
         if name not in self._visitors:
-            visitor = Visitor(self._chromium, self.site, self.language)
+            visitor = Visitor(self.chromium, self.site, self.language)
             visitor.sign_in(f"{name}@demo.example")
             self._visitors[name] = visitor
         return self._visitors[name]
@@ -80,6 +80,11 @@ def test_from_a_visitor_to_a_published_award(story: Story) -> None:
         intake_closes,
         the_officer_admits_it,
         two_experts_review_it,
+        everything_is_scored,
+        the_chair_drafts_and_another_signs,
+        the_money_is_reserved,
+        the_results_are_published,
+        the_administrator_looks_after_it,
     )
     for chapter in chapters:
         chapter(story)
@@ -177,7 +182,11 @@ def it_is_filled_in(story: Story) -> None:
     people = (story.newcomer(), story.who("partner"))
     with story.site.app.app_context():
         keys = [
-            str(story.world.scalar(f"select id from participant where application_id = :key and role = '{role}'", key=story.application))
+            str(
+                story.world.scalar(
+                    f"select id from participant where application_id = :key and role = '{role}'", key=story.application
+                )
+            )
             for role in ("initiator", "participant")
         ]
     for (part, name), values in typed.items():
@@ -225,12 +234,12 @@ def it_is_submitted_withdrawn_and_submitted_again(story: Story) -> None:
     member.go(story.at("/withdraw"))
     member.send(status=200)
     story.site.letter(MEMBER, {"ru": "отозвана", "en": "withdrawn"}[story.language])
-    partner.go(story.at())
     _confirm_and_submit(story)
-    story.site.until(
-        lambda: story.world.scalar("select count(*) from score where current and objective > 0")
-    )
-    member.go(story.at())
+    story.site.until(lambda: story.world.scalar("select count(*) from score where current and objective > 0"))
+    member.go(story.at("/check"))
+    assert "CR-01" in member.text() and "EL-07" in member.text()
+    member.go(story.at("/withdraw"))
+    member.send(status=200)
 
 
 def _confirm_and_submit(story: Story) -> None:
@@ -241,47 +250,48 @@ def _confirm_and_submit(story: Story) -> None:
             person.send(form, status=200)
     member = story.newcomer()
     member.go(story.at("/submit"))
-    if member.page.locator('[name="acknowledged"]').count():
-        member.page.locator('[name="acknowledged"]').first.check()
-    member.send('main form:has(button[type=submit])', status=200)
+    _acknowledge(member)
+    member.send("main form:has(button[type=submit])", status=200)
     assert member.path.endswith("/receipt"), member.text()[:1500]
 
 
 def intake_closes(story: Story) -> None:
-    member = story.newcomer()
-    member.go(story.at("/withdraw"))
-    member.send(status=200)
-    for person in (member, story.who("partner")):
-        person.go(story.at("/confirm"))
-        if person.page.locator('main form:has([name="digest"])').count():
-            person.send('main form:has([name="digest"])', status=200)
-    _submit_in_time_and_too_late(story)
-
-
-def _submit_in_time_and_too_late(story: Story) -> None:
-    """A second tab sends the same form after closing: it is refused, and nothing typed is lost."""
+    """The form of a second tab, sent after the end, is refused; what was typed there is not lost."""
     member = story.newcomer()
     member.go(story.at("/sections/product"))
-    typed = member.page.locator('[name="summary"]').input_value()
+    writing = member.page
+    member.page = member.context.new_page()
     member.go(story.at("/submit"))
-    if member.page.locator('[name="acknowledged"]').count():
-        member.page.locator('[name="acknowledged"]').first.check()
-    late = member.context.new_page()
-    late.goto(story.at("/submit"))
-    if late.locator('[name="acknowledged"]').count():
-        late.locator('[name="acknowledged"]').first.check()
-    member.send('main form:has(button[type=submit])', status=200)
-    member.go(story.at("/withdraw"))
-    leaving = member.page
+    _acknowledge(member)
     story.world.close_intake()
-    with leaving.expect_navigation() as answer:
-        leaving.locator("main form button").first.click()
-    assert answer.value is not None and answer.value.status == 409
-    late.close()
+    assert member.send("main form:has(button[type=submit])") == 409
+    member.says(ru="Заявки больше не принимаются", en="Applications are no longer accepted")
+    assert _state(story) == "withdrawn"
+    story.world.close_intake(days=1)
+    member.go(story.at("/submit"))
+    _acknowledge(member)
+    member.send("main form:has(button[type=submit])", status=200)
+    assert member.path.endswith("/receipt")
+    member.go(story.at("/withdraw"))
+    story.world.close_intake()
+    assert member.send() == 409
+    member.page.close()
+    member.page = writing
+    member.page.locator('[name="summary"]').fill("Demo: typed while time ran out")
+    assert member.send(button="button[value=stay]") == 409
+    assert "Demo: typed while time ran out" in member.page.content()
+    assert _state(story) == "submitted"
+
+
+def _state(story: Story) -> object:
     with story.site.app.app_context():
-        assert story.world.scalar("select state from application where id = :key", key=story.application) == "submitted"
-    member.go(story.at("/sections/product"))
-    assert typed[:20] in member.page.content()
+        return story.world.scalar("select state from application where id = :key", key=story.application)
+
+
+def _acknowledge(member: Visitor) -> None:
+    box = member.page.locator('main form [name="acknowledged"]')
+    if box.count():
+        box.first.check()
 
 
 def the_officer_admits_it(story: Story) -> None:
@@ -316,4 +326,74 @@ def two_experts_review_it(story: Story) -> None:
             field.fill(mark)
         for field in expert.page.locator('main form textarea[name$="-justification"]').all():
             field.fill("Demo justification: the application supports this mark.")
-        expert.send('main form:has(textarea)', status=200)
+        expert.send("main form:has(textarea)", status=200)
+
+
+def everything_is_scored(story: Story) -> None:
+    officer = story.who("officer")
+    officer.go("/staff/scoring")
+    officer.send(f'main form[action$="{story.world.track_id}/run"]', status=200)
+    assert "/runs/" in officer.path
+    officer.page.wait_for_function(
+        "number => document.querySelector('main').innerText.includes(number)"
+        " || document.querySelector('main progress, main [role=progressbar]') !== null",
+        arg=story.number,
+    )
+    story.site.until(
+        lambda: story.world.scalar("select count(*) from score_run where kind = 'track' and ended_at > created_at")
+    )
+    officer.go(officer.path)
+    assert story.number in officer.text()
+
+
+def the_chair_drafts_and_another_signs(story: Story) -> None:
+    chair, second = story.who("chair"), story.who("commission")
+    place = f"/staff/decisions/tracks/{story.world.track_id}"
+    chair.go("/staff/decisions")
+    chair.go(place)
+    chair.send('form[action$="/draft"]', status=200)
+    assert story.number in chair.text()
+    assert chair.page.locator('a[href$="/sign"]').count() == 0, "nobody signs their own draft"
+    second.go(place)
+    second.page.locator('a[href$="/sign"]').first.click()
+    second.send(status=200)
+    assert _state(story) == "awarded"
+
+
+def the_money_is_reserved(story: Story) -> None:
+    with story.site.app.app_context():
+        asked = story.world.scalar("select requested_total from application where id = :key", key=story.application)
+        reserved = story.world.scalar("select sum(reserved) from envelope")
+    assert asked == reserved
+    for name in ("administrator", "auditor", "chair"):
+        reader = story.who(name)
+        reader.go("/staff/budget")
+        reader.go(f"/staff/budget/programmes/{story.world.programme_id}")
+    administrator = story.who("administrator")
+    with story.site.app.app_context():
+        envelope = story.world.scalar("select id from envelope where year = 2018")
+    administrator.go(f"/staff/budget/envelopes/{envelope}")
+    assert story.number in administrator.text()
+
+
+def the_results_are_published(story: Story) -> None:
+    chair, member = story.who("chair"), story.newcomer()
+    chair.go(f"/staff/decisions/tracks/{story.world.track_id}")
+    chair.send('form[action$="/publish"]', status=200)
+    visitor = Visitor(story.chromium, story.site, story.language)
+    visitor.go(f"/tenders/{CODE}/results")
+    assert story.number in visitor.text()
+    visitor.says(ru="АО «Демо-Инициатор»", en="Demo Initiator JSC")
+    visitor.close()
+    letter = story.site.letter(MEMBER, "CR-01")
+    assert story.number in f"{letter.subject}{letter.text}"
+    assert "CR-10" in letter.text
+    member.go(story.at())
+
+
+def the_administrator_looks_after_it(story: Story) -> None:
+    administrator = story.who("administrator")
+    for path in ("/staff", "/staff/jobs", "/staff/audit", "/staff/tenders", "/people/", "/register/"):
+        administrator.go(path)
+    answer = story.site.app.test_cli_runner().invoke(args=["portal", "verify"])
+    assert answer.exit_code == 0, answer.output

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -35,11 +34,13 @@ class World:
     partner_id: UUID
     emails: dict[str, str] = field(default_factory=dict)
 
-    def close_intake(self) -> None:
-        """Let intake have ended a moment ago: no verb shortens it, so the row is changed by hand."""
+    def close_intake(self, days: int = 0) -> None:
+        """Let intake end now, or in ``days``: no verb shortens or reopens it, so the row is changed by hand."""
         with self.app.app_context(), transaction() as current:
-            statement = text("update tender set closes_at = clock_timestamp() where id = :key")
-            current.execute(statement, {"key": self.tender_id})
+            statement = text(
+                "update tender set closes_at = clock_timestamp() + make_interval(days => :days) where id = :key"
+            )
+            current.execute(statement, {"key": self.tender_id, "days": days})
 
     def scalar(self, statement: str, **values: object) -> object:
         """One value straight from the database."""
@@ -99,17 +100,7 @@ def build(app: Flask, language: str) -> World:
                 order="DEMO-1",
                 reason="Demo appropriation",
             )
-        world = World(
-            app, tender.id, tenders.track_of(tender).id, tender.programme_id, cluster.id, partner.id
-        )
+        world = World(app, tender.id, tenders.track_of(tender).id, tender.programme_id, cluster.id, partner.id)
     with app.app_context():
         db.session.remove()
     return world
-
-
-def closing_of(world: World) -> datetime:
-    """When intake closes."""
-    with world.app.app_context():
-        found = world.scalar("select closes_at from tender where id = :key", key=world.tender_id)
-        assert isinstance(found, datetime)
-        return found

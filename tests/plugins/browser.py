@@ -93,7 +93,7 @@ class Site:
 
 
 class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the library's name
+    def log(self, type: str, message: str, *args: Any) -> None:
         pass
 
 

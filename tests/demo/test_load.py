@@ -1,0 +1,153 @@
+"""What ``make run`` shows: counts, sums, the two negative examples, and that everything in it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from portal.core.db import db
+from portal.core.db import session as current_session
+from portal.demo.sign_ins import SIGN_INS
+from tests.plugins.demo import Demo
+
+pytestmark = pytest.mark.slow
+
+MILLION = Decimal(1_000_000)
+
+
+@pytest.fixture
+def loaded(demo_app: Flask) -> Iterator[Session]:
+    with demo_app.app_context():
+        yield current_session()
+        db.session.rollback()
+
+
+def rows(session: Session, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in session.execute(text(statement), values)]
+
+
+def test_it_loads_in_a_bearable_time(demo: Demo) -> None:
+    assert demo.seconds < 120  # about 20 s on two idle cores; test machines are busy
+
+
+def test_the_envelopes_hold_what_was_announced(loaded: Session) -> None:
+    found = rows(loaded, "select track, year, -appropriation from envelope where year < 2023 order by track, year")
+    assert found == [
+        ("export", 2019, 1500 * MILLION),
+        ("export", 2020, 1800 * MILLION),
+        ("export", 2021, 1800 * MILLION),
+        ("import_substitution", 2016, 140 * MILLION),
+        ("import_substitution", 2017, 110 * MILLION),
+        ("import_substitution", 2018, 600 * MILLION),
+        ("import_substitution", 2019, 1000 * MILLION),
+        ("import_substitution", 2020, 1000 * MILLION),
+    ]
+
+
+def test_the_register_has_thirteen_clusters_of_demo_organisations(loaded: Session) -> None:
+    counts = rows(
+        loaded,
+        "select c.code, count(*) from cluster c join cluster_member m on m.cluster_id = c.id"
+        " and m.state = 'confirmed' group by c.code",
+    )
+    assert len(counts) == 13
+    assert all(10 <= members <= 20 for _, members in counts)
+    names = rows(loaded, "select name_ru, name_en from organisation")
+    assert all("Демо" in ru and "Demo" in en for ru, en in names)
+
+
+def test_in_2016_eight_came_six_were_admitted_three_won(loaded: Session) -> None:
+    states = rows(
+        loaded,
+        "select a.state, count(*) from application a join tender t on t.id = a.tender_id"
+        " where t.code = '2016' group by a.state order by a.state",
+    )
+    assert states == [("awarded", 3), ("rejected", 2), ("reserve", 3)]
+    assert rows(loaded, "select results_published_at is not null from tender where code = '2016'") == [(True,)]
+    booked = rows(loaded, "select sum(reserved) from envelope")
+    won = rows(
+        loaded,
+        "select sum(requested_total) from application a join tender t on t.id = a.tender_id"
+        " where t.code = '2016' and a.state = 'awarded'",
+    )
+    assert booked == won
+    assert rows(loaded, "select count(*) > 10 from letter where kind like '%award%' or kind like '%result%'") == [
+        (True,)
+    ]
+
+
+def test_in_2018_twenty_four_projects_ask_for_nearly_seven_billion(loaded: Session) -> None:
+    count, total = rows(
+        loaded,
+        "select count(*), sum(requested_total) from application a join tender t on t.id = a.tender_id"
+        " where t.code = '2018' and a.submission_id is not null and a.state != 'withdrawn'",
+    )[0]
+    assert count == 24
+    assert abs(total - 6800 * MILLION) <= 68 * MILLION
+    closes = rows(loaded, "select to_char(closes_at at time zone 'Europe/Moscow', 'DD.MM.YYYY HH24:MI')"
+                  " from tender where code = '2018'")  # fmt: skip
+    assert closes == [("31.08.2018 18:00",)]
+
+
+@pytest.mark.parametrize(
+    ("title", "failed"),
+    [
+        ("Railbus interior composites", {"npv": [], "eligibility": ["EL-12"]}),
+        ("Machine-tool units for export", {"eligibility": ["EL-07"]}),
+    ],
+)
+def test_the_negative_examples_fail_for_exactly_their_reason(
+    loaded: Session, title: str, failed: dict[str, list[str]]
+) -> None:
+    sheet = rows(
+        loaded,
+        "select s.sheet from score s join submission f on f.id = s.submission_id"
+        " join application a on a.submission_id = f.id join tender t on t.id = a.tender_id"
+        " where s.current and t.code = '2018' and a.title_en = :title",
+        title=title,
+    )[0][0]
+    assert {gate["code"]: gate["rules"] for gate in sheet["gates"] if gate["passed"] is False} == failed
+
+
+def test_reviews_are_under_way_and_some_reviewers_disagree(loaded: Session) -> None:
+    states = dict(rows(loaded, "select state, count(*) from assignment a join application p on p.id = a.application_id"
+                       " join tender t on t.id = p.tender_id where t.code = '2018' group by state"))  # fmt: skip
+    assert states == {"assigned": 7, "submitted": 27}
+    letters = rows(loaded, "select count(*) from score_run where kind = 'track' and ended_at is not null")
+    assert letters == [(3,)]
+
+
+def test_the_open_tender_is_open_and_has_work_in_every_state(loaded: Session) -> None:
+    assert rows(
+        loaded,
+        "select count(*) from tender where published_at <= now() and opens_at <= now() and now() < closes_at"
+        " and to_char(closes_at at time zone 'Europe/Moscow', 'HH24:MI') = '18:00'",
+    ) == [(1,)]
+    states = rows(
+        loaded,
+        "select a.state, count(*) from application a join tender t on t.id = a.tender_id"
+        " where now() < t.closes_at group by a.state order by a.state",
+    )
+    assert states == [("draft", 18), ("submitted", 8), ("withdrawn", 3)]
+    assert rows(loaded, "select count(*) from cluster_member where state = 'requested'") == [(1,)]
+
+
+def test_the_ledger_and_the_audit_trail_hold(demo_app: Flask) -> None:
+    answer = demo_app.test_cli_runner().invoke(args=["portal", "verify"])
+    assert answer.exit_code == 0, answer.output
+
+
+@pytest.mark.parametrize("entry", SIGN_INS, ids=[entry["email"] for entry in SIGN_INS])
+def test_everybody_can_sign_in(demo_app: Flask, entry: dict[str, str]) -> None:
+    client = demo_app.test_client()
+    answer = client.post("/account/login", data={"email": entry["email"], "password": entry["password"]})
+    assert answer.status_code == 302
+    start = client.get("/start")
+    assert start.status_code == 302
+    assert client.get(start.location).status_code == 200
