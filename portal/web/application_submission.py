@@ -9,6 +9,7 @@ from flask import Response, flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+import portal.scoring.jobs  # noqa: F401 - submitting enqueues its work
 from portal.applications import letters, submission
 from portal.applications.dossier import Dossier
 from portal.applications.models import State, Submission

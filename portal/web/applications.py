@@ -22,7 +22,7 @@ from portal.applications.queries import (
     startable,
     submissions_of,
 )
-from portal.applications.rules import EDITABLE, public_state
+from portal.applications.rules import DECIDED, EDITABLE, public_state
 from portal.applications.submission import Standing, standing, unconfirmed
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
@@ -30,6 +30,8 @@ from portal.identity.models import Organisation
 from portal.identity.policy import Permission, allowed
 from portal.review.queries import checks_of
 from portal.scoring.engine import score
+from portal.scoring.models import Score
+from portal.scoring.queries import current_score
 from portal.tenders.rules import TRACK_NAMES
 from portal.web import (
     application_documents,
@@ -159,11 +161,21 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         confirmations=confirmations(dossier),
         rounds=submissions_of(session(), application_id) if application.number else [],
         checks=checks_of(session(), application_id) if application.number else [],
+        result=_result(dossier),
         next_step=_next_step(dossier, stands, tasks),
         track_names=TRACK_NAMES,
         Role=ParticipantRole,
         wording=wording,
     )
+
+
+def _result(dossier: Dossier) -> Score | None:
+    """The scores behind a decision, once the results are published."""
+    application = dossier.application
+    decided = application.state in DECIDED and application.tender.results_published_at is not None
+    if not decided or application.submission_id is None:
+        return None
+    return current_score(session(), application.submission_id)
 
 
 def _next_step(dossier: Dossier, stands: Standing, tasks: Tasks) -> dict[str, str]:
