@@ -76,4 +76,4 @@ def test_same_number_of_statements(
     client.get("/staff")  # the first answer writes the session's row
     with count_queries() as statements:
         assert client.get("/staff").status_code == 200
-    assert len(statements) == 12
+    assert len(statements) == 10

@@ -398,4 +398,4 @@ def test_pages_send_the_same_number_of_statements(
         with count_queries() as statements:
             assert administrator.get(path).status_code == 200
         counts[name] = len(statements)
-    assert counts == {"list": 5, "tender": 7, "rules": 5, "section": 4, "new": 5}
+    assert counts == {"list": 3, "tender": 5, "rules": 3, "section": 2, "new": 3}
