@@ -29,6 +29,17 @@ _SME_LIMITS: Final = (
 """Category, highest average headcount, highest yearly income in roubles: Law 209-FZ, article 4."""
 
 
+_EMPTY: Final = {
+    "inn": N_("Enter the INN."),
+    "kpp": N_("Enter the KPP."),
+    "ogrn": N_("Enter the OGRN."),
+    "okved2": N_("Enter the main activity by OKVED 2."),
+    "name_ru": N_("Enter the name in Russian."),
+    "name_en": N_("Enter the name in English."),
+}
+"""Said of fields left empty, so that the lines of a summary can be told apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """An organisation's checked values, ready for its columns; ``income`` in roubles a year, share in %."""
@@ -106,7 +117,7 @@ class _Reading:
         try:
             return check(self.text(field))
         except IdentifierError as error:
-            self.add(error.code, field, error.message)
+            self.add(error.code, field, _EMPTY[field] if error.code == "empty" else error.message)
             return ""
 
     def number(self, field: str, parse: Callable[[str], Decimal]) -> Decimal | None:
@@ -132,7 +143,7 @@ class _Reading:
     def name(self, field: str) -> str:
         text = self.text(field)
         if not text:
-            self.add("empty", field, N_("Enter the name of the organisation."))
+            self.add("empty", field, _EMPTY[field])
         elif len(text) > MAX_NAME:
             self.add("too_long", field, N_("Shorten this to %(limit)s characters.", limit=MAX_NAME))
         return text

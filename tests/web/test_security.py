@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -417,3 +418,29 @@ def test_registration_by_real_mail(fresh_app: Flask, mail_folder: Path) -> None:
     assert link.group(1) in letters[0].html
     assert client.get(link.group(1)).location == "/start"
     assert client.post("/account/login", data={"email": email, "password": PASSWORD}).location == "/start"
+
+
+def test_two_registrations_of_an_address_at_once(fresh_app: Flask) -> None:
+    email = f"twice.{uuid4().hex[:8]}@demo.example"
+    barrier, answers = threading.Barrier(3), []
+
+    def attempt() -> None:
+        client = fresh_app.test_client()
+        barrier.wait()
+        answers.append(client.post("/account/register", data=registration(email)).location)
+
+    threads = [threading.Thread(target=attempt) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["/account/registered"] * 3
+    with fresh_app.app_context():
+        kinds = db.session.scalars(select(Letter.kind).where(Letter.recipient == email)).all()
+        assert sorted(kinds) == ["security_welcome", "security_welcome_existing", "security_welcome_existing"]
+
+
+def test_letters_speak_the_language_of_the_reader(client: FlaskClient, session: Session) -> None:
+    user = person(session, locale="ru")
+    client.post("/account/reset?lang=en", data={"email": user.email})
+    assert session.scalars(select(Letter.locale).where(Letter.recipient == user.email)).one() == "ru"
