@@ -77,9 +77,7 @@ def test_in_2016_eight_came_six_were_admitted_three_won(loaded: Session) -> None
         " where t.code = '2016' and a.state = 'awarded'",
     )
     assert booked == won
-    assert rows(loaded, "select count(*) > 10 from letter where kind like '%award%' or kind like '%result%'") == [
-        (True,)
-    ]
+    assert rows(loaded, "select count(*) from letter where kind = 'award'") == [(6,)]
 
 
 def test_in_2018_twenty_four_projects_ask_for_nearly_seven_billion(loaded: Session) -> None:
@@ -116,8 +114,8 @@ def test_the_negative_examples_fail_for_exactly_their_reason(
 
 
 def test_reviews_are_under_way_and_some_reviewers_disagree(loaded: Session) -> None:
-    states = dict(rows(loaded, "select state, count(*) from assignment a join application p on p.id = a.application_id"
-                       " join tender t on t.id = p.tender_id where t.code = '2018' group by state"))  # fmt: skip
+    states = dict(rows(loaded, "select a.state, count(*) from assignment a join application p on p.id = a.application_id"
+                       " join tender t on t.id = p.tender_id where t.code = '2018' group by a.state"))  # fmt: skip
     assert states == {"assigned": 7, "submitted": 27}
     letters = rows(loaded, "select count(*) from score_run where kind = 'track' and ended_at is not null")
     assert letters == [(3,)]

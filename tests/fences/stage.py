@@ -1,0 +1,200 @@
+"""The stage for the table of routes: the demo on one connection, thirteen readers, and an object for each URL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from werkzeug.routing import Rule
+
+from portal.core.db import db
+from portal.core.db import session as current_session
+
+DRAFT_CANARY: Final = "CANARY-DRAFT-5d1e"
+REVIEW_CANARY: Final = "CANARY-REVIEW-90ab"
+
+READERS: Final[Mapping[str, str | None]] = {
+    "anonymous": None,
+    "stranger": "owner of an organisation of another cluster",
+    "newcomer": "newcomer@demo.example",
+    "centre": "centre@demo.example",
+    "viewer": "viewer@demo.example",
+    "editor": "editor@demo.example",
+    "owner": "initiator@demo.example",
+    "partner": "signatory@demo.example",
+    "outsider": "reviewer2@demo.example",
+    "reviewer": "reviewer1@demo.example",
+    "officer": "officer@demo.example",
+    "chair": "chair@demo.example",
+    "commission": "commission@demo.example",
+    "administrator": "admin@demo.example",
+    "auditor": "auditor@demo.example",
+}
+"""Roles and whom of the demo they are; ``outsider`` reviews, but not the application of the table."""
+
+
+@dataclass
+class Stage:
+    app: Flask
+    connection: Connection
+    clients: dict[str, FlaskClient]
+    draft: dict[str, Any]
+    sent: dict[str, Any]
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Whatever a request changes is taken back after it."""
+        point = self.connection.begin_nested()
+        try:
+            yield
+        finally:
+            db.session.remove()
+            point.rollback()
+
+
+@contextmanager
+def staged(app: Flask) -> Iterator[Stage]:
+    with app.app_context():
+        engine = db.engine
+        connection = engine.connect()
+        outer = connection.begin()
+        db.engines[None] = connection  # type: ignore[assignment]
+        db.session.configure(join_transaction_mode="create_savepoint")
+        try:
+            _plant()
+            clients = {name: _client(app, email) for name, email in READERS.items()}
+            yield Stage(app, connection, clients, _values("draft"), _values("sent"))
+        finally:
+            db.session.remove()
+            db.engines[None] = engine
+            db.session.configure(join_transaction_mode="conditional_savepoint")
+            outer.rollback()
+            connection.close()
+
+
+def _one(statement: str, **values: Any) -> Any:
+    return current_session().execute(text(statement), values).first()
+
+
+def _plant() -> None:
+    """Strings that must never be seen by others: in the initiator's draft, and in a review."""
+    session = current_session()
+    session.execute(
+        text(
+            "update section set data = data || jsonb_build_object('summary', cast(:word as text))"
+            " where name = 'product' and application_id = :key"
+        ),
+        {"word": DRAFT_CANARY, "key": _application("draft")},
+    )
+    session.execute(
+        text("update application set title_ru = :word, title_en = :word where id = :key"),
+        {"word": DRAFT_CANARY, "key": _application("draft")},
+    )
+    # Marks cannot be changed; a draft of a review can.
+    session.execute(
+        text(
+            "update assignment set state = 'open', declared_at = now(), draft = jsonb_build_object("
+            "'CR-10-technology', jsonb_build_object('score', '5', 'justification', cast(:word as text)))"
+            " where id = (select a.id from assignment a join user_account u on u.id = a.reviewer_id"
+            " where a.state = 'assigned' and u.email = 'reviewer1@demo.example' limit 1)"
+        ),
+        {"word": REVIEW_CANARY},
+    )
+    session.commit()
+
+
+def _application(which: str) -> Any:
+    """The initiator's draft in the open tender, or its project of 2018 in expertise."""
+    code = "a.state = 'draft'" if which == "draft" else "t.code = '2018' and a.state = 'expertise'"
+    return _one(
+        "select a.id from application a join tender t on t.id = a.tender_id"
+        " join organisation o on o.id = a.initiator_id join membership m on m.organisation_id = o.id"
+        f" join user_account u on u.id = m.user_id where u.email = 'initiator@demo.example' and {code}"
+        " order by a.id limit 1"
+    )[0]
+
+
+def _values(which: str) -> dict[str, Any]:
+    """A value for each variable of a URL; ``which`` of the initiator's two applications."""
+    application = _application(which)
+    found: dict[str, Any] = {"application_id": application}
+    queries = {
+        "participant_id": "select id from participant where application_id = :key and role = 'initiator'",
+        "attachment_id": "select id from attachment where application_id = :key order by id limit 1",
+        "file_id": "select file_id from attachment where application_id = :key order by id limit 1",
+        "organisation_id": "select initiator_id from application where id = :key",
+        "cluster_id": "select cluster_id from application where id = :key",
+        "submission_id": "select submission_id from application where id = :key",
+        "tender_id": "select tender_id from application where id = :key",
+        "track_id": "select tender_track_id from application where id = :key",
+        "tender_track_id": "select tender_track_id from application where id = :key",
+        "rule_set_id": "select rule_set_id from tender_track t join application a on a.tender_track_id = t.id"
+        " where a.id = :key",
+        "code": "select t.code from tender t join application a on a.tender_id = t.id where a.id = :key",
+        "assignment_id": "select a.id from assignment a join user_account u on u.id = a.reviewer_id"
+        " where a.application_id = :key and u.email = 'reviewer1@demo.example'",
+        "member_id": "select m.id from cluster_member m where state = 'requested' and cast(:key as uuid) is not null",
+        "envelope_id": "select id from envelope where year = 2016 and cast(:key as uuid) is not null",
+        "posting_id": "select p.id from posting p join posting_line l on l.posting_id = p.id join envelope e"
+        " on e.id = l.envelope_id where e.year = 2016 and cast(:key as uuid) is not null order by p.number limit 1",
+        "programme_id": "select id from programme where cast(:key as uuid) is not null",
+        "run_id": "select id from score_run where kind = 'track' and cast(:key as uuid) is not null limit 1",
+        "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
+        "task_id": "select id from task where cast(:key as uuid) is not null limit 1",
+        "user_id": "select id from user_account where email = 'editor@demo.example' and cast(:key as uuid) is not null",
+    }
+    for name, statement in queries.items():
+        row = _one(statement, key=application)
+        found[name] = row[0] if row and row[0] is not None else uuid4()
+    return found | {
+        "name": "product",
+        "track": "import_substitution",
+        "section": "criteria",
+        "role": "auditor",
+        "kind": "members",
+        "extension": "csv",
+        "token": "no-such-token",
+        "invitation_id": uuid4(),
+        "import_id": uuid4(),
+        "filename": "js/portal.js",
+    }
+
+
+def _client(app: Flask, email: str | None) -> FlaskClient:
+    client = app.test_client()
+    if email is None:
+        return client
+    if "@" not in email:
+        email = _one(
+            "select u.email from user_account u join membership m on m.user_id = u.id join cluster_member c"
+            " on c.organisation_id = m.organisation_id join cluster k on k.id = c.cluster_id"
+            " where k.code = 'D9' and m.role = 'owner' order by u.email limit 1"
+        )[0]
+    uniquifier = _one("select fs_uniquifier from user_account where email = :email", email=email)[0]
+    with client.session_transaction() as cookies:
+        cookies["_user_id"] = uniquifier
+        cookies["_fresh"] = True
+        cookies["fs_cc"] = "set"
+        cookies["fs_paa"] = time.time()
+    return client
+
+
+def url_of(app: Flask, rule: Rule, values: Mapping[str, Any]) -> str:
+    """The URL of a rule with the stage's objects."""
+    with app.test_request_context():
+        from flask import url_for
+
+        return url_for(rule.endpoint, **{name: values[name] for name in rule.arguments})
+
+
+def form() -> dict[str, str]:
+    """An empty form that nevertheless gets through the door."""
+    return {"idempotency_key": str(uuid4())}

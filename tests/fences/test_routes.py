@@ -1,0 +1,89 @@
+"""Every route as every role: who gets in, who is refused, and that nobody sees what is not theirs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from portal.web.security import LIBRARY_ROUTES
+from tests.fences.stage import DRAFT_CANARY, READERS, REVIEW_CANARY, Stage, form, staged, url_of
+
+pytestmark = pytest.mark.slow
+
+TABLE: Final = Path(__file__).with_name("routes.txt")
+"""One line for each route, application and method: ``endpoint [draft|sent] METHOD: those who are let in``.
+
+Let in means any answer but "sign in first", "you may not" and "there is no such thing". ``WRITE_ROUTES=1`` writes
+the table anew, for the author to read before committing it.
+"""
+REFUSED: Final = frozenset({401, 403, 404})
+OWN: Final = frozenset({"viewer", "editor", "owner", "partner"})
+"""Those who may read the initiator's draft."""
+
+
+@pytest.fixture(scope="module")
+def stage(demo_app: Flask) -> Iterator[Stage]:
+    with staged(demo_app) as made:
+        yield made
+
+
+def test_every_route_lets_in_exactly_those_of_the_table(stage: Stage) -> None:
+    observed: dict[str, str] = {}
+    faults: list[str] = []
+    for rule in _rules(stage.app):
+        for which in _which(rule):
+            values = stage.draft if which == "draft" else stage.sent
+            url = url_of(stage.app, rule, values)
+            for method in sorted((rule.methods or set()) & {"GET", "POST"}):
+                line = " ".join(part for part in (rule.endpoint, which, method) if part)
+                observed[line] = _ask_all(stage, method, url, line, faults)
+    if os.environ.get("WRITE_ROUTES"):
+        TABLE.write_text("".join(f"{line}: {let_in}\n" for line, let_in in sorted(observed.items())))
+    assert faults == []
+    assert observed == _expected()
+
+
+def _ask_all(stage: Stage, method: str, url: str, line: str, faults: list[str]) -> str:
+    let_in = []
+    for name in READERS:
+        with stage.undone():
+            answer = stage.clients[name].open(url, method=method, data=form() if method == "POST" else None)
+            body = answer.get_data(as_text=True)
+        if answer.status_code >= 500:
+            faults.append(f"{line} as {name}: {answer.status_code}")
+        if DRAFT_CANARY in body and name not in OWN:
+            faults.append(f"{line} as {name} shows the draft of another organisation")
+        if REVIEW_CANARY in body and name != "reviewer":
+            faults.append(f"{line} as {name} shows a review that is not handed in")
+        if not _refused(answer):
+            let_in.append(name)
+    return "all" if len(let_in) == len(READERS) else ", ".join(let_in) or "nobody"
+
+
+def _refused(answer: TestResponse) -> bool:
+    if answer.status_code in REFUSED:
+        return True
+    return answer.status_code == 302 and "/account/login" in answer.location
+
+
+def _rules(app: Flask) -> list[Rule]:
+    """All routes but those of the sign-in library, whose permissions a table of its own declares."""
+    found = [rule for rule in app.url_map.iter_rules() if rule.endpoint not in LIBRARY_ROUTES]
+    return sorted(found, key=lambda rule: (rule.endpoint, rule.rule))
+
+
+def _which(rule: Rule) -> tuple[str, ...]:
+    """Routes about an application are asked for the initiator's draft and for its submitted project."""
+    return ("draft", "sent") if "application_id" in rule.arguments else ("",)
+
+
+def _expected() -> dict[str, str]:
+    lines = (line.partition(": ") for line in TABLE.read_text().splitlines() if line)
+    return {line: let_in for line, _, let_in in lines}

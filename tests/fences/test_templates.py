@@ -1,0 +1,46 @@
+"""Templates compile, carry nothing that the content security policy forbids, and escape everything."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+from flask import Flask
+from jinja2 import nodes
+
+ROOT: Final = Path(__file__).parents[2] / "templates"
+TEMPLATES: Final = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.*") if path.suffix in (".html", ".txt"))
+FORBIDDEN: Final = {
+    "marks text as safe": re.compile(r"\|\s*safe\b"),
+    "switches escaping off": re.compile(r"autoescape\s+false"),
+    "has an inline style": re.compile(r"\sstyle\s*=|<style\b", re.IGNORECASE),
+    "has an inline script": re.compile(r"<script\b(?![^>]*\bsrc=)", re.IGNORECASE),
+    "has an inline handler": re.compile(r"\son[a-z]+\s*=\s*[\"']", re.IGNORECASE),
+    "has a script as an address": re.compile(r"javascript:", re.IGNORECASE),
+}
+
+
+def source(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_it_compiles(app: Flask, name: str) -> None:
+    app.jinja_env.compile(source(name), name)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_it_has_nothing_that_the_policy_forbids(name: str) -> None:
+    assert [what for what, pattern in FORBIDDEN.items() if pattern.search(source(name))] == []
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_it_imports_nothing_in_vain(app: Flask, name: str) -> None:
+    tree = app.jinja_env.parse(source(name))
+    imported: set[str] = set()
+    for statement in tree.find_all(nodes.FromImport):
+        imported |= {item[1] if isinstance(item, tuple) else item for item in statement.names}
+    used = {found.name for found in tree.find_all(nodes.Name) if found.ctx == "load"}
+    assert sorted(imported - used) == []
