@@ -18,13 +18,12 @@ from portal.identity.policy import ANONYMOUS
 from portal.web.language import COOKIE
 
 PAGES: Final = (400, 403, 404, 405, 409, 413, 429, 500, 503)
-SECRET_FIELDS: Final = frozenset(
-    {"csrf_token", "idempotency_key", "password", "password_confirm", "new_password"}
-)
+SECRET_FIELDS: Final = frozenset({"csrf_token", "idempotency_key", "password", "password_confirm", "new_password"})
 
 
 def init_errors(app: Flask) -> None:
     """Register the handlers; each rolls back first, so that the page is drawn from committed data."""
+    app.before_request(_refuse_nul)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(Conflict, _conflict)
@@ -35,6 +34,16 @@ def init_errors(app: Flask) -> None:
     app.register_error_handler(OperationalError, _unavailable)
     app.register_error_handler(InterfaceError, _unavailable)
     app.register_error_handler(Exception, _failed)
+
+
+def _refuse_nul() -> None:
+    """A NUL character is in no text that anybody types, and PostgreSQL keeps none: refused at the door."""
+    if "\0" in request.path or any("\0" in part for pair in request.args.items(multi=True) for part in pair):
+        raise NotFound
+    if request.method == "POST" and any("\0" in part for pair in request.form.items(multi=True) for part in pair):
+        raise Problems.one(
+            "nul", "", N_("The text has a character that cannot be kept (NUL). Type it anew instead of pasting it.")
+        )
 
 
 def typed() -> list[tuple[str, str]]:
@@ -67,15 +76,11 @@ def _conflict(error: Conflict) -> ResponseReturnValue:
 
 
 def _stale(error: Exception) -> ResponseReturnValue:
-    return _kept(
-        N_("Somebody else changed this at the same moment. Open the page again and repeat your change."), 409
-    )
+    return _kept(N_("Somebody else changed this at the same moment. Open the page again and repeat your change."), 409)
 
 
 def _expired(error: Exception) -> ResponseReturnValue:
-    return _kept(
-        N_("The form was open for too long, or you signed in anew. Open the page again and send it."), 400
-    )
+    return _kept(N_("The form was open for too long, or you signed in anew. Open the page again and send it."), 400)
 
 
 def _problems(error: Problems) -> ResponseReturnValue:

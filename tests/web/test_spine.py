@@ -19,3 +19,22 @@ def test_signed_in_person_is_known(session: Session, sign_in: Callable[[User], F
     person = identity.user(session)
     session.commit()
     assert sign_in(person).get("/").status_code == 200
+
+
+def test_nul_character_is_refused_at_the_door(client: FlaskClient) -> None:
+    assert client.get("/tenders/a%00b").status_code == 404
+    assert client.get("/?lang=%00").status_code == 404
+    assert client.post("/account/login", data={"email": "a\0b"}).status_code == 422
+
+
+def test_stamped_assets_are_kept_by_browsers_and_pages_by_nobody(client: FlaskClient) -> None:
+    assert client.get("/").headers["Cache-Control"] == "no-store"
+    assert "immutable" in client.get("/static/css/base.css?v=1").headers["Cache-Control"]
+    assert "immutable" not in client.get("/static/css/base.css").headers["Cache-Control"]
+
+
+def test_every_answer_carries_the_strict_policy(client: FlaskClient) -> None:
+    for path in ("/", "/nothing-here", "/healthz"):
+        headers = client.get(path).headers
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+        assert headers["X-Content-Type-Options"] == "nosniff"
