@@ -90,7 +90,11 @@ class RegistrationForm(Worded, RegisterFormV2):
             raise ValidationError(say(problems[0].message))
 
     def validate(self, **kwargs: Any) -> bool:
-        """Two who register the same address at once are one after the other: the second is told by letter."""
+        """Two who register the same address at once are one after the other: the second is told by letter.
+
+        Hashing a password takes its time on purpose, so this lock is waited for longer than those of rows.
+        """
+        session().execute(text("set local lock_timeout = '14s'"))
         session().execute(
             text("select pg_advisory_xact_lock(hashtext(:address))"),
             {"address": f"register:{(self.email.data or '').strip().lower()}"},
