@@ -52,6 +52,7 @@ class Stage:
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Whatever a request changes is taken back after it."""
+        db.session.remove()
         point = self.connection.begin_nested()
         try:
             yield
