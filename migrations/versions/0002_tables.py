@@ -606,12 +606,30 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_application_cluster_id"), "application", ["cluster_id"], unique=False)
     op.create_index("ix_application_initiator", "application", ["initiator_id"], unique=False)
+    op.create_index(
+        "ix_application_number_prefix",
+        "application",
+        [sa.literal_column("number text_pattern_ops")],
+        unique=False,
+    )
     op.create_index("ix_application_received", "application", ["received_at", "id"], unique=False)
     op.create_index("ix_application_staff", "application", ["tender_id", "received_at", "id"], unique=False)
     op.create_index(
         "ix_application_staff_state", "application", ["tender_id", "state", "received_at", "id"], unique=False
     )
     op.create_index(op.f("ix_application_tender_track_id"), "application", ["tender_track_id"], unique=False)
+    op.create_index(
+        "ix_application_title_en_prefix",
+        "application",
+        [sa.literal_column("lower(title_en) text_pattern_ops")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_application_title_ru_prefix",
+        "application",
+        [sa.literal_column("lower(title_ru) text_pattern_ops")],
+        unique=False,
+    )
     op.create_table(
         "score_run",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1051,10 +1069,13 @@ def downgrade() -> None:
     )
     op.drop_index("ix_score_run_track", table_name="score_run")
     op.drop_table("score_run")
+    op.drop_index("ix_application_title_ru_prefix", table_name="application")
+    op.drop_index("ix_application_title_en_prefix", table_name="application")
     op.drop_index(op.f("ix_application_tender_track_id"), table_name="application")
     op.drop_index("ix_application_staff_state", table_name="application")
     op.drop_index("ix_application_staff", table_name="application")
     op.drop_index("ix_application_received", table_name="application")
+    op.drop_index("ix_application_number_prefix", table_name="application")
     op.drop_index("ix_application_initiator", table_name="application")
     op.drop_index(op.f("ix_application_cluster_id"), table_name="application")
     op.drop_table("application")

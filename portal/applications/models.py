@@ -65,6 +65,9 @@ class Application(Keyed, Stamped, Base):
         Index("ix_application_staff", "tender_id", "received_at", "id"),
         Index("ix_application_staff_state", "tender_id", "state", "received_at", "id"),
         Index("ix_application_received", "received_at", "id"),
+        Index("ix_application_number_prefix", text("number text_pattern_ops")),
+        Index("ix_application_title_ru_prefix", text("lower(title_ru) text_pattern_ops")),
+        Index("ix_application_title_en_prefix", text("lower(title_en) text_pattern_ops")),
         Index("ix_application_initiator", "initiator_id"),
     )
 

@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
         cluster_id=uuid_argument("cluster"),
         words=request.args.get("q", "").replace("\x00", "").strip()[: staff_list.MAX_WORDS],
     )
-    tenders, clusters = staff_list.choices(current, actor, language)
+    tenders, clusters = staff_list.choices(current, language)
     found = staff_list.listed(current, actor, filters, request.args.get("cursor"), language)
     return render_template(
         "officer/index.html",

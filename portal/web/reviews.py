@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import RadioField, TextAreaField
+from wtforms import RadioField, SelectChoice, TextAreaField  # type: ignore[attr-defined]  # the published types are older
 
 import portal.scoring.jobs  # noqa: F401 - handing in a review enqueues its work
 from portal.core.clock import today
@@ -36,8 +36,8 @@ class DeclarationForm(PortalForm):
     conflict = RadioField(
         _l("Do you have a conflict of interest?"),
         choices=[
-            ("no", _l("No, I have no interest in this project or in its participants")),
-            ("yes", _l("Yes, or it may look as if I had")),
+            SelectChoice("no", _l("No, I have no interest in this project or in its participants")),
+            SelectChoice("yes", _l("Yes, or it may look as if I had")),
         ],
         validate_choice=False,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from functools import lru_cache
+from typing import Any, Final
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State
@@ -15,16 +16,18 @@ from portal.clusters.models import Cluster
 from portal.core.clock import MOSCOW
 from portal.core.formats import NBSP
 from portal.identity.models import Organisation
-from portal.identity.policy import Actor, Permission, authorize, scope
+from portal.identity.policy import Actor, Permission, authorize
 from portal.scoring.models import Score
 from portal.tenders.models import Tender, Track
 from portal.web.paging import Page, keyset
 
 MAX_WORDS: Final = 100
-ORDER: Final[tuple[ColumnElement[Any], ...]] = (
-    Application.received_at.expression,
-    Application.id.expression,
-)
+_APPLICATION: Final = Application.metadata.tables["application"].c
+_ORGANISATION: Final = Organisation.metadata.tables["organisation"].c
+_SCORE: Final = Score.metadata.tables["score"].c
+_TENDER: Final = Tender.metadata.tables["tender"].c
+_CLUSTER: Final = Cluster.metadata.tables["cluster"].c
+ORDER: Final = (_APPLICATION.received_at, _APPLICATION.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,10 @@ class Filters:
     def conditions(self) -> list[ColumnElement[bool]]:
         held: list[ColumnElement[bool]] = []
         for column, wanted in (
-            (Application.tender_id, self.tender_id),
-            (Application.track, self.track),
-            (Application.state, self.state),
-            (Application.cluster_id, self.cluster_id),
+            (_APPLICATION.tender_id, self.tender_id),
+            (_APPLICATION.track, self.track),
+            (_APPLICATION.state, self.state),
+            (_APPLICATION.cluster_id, self.cluster_id),
         ):
             if wanted:
                 held.append(column == wanted)
@@ -51,39 +54,43 @@ class Filters:
             start = self.words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             held.append(
                 or_(
-                    Application.number.like(start.upper()),
-                    Application.title_ru.ilike(start),
-                    Application.title_en.ilike(start),
+                    _APPLICATION.number.like(start.upper()),
+                    func.lower(_APPLICATION.title_ru).like(start.lower()),
+                    func.lower(_APPLICATION.title_en).like(start.lower()),
                 )
             )
         return held
 
 
-def listed(
-    session: Session, actor: Actor, filters: Filters, cursor: str | None, locale: str
-) -> Page[Row[*tuple[Any, ...]]]:
-    """One page, newest first: id, number, title, initiator, track, requested_total, state, score, objective,
-    received_at. One statement; titles in ``locale`` where they exist."""
+def listed(session: Session, actor: Actor, filters: Filters, cursor: str | None, locale: str) -> Page[Row[Any]]:
+    """One page, newest first, in one statement: id, received_at, number, title, initiator, track,
+    requested_total, state, score, objective. Titles and names in ``locale`` where they exist."""
     authorize(actor, Permission.APPLICATION_LIST_ALL)
-    statement = (
-        scope(actor, Application)
-        .with_only_columns(
-            Application.id,
-            Application.received_at,
-            Application.number,
-            _in(locale, Application.title_ru, Application.title_en).label("title"),
-            _in(locale, Organisation.name_ru, Organisation.name_en).label("initiator"),
-            Application.track,
-            Application.requested_total,
-            Application.state,
-            Score.total.label("score"),
-            Score.objective,
+    statement = _columns(locale).where(*filters.conditions())
+    return keyset(session, statement, ORDER, lambda row: (row.received_at, row.id), cursor)
+
+
+@lru_cache(maxsize=2)
+def _columns(locale: str) -> Select[Any]:
+    """Every submitted application, which is what a reader of the whole list may read, with plain columns."""
+    score = and_(_SCORE.submission_id == _APPLICATION.submission_id, _SCORE.current)
+    return (
+        select(
+            _APPLICATION.id,
+            _APPLICATION.received_at,
+            _APPLICATION.number,
+            _in(locale, _APPLICATION.title_ru, _APPLICATION.title_en).label("title"),
+            _in(locale, _ORGANISATION.name_ru, _ORGANISATION.name_en).label("initiator"),
+            _APPLICATION.track,
+            _APPLICATION.requested_total,
+            _APPLICATION.state,
+            _SCORE.total.label("score"),
+            _SCORE.objective,
         )
-        .join(Organisation, Organisation.id == Application.initiator_id)
-        .outerjoin(Score, and_(Score.submission_id == Application.submission_id, Score.current))
-        .where(Application.received_at.is_not(None), *filters.conditions())
+        .join_from(Application.__table__, Organisation.__table__, _ORGANISATION.id == _APPLICATION.initiator_id)
+        .outerjoin(Score.__table__, score)
+        .where(_APPLICATION.submission_id.is_not(None), _APPLICATION.received_at.is_not(None))
     )
-    return keyset(session, cast("Select[Any]", statement), ORDER, lambda row: (row.received_at, row.id), cursor)
 
 
 def _in(locale: str, russian: Any, english: Any) -> ColumnElement[str]:
@@ -91,27 +98,25 @@ def _in(locale: str, russian: Any, english: Any) -> ColumnElement[str]:
     return func.coalesce(func.nullif(wanted, ""), other)
 
 
-def choices(session: Session, actor: Actor, locale: str) -> tuple[list[Row[Any]], list[Row[Any]]]:
-    """Tenders, newest first, and clusters by name, as (id, label) for the filters; one statement."""
-    tenders: Select[Any] = (
-        scope(actor, Tender)
-        .where(Tender.published_at.is_not(None))
-        .with_only_columns(
-            literal("tender").label("kind"),
-            Tender.id,
-            _in(locale, Tender.title_ru, Tender.title_en).label("label"),
-            func.to_char(literal(9999) - Tender.year, "0000").label("place"),
-        )
-    )
-    name = _in(locale, Cluster.name_ru, Cluster.name_en)
-    used = select(Application.cluster_id).where(Application.submission_id.is_not(None))
-    clusters = (
-        scope(actor, Cluster)
-        .where(Cluster.id.in_(used))
-        .with_only_columns(literal("cluster"), Cluster.id, name, func.replace(func.lower(name), "ё", "е"))
-    )
-    rows = session.execute(union_all(tenders, clusters).order_by("kind", "place", "id")).all()
+def choices(session: Session, locale: str) -> tuple[list[Row[Any]], list[Row[Any]]]:
+    """Published tenders, newest first, and clusters by name, as (id, label); one statement. Both are public."""
+    rows = session.execute(_choices(locale)).all()
     return [row for row in rows if row.kind == "tender"], [row for row in rows if row.kind == "cluster"]
+
+
+@lru_cache(maxsize=2)
+def _choices(locale: str) -> Select[Any]:
+    name = _in(locale, _CLUSTER.name_ru, _CLUSTER.name_en)
+    both = union_all(
+        select(
+            literal_column("'tender'").label("kind"),
+            _TENDER.id,
+            _in(locale, _TENDER.title_ru, _TENDER.title_en).label("label"),
+            func.to_char(9999 - _TENDER.year, "0000").label("place"),
+        ).where(_TENDER.published_at.is_not(None)),
+        select(literal_column("'cluster'"), _CLUSTER.id, name, func.replace(func.lower(name), "ё", "е")),
+    ).subquery()
+    return select(both.c.kind, both.c.id, both.c.label).order_by(both.c.kind, both.c.place, both.c.id)
 
 
 @dataclass(frozen=True, slots=True)
