@@ -29,9 +29,7 @@ def index() -> ResponseReturnValue:
     if tag:
         statement = statement.where(AuditEvent.tag.startswith(tag, autoescape=True))
     found = keyset(session(), statement, (AuditEvent.seq,), _place, request.args.get("cursor"))
-    return render_template(
-        "audit/index.html", page=found, filters={"object": object_id, "actor": actor, "tag": tag}
-    )
+    return render_template("audit/index.html", page=found, filters={"object": object_id, "actor": actor, "tag": tag})
 
 
 def _place(event: AuditEvent) -> tuple[Any, ...]:

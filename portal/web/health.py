@@ -24,7 +24,11 @@ def healthz() -> ResponseReturnValue:
     database = _database()
     redis, workers = _redis()
     state = {
-        "status": "ok" if database["ok"] and redis["ok"] and workers["ok"] else "degraded" if database["ok"] else "down",
+        "status": "ok"
+        if database["ok"] and redis["ok"] and workers["ok"]
+        else "degraded"
+        if database["ok"]
+        else "down",
         "database": database,
         "redis": redis,
         "workers": workers,

@@ -37,14 +37,8 @@ def index() -> ResponseReturnValue:
     if state in STATES:
         statement = statement.where(STATES[state])
     found = keyset(session(), statement, (Task.number,), _place, request.args.get("cursor"))
-    counts = (
-        session()
-        .execute(select(*(func.count().filter(rule).label(name) for name, rule in STATES.items())))
-        .one()
-    )
-    return render_template(
-        "jobs/index.html", page=found, counts=counts._asdict(), state=state, form=ActionForm()
-    )
+    counts = session().execute(select(*(func.count().filter(rule).label(name) for name, rule in STATES.items()))).one()
+    return render_template("jobs/index.html", page=found, counts=counts._asdict(), state=state, form=ActionForm())
 
 
 def _place(task: Task) -> tuple[Any, ...]:

@@ -66,8 +66,7 @@ def keyset(
 
 def _write(backwards: bool, place: tuple[Any, ...]) -> str:
     parts = [
-        [type(value).__name__, value.isoformat() if isinstance(value, datetime) else str(value)]
-        for value in place
+        [type(value).__name__, value.isoformat() if isinstance(value, datetime) else str(value)] for value in place
     ]
     return base64.urlsafe_b64encode(json.dumps([int(backwards), parts]).encode()).decode().rstrip("=")
 

@@ -95,7 +95,7 @@ SECTIONS: Final[dict[str, Section]] = {
                 MAYBE_NUMBER,
                 hint=_l("Empty: no limit"),
             ),
-            Column("own_share_of_subsidy", _l("Own funds, % of the subsidy"), NUMBER),
+            Column("own_share_of_subsidy", _l("Own funds, per cent of the subsidy"), NUMBER),
         ),
     ),
     "eligibility": Section(
@@ -127,7 +127,7 @@ SECTIONS: Final[dict[str, Section]] = {
                 _l("Cost categories and caps"),
                 (
                     _CODE,
-                    Column("cap", _l("At most, % of eligible costs"), MAYBE_NUMBER, hint=_l("Empty: no limit")),
+                    Column("cap", _l("At most, per cent of eligible costs"), MAYBE_NUMBER, hint=_l("Empty: no limit")),
                     Column("eligible", _l("Reimbursed"), FLAG),
                     SOURCE,
                     *_TITLE,
