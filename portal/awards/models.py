@@ -84,9 +84,7 @@ class DecisionLine(Keyed, Base):
 
     decision: Mapped[AwardDecision] = relationship(back_populates="lines")
     application: Mapped[Application] = relationship(lazy="raise")
-    amounts: Mapped[list[AwardAmount]] = relationship(
-        back_populates="line", lazy="raise", order_by="AwardAmount.year"
-    )
+    amounts: Mapped[list[AwardAmount]] = relationship(back_populates="line", lazy="raise", order_by="AwardAmount.year")
 
 
 class AwardAmount(Base):

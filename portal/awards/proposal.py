@@ -56,9 +56,7 @@ def propose(ranked: Sequence[Ranked], available: Mapping[int, Decimal]) -> list[
                 continue
             first_out, reason = entry, short
         else:
-            reason = N_(
-                "After %(other)s, which did not fit into the budget: reserve list.", other=first_out.number
-            )
+            reason = N_("After %(other)s, which did not fit into the budget: reserve list.", other=first_out.number)
         lines.append(Line(entry.application_id, item.place, Award.RESERVE, {}, reason))
     return lines
 
