@@ -39,7 +39,7 @@ class BlockForm(PortalForm):
 @page(pages, "/", get=Permission.USER_MANAGE)
 def index() -> ResponseReturnValue:
     """Everyone, newest first, narrowed by text, role and state."""
-    text = " ".join(request.args.get("q", "").replace("\x00", "").split())[:MAX_SEARCH]
+    text = " ".join(request.args.get("q", "").split())[:MAX_SEARCH]
     role = request.args.get("role", "")
     state = request.args.get("state", "")
     wanted = Role(role) if role in set(Role) else None
