@@ -16,6 +16,7 @@ from werkzeug.datastructures import FileStorage
 from portal.applications import attachments
 from portal.applications.dossier import Dossier
 from portal.applications.models import Attachment
+from portal.applications.service import authorize_edit
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
 from portal.core.language import N_
@@ -70,6 +71,7 @@ def _page(application_id: UUID, participant_id: UUID | None) -> ResponseReturnVa
         dossier.participant(participant_id)
     if request.method == "GET":
         return _render(dossier, participant_id)
+    authorize_edit(g.actor, dossier, participant_id)
     code = request.form.get("code", "")[:20]
     try:
         count = _attach(dossier, participant_id, code)
