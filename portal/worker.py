@@ -34,9 +34,9 @@ def run_workers(app: Flask, redis_url: str, count: int) -> None:
     redis = Redis.from_url(redis_url)
     with app.app_context():
         db.engine.dispose()
-        WorkerPool(
-            list(reversed(jobs.LANES)), connection=redis, num_workers=count, serializer=JSONSerializer
-        ).start(logging_level="WARNING")
+        WorkerPool(list(reversed(jobs.LANES)), connection=redis, num_workers=count, serializer=JSONSerializer).start(
+            logging_level="WARNING"
+        )
 
 
 def run_scheduler(app: Flask) -> None:

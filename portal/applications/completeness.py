@@ -119,9 +119,7 @@ def _numbers(project: Mapping[str, Any]) -> Iterator[Problem]:
         elif name in _NOT_NEGATIVE and value < 0:
             yield Problem("negative", field, N_("The number must not be below zero."))
         elif name == "trl" and not 1 <= value <= 9:
-            yield Problem(
-                "out_of_range", field, N_("The technology readiness level must be between 1 and 9.")
-            )
+            yield Problem("out_of_range", field, N_("The technology readiness level must be between 1 and 9."))
         elif name == "agreement_years" and value < 1:
             yield Problem("out_of_range", field, N_("The agreement must last at least one year."))
 
@@ -187,9 +185,7 @@ def _tables(field: str, part: Mapping[str, Any], rules: RuleSet) -> Iterator[Pro
     known = {category.code for category in rules.categories}
     for code, years in mapping(part.get("costs")).items():
         if code not in known and sums(years):
-            yield Problem(
-                "unknown_category", f"{field}.costs", N_("There is no cost category %(code)s.", code=code)
-            )
+            yield Problem("unknown_category", f"{field}.costs", N_("There is no cost category %(code)s.", code=code))
         yield from _amounts(f"{field}.costs", years, rules.cost_years, _kopecks)
     for years in mapping(part.get("financing")).values():
         yield from _amounts(f"{field}.financing", years, rules.cost_years, _kopecks)
@@ -238,9 +234,7 @@ def _balance(field: str, item: ParticipantFacts) -> Iterator[Problem]:
 def _declarations(field: str, answers: Mapping[str, Any], rules: RuleSet) -> Iterator[Problem]:
     for declaration in rules.declarations:
         if not isinstance(answers.get(declaration.code), bool):
-            yield Problem(
-                "required", f"{field}.{declaration.code}", N_("Answer this declaration with yes or no.")
-            )
+            yield Problem("required", f"{field}.{declaration.code}", N_("Answer this declaration with yes or no."))
 
 
 def _documents(field: str, attached: object, giver: Giver, rules: RuleSet) -> Iterator[Problem]:
@@ -253,9 +247,7 @@ def _documents(field: str, attached: object, giver: Giver, rules: RuleSet) -> It
     for item in items:
         known = rules.document(str(item.get("code")))
         if known and known.max_age_days is not None and not item.get("issued_on"):
-            yield Problem(
-                "undated", f"{field}.{known.code}", N_("Give the date on which the document was issued.")
-            )
+            yield Problem("undated", f"{field}.{known.code}", N_("Give the date on which the document was issued."))
 
 
 def _kpi(table: Mapping[str, Any], rules: RuleSet) -> Iterator[Problem]:

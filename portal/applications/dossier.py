@@ -181,11 +181,7 @@ def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossi
             ClusterMember.state == MembershipState.CONFIRMED,
         )
     )
-    sections = (
-        select(Section)
-        .where(Section.application_id == application_id)
-        .execution_options(populate_existing=True)
-    )
+    sections = select(Section).where(Section.application_id == application_id).execution_options(populate_existing=True)
     attachments = (
         select(Attachment)
         .where(Attachment.application_id == application_id)

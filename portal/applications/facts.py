@@ -113,9 +113,7 @@ def _facts(package: Mapping[str, Any], rules: RuleSet) -> Facts:
     taxes = decimal_of(project.get("taxes_total"))
     hpj = int_of(project.get("hpj_new"))
     export_revenue = decimal_of(project.get("export_revenue_total"))
-    import_now, import_target = (
-        decimal_of(project.get(f"import_share_{when}")) for when in ("now", "target")
-    )
+    import_now, import_target = (decimal_of(project.get(f"import_share_{when}")) for when in ("now", "target"))
     irr, discount = decimal_of(project.get("irr")), decimal_of(project.get("discount_rate"))
     return Facts(
         participants=participants,

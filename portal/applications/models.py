@@ -110,8 +110,7 @@ class Participant(Keyed, Stamped, Base):
         CheckConstraint(one_of("role", ParticipantRole), name="role"),
         CheckConstraint(one_of("state", ParticipantState), name="state"),
         CheckConstraint(
-            "(confirmed_digest is null) = (confirmed_at is null)"
-            " and (confirmed_at is null) = (confirmed_by is null)",
+            "(confirmed_digest is null) = (confirmed_at is null) and (confirmed_at is null) = (confirmed_by is null)",
             name="confirmed",
         ),
         CheckConstraint("confirmed_at is null or state = 'accepted'", name="confirmed_by_member"),

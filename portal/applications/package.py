@@ -94,13 +94,9 @@ def accepted(participants: Iterable[Participant]) -> list[Participant]:
     return sorted(taking, key=lambda part: (part.role != ParticipantRole.INITIATOR, part.id))
 
 
-def _parts(
-    participant_id: UUID, typed: Typed, rules: RuleSet, problems: list[Problem]
-) -> Iterable[tuple[str, Any]]:
+def _parts(participant_id: UUID, typed: Typed, rules: RuleSet, problems: list[Problem]) -> Iterable[tuple[str, Any]]:
     for section in EACH:
-        values = _values(
-            section, typed.get((participant_id, section.name), {}), rules, participant_id, problems
-        )
+        values = _values(section, typed.get((participant_id, section.name), {}), rules, participant_id, problems)
         given = {key: value for key, value in values.items() if value is not None}
         yield section.path, _nested(given)
 

@@ -64,8 +64,7 @@ def invite(session: Session, actor: Actor, *, application_id: UUID, organisation
         subject=N_("Invitation to a joint project: %(title)s", title=letters.title_of(application)),
         paragraphs=[
             N_(
-                "%(initiator)s invites your organisation to take part in a joint project of the cluster"
-                " %(cluster)s.",
+                "%(initiator)s invites your organisation to take part in a joint project of the cluster %(cluster)s.",
                 initiator=letters.name_of(application.initiator),
                 cluster=letters.name_of(application.cluster),
             ),

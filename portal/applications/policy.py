@@ -140,6 +140,4 @@ def _takes_part(actor: Actor, application: Application) -> bool:
 
 
 def _holds(actor: Actor, application: Application, state: ParticipantState) -> bool:
-    return any(
-        part.state == state and actor.acts_for(part.organisation_id) for part in application.participants
-    )
+    return any(part.state == state and actor.acts_for(part.organisation_id) for part in application.participants)

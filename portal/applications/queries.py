@@ -33,9 +33,7 @@ def application_with(session: Session, actor: Actor, application_id: UUID) -> Ap
         .where(Application.id == application_id)
         .options(
             joinedload(Application.tender, innerjoin=True),
-            joinedload(Application.tender_track, innerjoin=True).joinedload(
-                TenderTrack.rule_set, innerjoin=True
-            ),
+            joinedload(Application.tender_track, innerjoin=True).joinedload(TenderTrack.rule_set, innerjoin=True),
             joinedload(Application.cluster, innerjoin=True),
             joinedload(Application.initiator, innerjoin=True),
             joinedload(Application.submission),
@@ -139,11 +137,7 @@ def submission_of(session: Session, submission_id: UUID) -> Submission:
 
 def submissions_of(session: Session, application_id: UUID) -> list[Submission]:
     """Every submission of an application, newest first."""
-    statement = (
-        select(Submission)
-        .where(Submission.application_id == application_id)
-        .order_by(Submission.round.desc())
-    )
+    statement = select(Submission).where(Submission.application_id == application_id).order_by(Submission.round.desc())
     return list(session.scalars(statement))
 
 
@@ -217,9 +211,7 @@ def people_of(session: Session, organisations: Iterable[UUID]) -> list[User]:
     statement = (
         select(User)
         .where(
-            User.id.in_(
-                select(Membership.user_id).where(Membership.organisation_id.in_(list(organisations)))
-            ),
+            User.id.in_(select(Membership.user_id).where(Membership.organisation_id.in_(list(organisations)))),
             User.active,
             User.confirmed_at.is_not(None),
         )

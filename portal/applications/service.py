@@ -39,9 +39,7 @@ CHOOSE_ORGANISATION: Final = N_("Choose the organisation that files the applicat
 NOT_EDITABLE: Final = N_("The application has been submitted: what was typed can no longer be changed.")
 
 
-def start(
-    session: Session, actor: Actor, *, track_id: UUID, organisation_id: UUID, cluster_id: UUID
-) -> Application:
+def start(session: Session, actor: Actor, *, track_id: UUID, organisation_id: UUID, cluster_id: UUID) -> Application:
     """A new draft on a track of an open tender, with the organisation as its initiator.
 
     Raises :class:`NotFound` for a track or organisation that the actor may not know of, :class:`Problems`
@@ -62,9 +60,7 @@ def start(
     track, is_open = found
     problems = []
     if not is_open:
-        problems.append(
-            Problem("not_open", "track", N_("This tender does not take applications at the moment."))
-        )
+        problems.append(Problem("not_open", "track", N_("This tender does not take applications at the moment.")))
     if not is_member(session, organisation_id, cluster_id):
         problems.append(
             Problem(
@@ -210,16 +206,12 @@ def admit(session: Session, actor: Actor, application_id: UUID) -> Application:
     return _move(session, actor, application_id, "admit")
 
 
-def refuse(
-    session: Session, actor: Actor, application_id: UUID, *, reasons: Sequence[str] = ()
-) -> Application:
+def refuse(session: Session, actor: Actor, application_id: UUID, *, reasons: Sequence[str] = ()) -> Application:
     """The formal check is failed, with reason codes (R01...). The caller authorises and keeps the reasons."""
     return _move(session, actor, application_id, "refuse", reasons=list(reasons))
 
 
-def return_for_correction(
-    session: Session, actor: Actor, application_id: UUID, *, due_on: date
-) -> Application:
+def return_for_correction(session: Session, actor: Actor, application_id: UUID, *, due_on: date) -> Application:
     """Give it back once: it may be sent again until the end of ``due_on`` in the tender's zone."""
     return _move(session, actor, application_id, "return", due_on=due_on)
 

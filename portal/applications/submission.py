@@ -32,9 +32,7 @@ from portal.core.language import N_
 from portal.identity.policy import Actor, Permission, authorize
 from portal.tenders.models import Tender, TenderTrack, Track
 
-LATE: Final = N_(
-    "Applications are no longer accepted: the time for it is over. What was typed is kept in the draft."
-)
+LATE: Final = N_("Applications are no longer accepted: the time for it is over. What was typed is kept in the draft.")
 
 
 class Confirmation:
@@ -254,12 +252,8 @@ def _next_number(session: Session, dossier: Dossier) -> str:
     return registration_number(application.tender.code, Track(application.track), serial)
 
 
-def _freeze(
-    session: Session, actor: Actor, dossier: Dossier, number: str, received_at: datetime
-) -> Submission:
-    last = session.scalar(
-        select(func.max(Submission.round)).where(Submission.application_id == dossier.application.id)
-    )
+def _freeze(session: Session, actor: Actor, dossier: Dossier, number: str, received_at: datetime) -> Submission:
+    last = session.scalar(select(func.max(Submission.round)).where(Submission.application_id == dossier.application.id))
     assert actor.user_id is not None
     submission = Submission(
         application_id=dossier.application.id,

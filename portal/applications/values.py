@@ -108,9 +108,7 @@ def _date(text: str) -> str:
             return date(year, month, day).isoformat()
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise Unreadable(
-            "not_date", N_("Enter a date as day, month and year, for example 31.08.2018.")
-        ) from None
+        raise Unreadable("not_date", N_("Enter a date as day, month and year, for example 31.08.2018.")) from None
 
 
 def _yes_no(text: str) -> bool:

@@ -23,9 +23,9 @@ def canonical_json(value: object) -> bytes:
     Besides JSON's own types: Decimal, date and datetime (ISO 8601), UUID, Enum (its value), tuple; keys may
     be whole numbers, UUIDs or Enums too. A lone surrogate that somebody sent is written, not refused.
     """
-    return json.dumps(
-        _plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode("utf-8", "surrogatepass")
+    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def digest(value: object) -> str:

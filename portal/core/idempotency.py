@@ -60,9 +60,7 @@ def begin(session: Session, key: UUID, owner: str, route: str, digest: str) -> s
     first = session.execute(select(FormKey).where(FormKey.key == key)).scalar_one()
     if (first.owner, first.route, first.body_hash) != (owner, route, digest):
         raise Conflict(
-            N_(
-                "This form was already sent with other content. What you typed is below: check it and send it again."
-            )
+            N_("This form was already sent with other content. What you typed is below: check it and send it again.")
         )
     return first.location or ""
 

@@ -65,25 +65,19 @@ def check_inn(value: str) -> str:
 
 def check_inn_legal(value: str) -> str:
     """INN of an organisation: 10 digits with a check digit; region 00 does not exist."""
-    text = _matching(
-        _INN_LEGAL, value, N_("Enter the 10 digits of the organisation's INN, as in its tax certificate.")
-    )
+    text = _matching(_INN_LEGAL, value, N_("Enter the 10 digits of the organisation's INN, as in its tax certificate."))
     return _checked_inn(text)
 
 
 def check_inn_person(value: str) -> str:
     """INN of a person or individual entrepreneur: 12 digits, two of them check digits."""
-    text = _matching(
-        _INN_PERSON, value, N_("Enter the 12 digits of the person's INN, as in the tax certificate.")
-    )
+    text = _matching(_INN_PERSON, value, N_("Enter the 12 digits of the person's INN, as in the tax certificate."))
     return _checked_inn(text)
 
 
 def check_kpp(value: str) -> str:
     """KPP: four digits, two digits or Latin capitals, three digits; it has no check digit."""
-    text = _matching(
-        _KPP, value, N_("Enter the 9 characters of the KPP, as in the organisation's tax certificate.")
-    )
+    text = _matching(_KPP, value, N_("Enter the 9 characters of the KPP, as in the organisation's tax certificate."))
     return text.upper()
 
 
@@ -139,9 +133,7 @@ def check_account(value: str, bik: str) -> str:
     known_bik = check_bik(bik)
     text = _matching(_ACCOUNT, value, N_("Enter the 20 digits of the account, as in the bank's certificate."))
     if account_sum(text, known_bik):
-        raise _mistyped(
-            N_("The account does not belong to the bank with this BIK. Check the digits of both numbers.")
-        )
+        raise _mistyped(N_("The account does not belong to the bank with this BIK. Check the digits of both numbers."))
     return text
 
 

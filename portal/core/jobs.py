@@ -150,9 +150,7 @@ def connect(redis: Redis | None) -> None:
     _redis = redis
 
 
-def enqueue(
-    session: Session, kind: str, payload: Mapping[str, Any], *, key: str | None = None
-) -> UUID | None:
+def enqueue(session: Session, kind: str, payload: Mapping[str, Any], *, key: str | None = None) -> UUID | None:
     """Write down work in the present transaction; the same ``key`` is written once, ever.
 
     Returns the task's id, or None when a task with this key exists already.

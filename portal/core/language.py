@@ -37,7 +37,7 @@ class Message:
         return render(self, "en")
 
 
-def N_(msgid: str, **params: object) -> Message:  # noqa: N802 - the name gettext tools look for
+def N_(msgid: str, **params: object) -> Message:
     """Mark a sentence for translation and bind its parameters."""
     return Message(msgid, params)
 

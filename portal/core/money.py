@@ -32,9 +32,7 @@ _SPACES: Final = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u
 _PLAIN: Final = re.compile(r"(-)?([0-9]{1,3}(?: [0-9]{3})+|[0-9]+)(?:[.,]([0-9]+))?")
 # With two groups or a point after them a comma can only be the English thousands separator;
 # a lone "5,100" is left to the plain reading and refused there for its three decimals.
-_ENGLISH: Final = re.compile(
-    r"(-)?([0-9]{1,3}(?:,[0-9]{3}){2,}|[0-9]{1,3}(?:,[0-9]{3})+(?=\.))(?:\.([0-9]+))?"
-)
+_ENGLISH: Final = re.compile(r"(-)?([0-9]{1,3}(?:,[0-9]{3}){2,}|[0-9]{1,3}(?:,[0-9]{3})+(?=\.))(?:\.([0-9]+))?")
 _UNITS: Final = ("₽", "руб.", "руб", "р.")
 
 

@@ -196,8 +196,7 @@ _ROWS: Final = (
 )
 
 REGIONS: Final[dict[str, Region]] = {
-    code: Region(code, name_ru, name_en, oktmo, iso, district)
-    for code, name_ru, name_en, district, oktmo, iso in _ROWS
+    code: Region(code, name_ru, name_en, oktmo, iso, district) for code, name_ru, name_en, district, oktmo, iso in _ROWS
 }
 _BY_OKTMO: Final = {region.oktmo: region for region in REGIONS.values()}
 

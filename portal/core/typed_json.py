@@ -131,9 +131,7 @@ def _read_tuple(kinds: tuple[Any, ...], value: object, path: str, problems: list
     if kinds[-1] is Ellipsis:
         kinds = (kinds[0],) * len(value)
     elif len(kinds) != len(value):
-        raise _refuse(
-            problems, "wrong_length", path, N_("This list must have %(count)s entries.", count=len(kinds))
-        )
+        raise _refuse(problems, "wrong_length", path, N_("This list must have %(count)s entries.", count=len(kinds)))
     items: list[Any] = []
     for place, (kind, item) in enumerate(zip(kinds, value, strict=True)):
         try:

@@ -45,9 +45,7 @@ class Services:
 
 
 @contextmanager
-def services(
-    folder: Path, given: Mapping[str, str] = os.environ, *, durable: bool = True
-) -> Iterator[Services]:
+def services(folder: Path, given: Mapping[str, str] = os.environ, *, durable: bool = True) -> Iterator[Services]:
     """Start what ``given`` does not name by URL, with its data in ``folder``, and stop it at the end.
 
     The data survive, and so does a start after a crash. ``durable`` False is for data that are thrown away.

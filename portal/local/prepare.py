@@ -39,11 +39,7 @@ def _line(entry: Any) -> str:
     if isinstance(entry, str):
         return entry
     values = (
-        entry.values()
-        if isinstance(entry, dict)
-        else vars(entry).values()
-        if hasattr(entry, "__dict__")
-        else entry
+        entry.values() if isinstance(entry, dict) else vars(entry).values() if hasattr(entry, "__dict__") else entry
     )
     return "  ".join(str(value) for value in values)
 

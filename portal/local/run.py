@@ -66,9 +66,7 @@ def _port() -> int:
         try:
             probe.bind((_host(), int(text)))
         except OSError as error:
-            raise ServiceError(
-                f"port {text} cannot be used ({error.strerror}); try PORT=8001 make run"
-            ) from error
+            raise ServiceError(f"port {text} cannot be used ({error.strerror}); try PORT=8001 make run") from error
     return int(text)
 
 
@@ -173,9 +171,7 @@ def _answers(port: int) -> bool:
 def _welcome(environment: Mapping[str, str], port: int) -> None:
     _say(f"\n  Joint Projects Portal: {environment.get('PUBLIC_URL', f'http://localhost:{port}')}\n")
     if environment["PORTAL_DEMO"] == "1":
-        subprocess.run(
-            [sys.executable, "-m", "portal.local", "sign-ins"], env=environment, cwd=ROOT, check=False
-        )
+        subprocess.run([sys.executable, "-m", "portal.local", "sign-ins"], env=environment, cwd=ROOT, check=False)
     _say(f"  Ctrl-C stops it; its data stay in {DATA.name}, `make reset` removes them.\n")
 
 

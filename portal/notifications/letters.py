@@ -34,9 +34,7 @@ def address(path: str) -> str:
     return _place.get("url", "") + path
 
 
-def compose(
-    subject: Message, paragraphs: Sequence[Message], link: tuple[Message, str] | None, locale: str
-) -> Composed:
+def compose(subject: Message, paragraphs: Sequence[Message], link: tuple[Message, str] | None, locale: str) -> Composed:
     """Write the letter. ``link`` is the text of its one link and the path it leads to."""
     title = render(subject, locale)
     said = [render(paragraph, locale) for paragraph in paragraphs]

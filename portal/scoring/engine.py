@@ -306,13 +306,9 @@ def _threshold_gate(total: Decimal | None, rules: RuleSet) -> Gate:
             N_("The total is known when the reviews are in; %(least)s is needed.", least=least),
         )
     if total < rules.threshold:
-        message = N_(
-            "The total of %(total)s is below the threshold of %(least)s.", total=number(total), least=least
-        )
+        message = N_("The total of %(total)s is below the threshold of %(least)s.", total=number(total), least=least)
         return Gate("threshold", False, message)
-    message = N_(
-        "The total of %(total)s reaches the threshold of %(least)s.", total=number(total), least=least
-    )
+    message = N_("The total of %(total)s reaches the threshold of %(least)s.", total=number(total), least=least)
     return Gate("threshold", True, message)
 
 

@@ -6,6 +6,4 @@ from portal.identity.models import Role
 from portal.identity.policy import Permission, by_role, rule
 
 rule(Permission.SCORE_RUN)(by_role(Role.OFFICER, Role.CHAIR, Role.ADMINISTRATOR))
-rule(Permission.SCORE_VIEW)(
-    by_role(Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR)
-)
+rule(Permission.SCORE_VIEW)(by_role(Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR))

@@ -67,9 +67,7 @@ def start_run(session: Session, actor: Actor, tender_track_id: UUID) -> ScoreRun
     session.add(run)
     session.flush()
     _enqueue(session, run)
-    record(
-        session, actor, "scoring:run:start", "score_run", run.id, {"track": tender_track_id, "total": total}
-    )
+    record(session, actor, "scoring:run:start", "score_run", run.id, {"track": tender_track_id, "total": total})
     return run
 
 
@@ -93,9 +91,7 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
     if run.ended_at is not None:
         return jobs.Progress(run.total, run.total)
     scored = select(Score.submission_id).where(Score.run_id == run.id)
-    pending = _due(
-        run.tender_track_id, Submission.received_at <= run.created_at, Submission.id.not_in(scored)
-    )
+    pending = _due(run.tender_track_id, Submission.received_at <= run.created_at, Submission.id.not_in(scored))
     batch = session.scalars(pending.order_by(Submission.number).limit(BATCH)).all()
     write_scores(session, run.id, run.tender_track_id, batch)
     run.done = min(run.done + len(batch), run.total)
@@ -132,9 +128,7 @@ def score_submission(session: Session, submission_id: UUID) -> ScoreRun | None:
     return run
 
 
-def write_scores(
-    session: Session, run_id: UUID, tender_track_id: UUID, submissions: Sequence[Submission]
-) -> None:
+def write_scores(session: Session, run_id: UUID, tender_track_id: UUID, submissions: Sequence[Submission]) -> None:
     """Compute and store the scores of some submissions of one track; they become the current ones."""
     if not submissions:
         return
@@ -206,11 +200,7 @@ def _due(tender_track_id: UUID | None, *conditions: ColumnElement[bool]) -> Sele
         .join(Application, Application.submission_id == Submission.id)
         .where(Application.state.in_(SCORED_STATES), *conditions)
     )
-    return (
-        statement
-        if tender_track_id is None
-        else statement.where(Submission.tender_track_id == tender_track_id)
-    )
+    return statement if tender_track_id is None else statement.where(Submission.tender_track_id == tender_track_id)
 
 
 def _rules(session: Session, tender_track_id: UUID) -> tuple[RuleSet, ZoneInfo]:

@@ -50,9 +50,7 @@ def told(lines: list[Line]) -> list[tuple[str, str]]:
 
 
 def test_awards_in_rank_order_until_one_does_not_fit() -> None:
-    lines = propose(
-        ranked({2018: 60, 2019: 10}, {2018: 50, 2019: 10}, {2018: 1, 2019: 1}), money(y2018=100, y2019=100)
-    )
+    lines = propose(ranked({2018: 60, 2019: 10}, {2018: 50, 2019: 10}, {2018: 1, 2019: 1}), money(y2018=100, y2019=100))
     assert told(lines) == [
         ("award", "Place 1: the whole request fits into the budget of every year."),
         (
@@ -71,9 +69,7 @@ def test_the_last_kopeck_fits() -> None:
 
 def test_a_later_year_refuses_too_and_is_named() -> None:
     lines = propose(ranked({2018: 10, 2020: 5}), money(y2018=100, y2020=4))
-    assert told(lines) == [
-        ("reserve", "In 2020 it asks for RUB\u00a05, but RUB\u00a04 is left: reserve list.")
-    ]
+    assert told(lines) == [("reserve", "In 2020 it asks for RUB\u00a05, but RUB\u00a04 is left: reserve list.")]
 
 
 def test_a_year_without_an_envelope_has_no_money() -> None:
@@ -141,9 +137,7 @@ budgets = st.dictionaries(st.sampled_from([2018, 2019, 2020]), st.integers(0, 50
 
 
 @given(requests, budgets)
-def test_no_year_is_overspent_and_nobody_overtakes(
-    asked: list[dict[int, int]], left: dict[int, Decimal]
-) -> None:
+def test_no_year_is_overspent_and_nobody_overtakes(asked: list[dict[int, int]], left: dict[int, Decimal]) -> None:
     items = ranked(*asked)
     lines = propose(items, left)
     for year in (2018, 2019, 2020):

@@ -26,18 +26,14 @@ class Colour(StrEnum):
 
 def test_equal_content_has_equal_bytes() -> None:
     value = {"b": D("7.50"), "a": [1, None, True, "ё"], 3: D("1E+3"), "d": date(2018, 8, 1), "e": Colour.RED}
-    assert canonical_json(value) == (
-        '{"3":"1000","a":[1,null,true,"ё"],"b":"7.5","d":"2018-08-01","e":"red"}'.encode()
-    )
+    assert canonical_json(value) == ('{"3":"1000","a":[1,null,true,"ё"],"b":"7.5","d":"2018-08-01","e":"red"}'.encode())
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert digest({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
     assert canonical_json((UUID(int=1),)) == b'["00000000-0000-0000-0000-000000000001"]'
     assert canonical_json("\ud800") == b'"\xed\xa0\x80"'
 
 
-@pytest.mark.parametrize(
-    "value", [1.5, {"a": [0.1]}, float("nan"), {1.5: 1}, {True: 1}, {1, 2}, b"x", D("NaN")]
-)
+@pytest.mark.parametrize("value", [1.5, {"a": [0.1]}, float("nan"), {1.5: 1}, {True: 1}, {1, 2}, b"x", D("NaN")])
 def test_what_has_no_canonical_form_is_refused(value: object) -> None:
     with pytest.raises(TypeError):
         canonical_json(value)

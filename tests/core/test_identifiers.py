@@ -121,9 +121,7 @@ def test_a_valid_identifier_is_kept_in_one_form(check: Callable[[str], str], typ
 
 
 @pytest.mark.parametrize(("check", "typed", "code"), BAD)
-def test_an_invalid_identifier_is_refused_with_advice(
-    check: Callable[[str], str], typed: str, code: str
-) -> None:
+def test_an_invalid_identifier_is_refused_with_advice(check: Callable[[str], str], typed: str, code: str) -> None:
     with pytest.raises(IdentifierError) as refusal:
         check(typed)
     assert refusal.value.code == code
@@ -175,9 +173,7 @@ def test_the_tn_ved_code_as_printed() -> None:
 
 
 @pytest.mark.parametrize(("region", "inn", "ogrn", "account"), DEMO)
-def test_demo_identifiers_are_those_of_the_domain_facts(
-    region: str, inn: str, ogrn: str, account: str
-) -> None:
+def test_demo_identifiers_are_those_of_the_domain_facts(region: str, inn: str, ogrn: str, account: str) -> None:
     serial = int(region)
     assert demo.demo_inn(region, serial) == inn
     assert demo.demo_ogrn(region, serial) == ogrn
@@ -197,9 +193,7 @@ def test_demo_identifiers_pass_every_check(region: str, serial: int) -> None:
 
 
 @given(regions, serials, st.integers(0, 8), st.integers(1, 9))
-def test_a_mistyped_digit_of_an_account_or_an_ogrn_is_found(
-    region: str, serial: int, place: int, shift: int
-) -> None:
+def test_a_mistyped_digit_of_an_account_or_an_ogrn_is_found(region: str, serial: int, place: int, shift: int) -> None:
     def mistype(number: str, at: int) -> str:
         return f"{number[:at]}{(int(number[at]) + shift) % 10}{number[at + 1 :]}"
 

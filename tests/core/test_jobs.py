@@ -159,9 +159,7 @@ def test_task_in_other_hands_is_left_alone(ready: Flask) -> None:
     number = task(task_id).number
     session().rollback()
     with db.engine.connect() as other:
-        other.execute(
-            text("select pg_advisory_lock(:space, :number)"), {"space": jobs.LOCK_SPACE, "number": number}
-        )
+        other.execute(text("select pg_advisory_lock(:space, :number)"), {"space": jobs.LOCK_SPACE, "number": number})
         assert jobs.drain("work") == 0
         other.rollback()
         other.execute(text("select pg_advisory_unlock_all()"))
@@ -237,9 +235,7 @@ def test_task_that_kills_its_worker_is_parked(ready: Flask) -> None:
     assert task(task_id).last_error == "the worker ended without an answer, again and again"
 
 
-def test_kick_reaches_redis_after_the_commit_only(
-    fresh_app: Flask, kinds: dict[str, Any], redis_url: str
-) -> None:
+def test_kick_reaches_redis_after_the_commit_only(fresh_app: Flask, kinds: dict[str, Any], redis_url: str) -> None:
     @jobs.handler("test_kicked")
     def kicked(current: Any, payload: dict[str, Any], claim: Claim) -> None:
         return None

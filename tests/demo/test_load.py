@@ -114,8 +114,8 @@ def test_the_negative_examples_fail_for_exactly_their_reason(
 
 
 def test_reviews_are_under_way_and_some_reviewers_disagree(loaded: Session) -> None:
-    states = dict(rows(loaded, "select a.state, count(*) from assignment a join application p on p.id = a.application_id"
-                       " join tender t on t.id = p.tender_id where t.code = '2018' group by a.state"))  # fmt: skip
+    states = dict(rows(loaded, "select a.state, count(*) from assignment a"
+                       " join application p on p.id = a.application_id join tender t on t.id = p.tender_id where t.code = '2018' group by a.state"))  # fmt: skip
     assert states == {"assigned": 7, "submitted": 27}
     letters = rows(loaded, "select count(*) from score_run where kind = 'track' and ended_at is not null")
     assert letters == [(3,)]

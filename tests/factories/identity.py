@@ -15,9 +15,7 @@ from portal.identity.queries import load_actor
 _serial = itertools.count(1)
 
 
-def user(
-    session: Session, *roles: Role, email: str | None = None, locale: str = "en", name: str = ""
-) -> User:
+def user(session: Session, *roles: Role, email: str | None = None, locale: str = "en", name: str = "") -> User:
     """A confirmed person with roles of the fund; the password is not set."""
     number = next(_serial)
     row = User(
@@ -64,9 +62,7 @@ def organisation(session: Session, *, region: int = 36, name: str = "", **fields
     return row
 
 
-def member(
-    session: Session, organisation: Organisation, role: OrgRole = OrgRole.OWNER, **person: str
-) -> User:
+def member(session: Session, organisation: Organisation, role: OrgRole = OrgRole.OWNER, **person: str) -> User:
     """A new person who acts for the organisation."""
     row = user(session, **person)  # type: ignore[arg-type]
     session.add(Membership(user_id=row.id, organisation_id=organisation.id, role=role))

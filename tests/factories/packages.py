@@ -35,8 +35,6 @@ def package(track: str = "import_substitution", row: str | None = None, **overri
 def marks(value: str = "8", track: str = "import_substitution", **aspects: str) -> dict[str, dict[str, Any]]:
     """One reviewer's marks of every expert criterion, all ``value`` but the aspects given."""
     return {
-        criterion.code: {
-            aspect.code: Decimal(aspects.get(aspect.code, value)) for aspect in criterion.aspects
-        }
+        criterion.code: {aspect.code: Decimal(aspects.get(aspect.code, value)) for aspect in criterion.aspects}
         for criterion in rules(track).expert_criteria()
     }

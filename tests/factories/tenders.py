@@ -36,9 +36,7 @@ def programme(session: Session, code: str = "JP") -> Programme:
     return row
 
 
-def rule_set(
-    session: Session, track: Track, *, frozen_at: datetime | None = None, **changes: Any
-) -> RuleSetVersion:
+def rule_set(session: Session, track: Track, *, frozen_at: datetime | None = None, **changes: Any) -> RuleSetVersion:
     """The official rules of a track with ``changes`` to fields of the rule set; frozen when told when."""
     rules: RuleSet = replace(load_rulebook(track), **changes)
     content = to_json(rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,14 +10,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-from flask import Flask
+from flask import Flask, url_for
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.engine import Connection
 from werkzeug.routing import Rule
 
+from portal.clusters import service as clusters
+from portal.clusters.models import ImportKind
 from portal.core.db import db
 from portal.core.db import session as current_session
+from portal.identity import invitations
+from portal.identity.models import User
+from portal.identity.queries import load_actor
 
 DRAFT_CANARY: Final = "CANARY-DRAFT-5d1e"
 REVIEW_CANARY: Final = "CANARY-REVIEW-90ab"
@@ -39,6 +45,12 @@ READERS: Final[Mapping[str, str | None]] = {
     "auditor": "auditor@demo.example",
 }
 """Roles and whom of the demo they are; ``outsider`` reviews, but not the application of the table."""
+
+OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "applications.part_section": {"name": "costs"},
+    "public.results": {"code": "2016"},
+}
+"""Where the same variable means something else."""
 
 
 @dataclass
@@ -99,6 +111,13 @@ def _plant() -> None:
         text("update application set title_ru = :word, title_en = :word where id = :key"),
         {"word": DRAFT_CANARY, "key": _application("draft")},
     )
+    administrator = load_actor(session, _user("admin@demo.example"))
+    clusters.start_import(
+        session, administrator, kind=ImportKind.MEMBERS, name="members.csv", stream=io.BytesIO(b"code;inn\nD1;1\n")
+    )
+    owner = load_actor(session, _user("initiator@demo.example"))
+    organisation = next(iter(owner.memberships))
+    invitations.invite(session, owner, organisation_id=organisation, email="colleague@demo.example", role="editor")
     # Marks cannot be changed; a draft of a review can.
     session.execute(
         text(
@@ -110,6 +129,10 @@ def _plant() -> None:
         {"word": REVIEW_CANARY},
     )
     session.commit()
+
+
+def _user(email: str) -> User:
+    return current_session().scalars(select(User).where(User.email == email)).one()
 
 
 def _application(which: str) -> Any:
@@ -146,6 +169,11 @@ def _values(which: str) -> dict[str, Any]:
         "envelope_id": "select id from envelope where year = 2016 and cast(:key as uuid) is not null",
         "posting_id": "select p.id from posting p join posting_line l on l.posting_id = p.id join envelope e"
         " on e.id = l.envelope_id where e.year = 2016 and cast(:key as uuid) is not null order by p.number limit 1",
+        "invitable_id": "select organisation_id from cluster_member m join application a on a.cluster_id = m.cluster_id"
+        " where a.id = :key and m.state = 'confirmed' and organisation_id not in"
+        " (select organisation_id from participant where application_id = :key) order by m.id limit 1",
+        "invitation_id": "select id from invitation where cast(:key as uuid) is not null",
+        "import_id": "select id from register_import where cast(:key as uuid) is not null",
         "programme_id": "select id from programme where cast(:key as uuid) is not null",
         "run_id": "select id from score_run where kind = 'track' and cast(:key as uuid) is not null limit 1",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
@@ -163,8 +191,6 @@ def _values(which: str) -> dict[str, Any]:
         "kind": "members",
         "extension": "csv",
         "token": "no-such-token",
-        "invitation_id": uuid4(),
-        "import_id": uuid4(),
         "filename": "js/portal.js",
     }
 
@@ -191,11 +217,15 @@ def _client(app: Flask, email: str | None) -> FlaskClient:
 def url_of(app: Flask, rule: Rule, values: Mapping[str, Any]) -> str:
     """The URL of a rule with the stage's objects."""
     with app.test_request_context():
-        from flask import url_for
+        chosen = {**values, **OTHERS.get(rule.endpoint, {})}
+        return url_for(rule.endpoint, **{name: chosen[name] for name in rule.arguments})
 
-        return url_for(rule.endpoint, **{name: values[name] for name in rule.arguments})
 
-
-def form() -> dict[str, str]:
-    """An empty form that nevertheless gets through the door."""
-    return {"idempotency_key": str(uuid4())}
+def form(endpoint: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """An empty form that gets through the door, with the fields that name an object of the stage."""
+    names = {
+        "applications.confirm": {"participant": values["participant_id"], "digest": "0" * 64},
+        "applications.participants": {"organisation": values["invitable_id"]},
+        "officer.check": {"submission_id": values["submission_id"], "save": "y"},
+    }.get(endpoint, {})
+    return {"idempotency_key": str(uuid4()), **{name: str(value) for name, value in names.items()}}

@@ -162,9 +162,7 @@ def test_a_postmaster_file_left_by_a_crash_does_not_matter(tmp_path: Path) -> No
     with services(tmp_path, given):
         pass
     # The number belongs to a living process by now: PostgreSQL alone would refuse to start.
-    (tmp_path / "postgres" / "postmaster.pid").write_text(
-        f"{os.getppid()}\n{tmp_path}/postgres\n1\n5432\n\n\n"
-    )
+    (tmp_path / "postgres" / "postmaster.pid").write_text(f"{os.getppid()}\n{tmp_path}/postgres\n1\n5432\n\n\n")
     with services(tmp_path, given) as running:
         assert query(running, "select 1") == [(1,)]
 

@@ -24,9 +24,7 @@ D = Decimal
 TWO = (marks("8"), marks("7"))
 
 
-def sheet(
-    content: dict[str, Any], reviews: tuple[Marks, ...] = (), used: RuleSet | None = None
-) -> ScoreSheet:
+def sheet(content: dict[str, Any], reviews: tuple[Marks, ...] = (), used: RuleSet | None = None) -> ScoreSheet:
     used = used or rules(content.get("track", "import_substitution"))
     found = facts(content, used)
     return score(content, found, used, reviews, check(content, found, used, date(2018, 9, 1)))

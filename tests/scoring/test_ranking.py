@@ -62,9 +62,7 @@ def test_less_subsidy_per_job_decides_first() -> None:
 def test_then_the_earlier_registration_then_the_number() -> None:
     later = entry(1, registered_at=START + timedelta(microseconds=1))
     assert order(later, entry(2)) == [2, 1]
-    assert (
-        reasons(later, entry(2))[1] == "Same total as JP-2018-IS-0002, placed below it: registered earlier."
-    )
+    assert reasons(later, entry(2))[1] == "Same total as JP-2018-IS-0002, placed below it: registered earlier."
     assert order(entry(5), entry(4)) == [4, 5]
     assert reasons(entry(5), entry(4))[0] == (
         "Same total as JP-2018-IS-0005, placed above it: lower registration number."

@@ -18,9 +18,8 @@ from portal.applications.models import Application, State
 from portal.audit.service import verify
 from portal.core import jobs
 from portal.core.canonical import digest
-from portal.core.db import db
+from portal.core.db import db, transaction
 from portal.core.db import session as current_session
-from portal.core.db import transaction
 from portal.core.errors import NotFound, Problems, Refused
 from portal.identity.models import Role
 from portal.identity.policy import Actor
@@ -90,10 +89,7 @@ def test_unfinished_run_is_taken_up_again(session: Session) -> None:
     actor = officer(session)
     run = service.start_run(session, actor, track_of(tender).id)
     assert service.start_run(session, actor, track_of(tender).id).id == run.id
-    assert (
-        session.scalar(select(func.count()).select_from(jobs.Task).where(jobs.Task.kind == "score_track"))
-        == 1
-    )
+    assert session.scalar(select(func.count()).select_from(jobs.Task).where(jobs.Task.kind == "score_track")) == 1
 
 
 def test_other_track_and_left_applications_are_not_scored(session: Session) -> None:
@@ -212,9 +208,7 @@ def test_run_survives_killed_workers_and_flushed_redis(
         until = time.monotonic() + 60
         while _read(run_id).ended_at is None:
             assert time.monotonic() < until
-            assert (
-                _start(actor, track_id) == run_id
-            )  # takes a parked task up again, otherwise changes nothing
+            assert _start(actor, track_id) == run_id  # takes a parked task up again, otherwise changes nothing
             jobs.drain("work")
         assert _read(run_id).output_digest == expected
         session = current_session()

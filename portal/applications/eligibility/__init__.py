@@ -53,9 +53,7 @@ class RuleOutcome:
         }
 
 
-def check(
-    package: Mapping[str, Any], facts: Facts, rules: RuleSet, on: date | None = None
-) -> list[RuleOutcome]:
+def check(package: Mapping[str, Any], facts: Facts, rules: RuleSet, on: date | None = None) -> list[RuleOutcome]:
     """Every eligibility rule of ``rules``, in its order. ``on``: the filing date, or None if not known."""
     with exact():
         return [_outcome(Case(package, facts, rules, on, rule)) for rule in rules.eligibility]

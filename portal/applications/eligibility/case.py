@@ -75,8 +75,7 @@ def date_of(value: object) -> date | None:
 def answers(case: Case) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Ids of the participants who answered no, and of those who did not answer."""
     answers = {
-        str(part.get("id")): mapping(part.get("declarations")).get(case.rule.code)
-        for part in parts(case.package)
+        str(part.get("id")): mapping(part.get("declarations")).get(case.rule.code) for part in parts(case.package)
     }
     return (
         tuple(id_ for id_, answer in answers.items() if answer is False),

@@ -30,9 +30,7 @@ def cluster_registered(case: Case) -> Finding:
     if not registered:
         return Finding(False, N_("The cluster is not in the register."), todo=todo, field="cluster")
     if until is None:
-        return Finding(
-            True, N_("The cluster is in the register, its entry has no end date."), field="cluster"
-        )
+        return Finding(True, N_("The cluster is in the register, its entry has no end date."), field="cluster")
     value = figure_of(until)
     if case.on is not None and until < case.on:
         reason = N_("The cluster's entry ended on %(until)s, before the filing date.", until=until)
@@ -54,9 +52,7 @@ def members_of_cluster(case: Case) -> Finding:
     not_told = tuple(str(item.get("id")) for item in items if item.get("cluster_member") is not True)
     if not_told:
         return unknown(todo, field, who=not_told)
-    return Finding(
-        True, N_("All %(count)s participants are members of the cluster.", count=len(items)), field=field
-    )
+    return Finding(True, N_("All %(count)s participants are members of the cluster.", count=len(items)), field=field)
 
 
 def enough_participants(case: Case) -> Finding:
@@ -64,9 +60,7 @@ def enough_participants(case: Case) -> Finding:
     holds = count >= least
     return Finding(
         holds,
-        N_(
-            "The project has %(count)s participants; at least %(least)s are needed.", count=count, least=least
-        ),
+        N_("The project has %(count)s participants; at least %(least)s are needed.", count=count, least=least),
         value=figure_of(number(count)),
         limit=N_("at least %(least)s", least=least),
         todo=N_("Invite another member of the cluster."),
@@ -123,9 +117,7 @@ def declared_with_certificate(case: Case) -> Finding:
             days=age,
             names=names_of(case, old),
         )
-        return Finding(
-            False, reason, limit=limit, todo=N_("Attach a new one."), field=field, participants=old
-        )
+        return Finding(False, reason, limit=limit, todo=N_("Attach a new one."), field=field, participants=old)
     reason = N_("Declared by every participant and certified not more than %(days)s days ago.", days=age)
     return Finding(True, reason, limit=limit, field=field)
 
@@ -178,9 +170,7 @@ def industrial_activity(case: Case) -> Finding:
     refused = tuple(id_ for id_ in other if id_ not in open_)
     if refused:
         reason = N_("No activity in section C of OKVED 2: %(names)s.", names=names_of(case, refused))
-        return Finding(
-            False, reason, todo=N_("Leave the organisation out."), field=field, participants=refused
-        )
+        return Finding(False, reason, todo=N_("Leave the organisation out."), field=field, participants=refused)
     if other or not case.facts.participants:
         return unknown(N_("Every participant must answer this declaration."), field, who=other)
     return Finding(True, N_("Every participant acts in the sphere of industry."), field=field)

@@ -27,9 +27,7 @@ def document_given(case: Case) -> Finding:
 def replaces_imports(case: Case) -> Finding:
     missing = missing_field(case.project, ("okpd2", "tn_ved", "analogue_abroad", "is_plan"))
     if missing:
-        return unknown(
-            N_("Give the product's codes, the foreign analogue and the link to a sector plan."), missing
-        )
+        return unknown(N_("Give the product's codes, the foreign analogue and the link to a sector plan."), missing)
     reason = N_("The codes, the foreign analogue and the link to a sector plan are given.")
     return Finding(True, reason, field="project.okpd2")
 
@@ -45,9 +43,7 @@ def export_planned(case: Case) -> Finding:
             todo=N_("Plan export revenue within the term of the agreement."),
             field=field,
         )
-    missing = missing_field(
-        case.project, ("tn_ved", "export_countries", "export_contracts", "export_revenue_total")
-    )
+    missing = missing_field(case.project, ("tn_ved", "export_countries", "export_contracts", "export_revenue_total"))
     if missing or revenue is None:
         todo = N_("Give the TN VED code, the target countries, the contracts and the export revenue.")
         return unknown(todo, missing or field)
@@ -71,9 +67,7 @@ def subsidy_share(case: Case) -> Finding:
         )
         todo = N_("Lower the request by %(excess)s.", excess=roubles(subsidy - ceiling))
         return Finding(False, reason, _share(case), limit, todo, "subsidy")
-    reason = N_(
-        "The request of %(subsidy)s is within %(most)s of the eligible costs of %(eligible)s.", **named
-    )
+    reason = N_("The request of %(subsidy)s is within %(most)s of the eligible costs of %(eligible)s.", **named)
     return Finding(True, reason, _share(case), limit, field="subsidy")
 
 
@@ -104,9 +98,7 @@ def agreement_term(case: Case) -> Finding:
     todo = N_("Set a term of 1 to %(most)s years.", most=most)
     if years is None:
         return unknown(todo, field, limit)
-    reason = N_(
-        "The agreement is to last %(years)s years; at most %(most)s are allowed.", years=years, most=most
-    )
+    reason = N_("The agreement is to last %(years)s years; at most %(most)s are allowed.", years=years, most=most)
     return Finding(1 <= years <= most, reason, figure_of(number(years)), limit, todo, field)
 
 
@@ -123,13 +115,9 @@ def costs_not_before(case: Case) -> Finding:
         N_("Leave out the costs before %(earliest)s.", earliest=earliest),
     )
     if too_early:
-        reason = N_(
-            "Costs are entered for %(year)s, before %(earliest)s.", year=too_early[0], earliest=earliest
-        )
+        reason = N_("Costs are entered for %(year)s, before %(earliest)s.", year=too_early[0], earliest=earliest)
         return Finding(False, reason, value, limit, todo, "costs")
-    reason = N_(
-        "The first cost is of %(first)s; costs from %(earliest)s on count.", first=first, earliest=earliest
-    )
+    reason = N_("The first cost is of %(first)s; costs from %(earliest)s on count.", first=first, earliest=earliest)
     return Finding(first >= earliest, reason, value, limit, todo, field)
 
 
@@ -160,9 +148,7 @@ def co_financing(case: Case) -> Finding:
         )
     else:
         return Finding(True, N_("Own and borrowed funds are sufficient."), value, least, field="financing")
-    return Finding(
-        False, reason, value, least, N_("Add own or borrowed funds, or lower the request."), "financing"
-    )
+    return Finding(False, reason, value, least, N_("Add own or borrowed funds, or lower the request."), "financing")
 
 
 def yearly_requests(case: Case) -> Finding:
@@ -177,9 +163,7 @@ def yearly_requests(case: Case) -> Finding:
     negative = sorted(year for year, amount in entered if amount < 0)
     if outside or negative:
         year = (outside or negative)[0]
-        reason = N_(
-            "The request for %(year)s is outside the years %(span)s or below zero.", year=year, span=span
-        )
+        reason = N_("The request for %(year)s is outside the years %(span)s or below zero.", year=year, span=span)
         todo = N_("Move the request into the years of the track.")
         return Finding(False, reason, figure_of(", ".join(asked)), limit, todo, "subsidy")
     reason = N_("The subsidy is requested within the years %(span)s.", span=span)

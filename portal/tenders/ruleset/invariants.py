@@ -55,11 +55,7 @@ def broken(rules: RuleSet) -> list[Problem]:
         *_parameters(rules),
         *_texts(rules),
         *(problem for name in _LISTS for problem in _codes(name, getattr(rules, name))),
-        *(
-            problem
-            for at, rule in enumerate(rules.eligibility)
-            for problem in _rule(f"eligibility.{at}", rule, rules)
-        ),
+        *(problem for at, rule in enumerate(rules.eligibility) for problem in _rule(f"eligibility.{at}", rule, rules)),
         *_caps(rules),
         *_criteria(rules),
         *_ties(rules),
@@ -70,18 +66,14 @@ def _parameters(rules: RuleSet) -> Iterator[Problem]:
     if not rules.years or any(later <= earlier for earlier, later in pairwise(rules.years)):
         yield Problem("not_increasing", "years", N_("The years must be given in increasing order."))
     elif rules.costs_from.year > rules.years[-1]:
-        yield Problem(
-            "too_late", "costs_from", N_("The first day of allowed costs must lie before the last year.")
-        )
+        yield Problem("too_late", "costs_from", N_("The first day of allowed costs must lie before the last year."))
     if rules.track not in ("import_substitution", "export"):
         yield Problem("not_allowed", "track", N_("There is no such track."))
     for name in _PERCENTAGES:
         yield from _within(name, getattr(rules, name), HUNDRED)
     yield from _within("spread_limit", rules.spread_limit, MAX_POINTS)
     if rules.project_cap is not None and rules.project_cap <= 0:
-        yield Problem(
-            "not_positive", "project_cap", N_("The largest subsidy must be more than zero, or left empty.")
-        )
+        yield Problem("not_positive", "project_cap", N_("The largest subsidy must be more than zero, or left empty."))
     for name in _COUNTS:
         if not 1 <= getattr(rules, name) <= 365:
             yield Problem("out_of_range", name, N_("The number must be between 1 and 365."))
@@ -89,9 +81,7 @@ def _parameters(rules: RuleSet) -> Iterator[Problem]:
 
 def _within(field: str, value: Decimal, most: Decimal) -> Iterator[Problem]:
     if not 0 <= value <= most:
-        yield Problem(
-            "out_of_range", field, N_("The number must be between 0 and %(most)s.", most=number(most))
-        )
+        yield Problem("out_of_range", field, N_("The number must be between 0 and %(most)s.", most=number(most)))
 
 
 def _texts(rules: RuleSet) -> Iterator[Problem]:
@@ -135,26 +125,18 @@ def _rule(field: str, rule: EligibilityRule, rules: RuleSet) -> Iterator[Problem
         return
     if set(rule.params) != needed:
         names = ", ".join(sorted(needed)) or "-"
-        yield Problem(
-            "wrong_params", f"{field}.params", N_("This check needs the parameters: %(names)s.", names=names)
-        )
+        yield Problem("wrong_params", f"{field}.params", N_("This check needs the parameters: %(names)s.", names=names))
         return
     for name, value in rule.params.items():
         if name == "document":
             if rules.document(value) is None:
-                yield Problem(
-                    "unknown_document", f"{field}.params.{name}", N_("There is no document of this code.")
-                )
+                yield Problem("unknown_document", f"{field}.params.{name}", N_("There is no document of this code."))
         elif (limit := decimal_of(value)) is None or limit < 0:
-            yield Problem(
-                "not_number", f"{field}.params.{name}", N_("This must be a number of zero or more.")
-            )
+            yield Problem("not_number", f"{field}.params.{name}", N_("This must be a number of zero or more."))
     if rule.check in ("declared", "answered", "declared_with_certificate") and not any(
         declaration.code == rule.code for declaration in rules.declarations
     ):
-        yield Problem(
-            "no_declaration", f"{field}.code", N_("This check needs a declaration of the same code.")
-        )
+        yield Problem("no_declaration", f"{field}.code", N_("This check needs a declaration of the same code."))
 
 
 def _caps(rules: RuleSet) -> Iterator[Problem]:
@@ -218,9 +200,7 @@ def _line(field: str, points: Sequence[tuple[Decimal, Decimal]], least: int) -> 
     values = [value for value, _ in points]
     scores = [score for _, score in points]
     if not _grows(values, strictly=True):
-        yield Problem(
-            "not_increasing", field, N_("The values of a scale must be in strictly increasing order.")
-        )
+        yield Problem("not_increasing", field, N_("The values of a scale must be in strictly increasing order."))
     if not _grows(scores) and not _grows([-score for score in scores]):
         yield Problem("not_monotone", field, N_("The points of a scale must only rise or only fall."))
     for at, score in enumerate(scores):
