@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from flask_babel import gettext as _
@@ -119,8 +119,7 @@ def _choices(locale: str) -> Select[Any]:
     return select(both.c.kind, both.c.id, both.c.label).order_by(both.c.kind, both.c.place, both.c.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A row of the list as it is drawn: texts only."""
 
     id: str
