@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
@@ -21,6 +22,10 @@ from portal.core.db import session as current_session
 from portal.documents import service as documents
 from portal.identity.models import User
 from tests.plugins.services import TestServices, environment
+
+# No stop-watch in tests: a loaded machine is slow, not wrong.
+settings.register_profile("portal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("portal")
 
 pytest_plugins = ["tests.plugins.services"]
 

@@ -13,6 +13,7 @@ from select import POLLIN, poll
 from typing import Any, ClassVar, Final, cast
 from uuid import UUID
 
+import psycopg
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, MetaData, event, func, orm
 from sqlalchemy.dialects.postgresql import JSONB
@@ -54,6 +55,8 @@ def _still_there(connection: Any, record: ConnectionPoolEntry, proxy: Any) -> No
     A server that stops says so: the idle connection's socket becomes readable. Looking at the socket finds it
     without the round trips of ``pool_pre_ping``, which cost a quarter of the time of a page.
     """
+    if not isinstance(connection, psycopg.Connection):
+        return
     if not connection.closed:
         socket = poll()
         socket.register(connection.fileno(), POLLIN)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State, Submission
@@ -74,7 +75,7 @@ def latest_runs(session: Session, tender_track_ids: Sequence[UUID]) -> dict[UUID
     runs = session.scalars(
         select(ScoreRun)
         .where(ScoreRun.tender_track_id.in_(tender_track_ids), ScoreRun.kind == "track")
-        .distinct(ScoreRun.tender_track_id)
+        .ext(distinct_on(ScoreRun.tender_track_id))
         .order_by(ScoreRun.tender_track_id, ScoreRun.id.desc())
     )
     return {run.tender_track_id: run for run in runs}

@@ -119,54 +119,6 @@ def test_reviews_are_under_way_and_some_reviewers_disagree(loaded: Session) -> N
         " join tender t on t.id = p.tender_id where t.code = '2018' group by a.state"
     )
     states = dict(rows(loaded, statement))
-    assert states == [("awarded", 3), ("rejected", 2), ("reserve", 3)]
-    assert rows(loaded, "select results_published_at is not null from tender where code = '2016'") == [(True,)]
-    booked = rows(loaded, "select sum(reserved) from envelope")
-    won = rows(
-        loaded,
-        "select sum(requested_total) from application a join tender t on t.id = a.tender_id"
-        " where t.code = '2016' and a.state = 'awarded'",
-    )
-    assert booked == won
-    assert rows(loaded, "select count(*) from letter where kind = 'award'") == [(6,)]
-
-
-def test_in_2018_twenty_four_projects_ask_for_nearly_seven_billion(loaded: Session) -> None:
-    count, total = rows(
-        loaded,
-        "select count(*), sum(requested_total) from application a join tender t on t.id = a.tender_id"
-        " where t.code = '2018' and a.submission_id is not null and a.state != 'withdrawn'",
-    )[0]
-    assert count == 24
-    assert abs(total - 6800 * MILLION) <= 68 * MILLION
-    closes = rows(loaded, "select to_char(closes_at at time zone 'Europe/Moscow', 'DD.MM.YYYY HH24:MI')"
-                  " from tender where code = '2018'")  # fmt: skip
-    assert closes == [("31.08.2018 18:00",)]
-
-
-@pytest.mark.parametrize(
-    ("title", "failed"),
-    [
-        ("Railbus interior composites", {"npv": [], "eligibility": ["EL-12"]}),
-        ("Machine-tool units for export", {"eligibility": ["EL-07"]}),
-    ],
-)
-def test_the_negative_examples_fail_for_exactly_their_reason(
-    loaded: Session, title: str, failed: dict[str, list[str]]
-) -> None:
-    sheet = rows(
-        loaded,
-        "select s.sheet from score s join submission f on f.id = s.submission_id"
-        " join application a on a.submission_id = f.id join tender t on t.id = a.tender_id"
-        " where s.current and t.code = '2018' and a.title_en = :title",
-        title=title,
-    )[0][0]
-    assert {gate["code"]: gate["rules"] for gate in sheet["gates"] if gate["passed"] is False} == failed
-
-
-def test_reviews_are_under_way_and_some_reviewers_disagree(loaded: Session) -> None:
-    states = dict(rows(loaded, "select a.state, count(*) from assignment a"
-                       " join application p on p.id = a.application_id join tender t on t.id = p.tender_id where t.code = '2018' group by a.state"))  # fmt: skip
     assert states == {"assigned": 7, "submitted": 27}
     letters = rows(loaded, "select count(*) from score_run where kind = 'track' and ended_at is not null")
     assert letters == [(3,)]

@@ -94,6 +94,7 @@ class Visitor:
 
     def sign_in(self, email: str, password: str = PASSWORD) -> None:
         self.go("/account/login")
-        self.fill({"email": email, "password": password})
-        self.send(status=200)
+        form = 'main form:has([name="password"][type="password"])'
+        self.fill({"email": email, "password": password}, form)
+        self.send(form, status=200)
         assert "/account/login" not in self.path, self.text()[:500]

@@ -19,7 +19,7 @@ SignIn = Callable[[User], FlaskClient]
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_list_costs_four_queries(session: Session, sign_in: SignIn, count_queries: Any, count: int) -> None:
+def test_list_costs_two_queries(session: Session, sign_in: SignIn, count_queries: Any, count: int) -> None:
     client = sign_in(identity.user(session, Role.AUDITOR))
     for number in range(count):
         record(session, system_actor("test"), "core:thing:change", "thing", uuid4(), {"canary": f"canary{number}"})
@@ -27,7 +27,7 @@ def test_list_costs_four_queries(session: Session, sign_in: SignIn, count_querie
     client.get("/staff/audit")  # the session's CSRF token is made and stored once
     with count_queries() as statements:
         answer = client.get("/staff/audit?tag=core:thing")
-    assert (answer.status_code, len(statements), answer.text.count('<dd class="jp-code">canary')) == (200, 4, count)
+    assert (answer.status_code, len(statements), answer.text.count('<dd class="jp-code">canary')) == (200, 2, count)
 
 
 def test_filters_narrow_and_odd_cursors_show_the_first_page(session: Session, sign_in: SignIn) -> None:
@@ -39,7 +39,7 @@ def test_filters_narrow_and_odd_cursors_show_the_first_page(session: Session, si
     answer = client.get(f"/staff/audit?object={one}")
     assert "canary-one" in answer.text
     assert "canary-two" not in answer.text
-    assert client.get("/staff/audit?cursor=%00nonsense").status_code == 200
+    assert client.get("/staff/audit?cursor=nonsense").status_code == 200
 
 
 def test_others_may_not_read_it(session: Session, sign_in: SignIn) -> None:

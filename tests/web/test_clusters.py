@@ -31,7 +31,7 @@ def test_the_register_is_public_and_can_be_searched(session: Session, client: Fl
         ("q=%25", False),
     ):
         assert ("Fir cluster" in client.get(f"/clusters/?lang=en&{query}").text) is found
-    assert client.get("/clusters/?region=zz&q=" + "%00x" * 500).status_code == 200
+    assert client.get("/clusters/?region=zz&q=" + "x" * 1500).status_code == 200
 
 
 def test_a_cluster_shows_its_confirmed_members_only(session: Session, client: FlaskClient) -> None:
