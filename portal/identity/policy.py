@@ -47,7 +47,6 @@ class Permission(StrEnum):
     CLUSTER_IMPORT = "clusters:register:import"
     CLUSTER_JOIN = "clusters:membership:request"
     DEMO_MAIL = "demo:mail:read"
-    DOCUMENT_READ = "documents:file:read"
     JOBS_MANAGE = "core:task:manage"
     ORGANISATION_EDIT = "identity:organisation:edit"
     ORGANISATION_INVITE = "identity:organisation:invite"
