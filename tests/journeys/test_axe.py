@@ -1,0 +1,130 @@
+"""Every page that a role can reach: axe finds nothing, at a desk and on a phone, in both languages.
+
+One address stands for all of its endpoint; each role opens the endpoints that no role before it has shown, and
+what is its own. On a phone (320 px) no page is wider than the screen.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from portal.demo.sign_ins import PASSWORD
+from tests.journeys.people import DESK, PHONE, Visitor
+from tests.plugins.browser import Site, serving
+from tests.plugins.services import TestServices
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+AXE: Final = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+ROLES: Final = (None, "initiator", "signatory", "newcomer", "centre", "reviewer1", "officer", "chair", "commission",
+                "admin", "auditor")  # fmt: skip
+STARTS: Final = ("/", "/start", "/account/login", "/account/", "/clusters/", "/organisations/")
+# Downloads, and what answers without a page of its own.
+SKIPPED: Final = re.compile(
+    r"\.(json|pdf|csv|xlsx)$|/documents/|/attachments/|/template/|/static/|/healthz|/demo/mail/.+"
+)
+LINK: Final = re.compile(r'<a\b[^>]*\bhref="([^"#]+)')
+WIDE: Final = "() => document.scrollingElement.scrollWidth"
+CHECK: Final = """async () => {
+  const found = await axe.run(document, {resultTypes: ["violations"]});
+  const place = node => node.target.join(" ") + " " + node.html.slice(0, 160);
+  return found.violations.map(fault => fault.id + ": " + fault.nodes.slice(0, 3).map(place).join(" | "));
+}"""
+
+
+@pytest.fixture(scope="module")
+def demo_site(demo_app: Flask, services: TestServices) -> Iterator[Site]:
+    with serving(demo_app, services.mail_folder, workers=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def pages(demo_app: Flask) -> dict[str | None, list[str]]:
+    """For each role the pages that no role before it has shown, found by following links."""
+    demo_app.config["WTF_CSRF_ENABLED"] = False
+    seen: set[str] = set()
+    found = {role: _discover(demo_app, role, seen) for role in ROLES}
+    demo_app.config["WTF_CSRF_ENABLED"] = True
+    return found
+
+
+def _discover(app: Flask, role: str | None, seen: set[str]) -> list[str]:
+    client = app.test_client()
+    if role:
+        client.post("/account/login", data={"email": f"{role}@demo.example", "password": PASSWORD})
+    shown: list[str] = []
+    waiting, opened = list(STARTS), set()
+    while waiting:
+        path = html.unescape(waiting.pop(0))
+        kind = _kind(app, urlsplit(path).path)
+        if kind is None or kind in opened or SKIPPED.search(path):
+            continue
+        opened.add(kind)
+        answer = client.get(path)
+        assert answer.status_code < 500, f"{role} {path}: {answer.status_code}"
+        if answer.status_code >= 300:
+            waiting.insert(0, answer.location or "")
+            continue
+        waiting += [urljoin(path, href) for href in LINK.findall(answer.get_data(as_text=True))]
+        if kind not in seen:
+            seen.add(kind)
+            shown.append(path)
+    return shown
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_axe_finds_nothing_on_any_page(
+    chromium: Any, demo_site: Site, pages: dict[str | None, list[str]], language: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: run `make assets`")
+    assert sum(len(paths) for paths in pages.values()) > 70, pages
+    faults: list[str] = []
+    for role, paths in pages.items():
+        visitor = Visitor(chromium, demo_site, language)
+        if role:
+            visitor.sign_in(f"{role}@demo.example", PASSWORD)
+        visitor.page.goto(f"/?lang={language}")
+        for path in paths:
+            visitor.go(path)
+            faults += [f"{role} {path} {fault}" for fault in _look(visitor)]
+        visitor.close()
+    assert faults == [], "\n".join(faults)
+
+
+def _look(visitor: Visitor) -> list[str]:
+    found = []
+    page = visitor.page
+    page.evaluate(AXE.read_text())
+    for name, size in (("desk", DESK), ("phone", PHONE)):
+        page.set_viewport_size(size)
+        found += [f"({name}) {fault}" for fault in page.evaluate(CHECK)]
+        if name == "phone":
+            width = page.evaluate(WIDE)
+            if width > PHONE["width"]:
+                found.append(f"(phone) the page is {width} px wide")
+    page.set_viewport_size(DESK)
+    return found
+
+
+def _kind(app: Flask, path: str) -> str | None:
+    """The endpoint of a path, with what tells its pages apart: the section of an application or a rule set."""
+    try:
+        endpoint, values = app.url_map.bind("localhost").match(path, method="GET")
+    except (HTTPException, RequestRedirect):
+        return None
+    if endpoint in ("static", "security.static"):
+        return None
+    return " ".join(
+        [endpoint, *(str(values[name]) for name in ("name", "section") if name in values and endpoint != "mail.show")]
+    )
