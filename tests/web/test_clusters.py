@@ -150,4 +150,4 @@ def test_the_number_of_queries_does_not_grow(session: Session, sign_in: SignIn, 
         with count_queries() as statements:
             assert client.get(path).status_code == 200
         counted.append(len(statements))
-    assert counted == [7, 9, 5]
+    assert counted == [5, 7, 3]

@@ -169,4 +169,4 @@ def test_the_number_of_queries_does_not_grow(
         with count_queries() as statements:
             assert client.get(path).status_code == 200
         counted.append(len(statements))
-    assert counted == [5, 4, 5]
+    assert counted == [3, 2, 3]

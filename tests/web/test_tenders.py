@@ -142,7 +142,7 @@ def test_what_was_typed_stays_with_all_problems(session: Session, administrator:
 def test_characters_that_cannot_be_stored(session: Session, administrator: FlaskClient) -> None:
     answer = administrator.post("/staff/tenders/new", data=new_tender(session, title_ru="a\x00b"))
     assert answer.status_code == 422
-    assert "cannot be stored" in answer.get_data(as_text=True)
+    assert "cannot be kept (NUL)" in answer.get_data(as_text=True)
 
 
 def test_incomplete_tender_is_not_published(session: Session, administrator: FlaskClient) -> None:
