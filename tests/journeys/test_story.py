@@ -19,7 +19,6 @@ from tests.plugins.browser import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-MEMBER = "member@demo.example"
 TRACK = "import_substitution"
 ON_SUBMISSION = "2018-08-20"
 
@@ -43,7 +42,7 @@ class Story:
         """Somebody of the world, signed in."""
         if name not in self._visitors:
             visitor = Visitor(self.chromium, self.site, self.language)
-            visitor.sign_in(f"{name}@demo.example")
+            visitor.sign_in(self.world.address(name))
             self._visitors[name] = visitor
         return self._visitors[name]
 
@@ -106,7 +105,7 @@ def a_member_signs_up(story: Story) -> None:
     visitor.fill(
         {
             "full_name": "Demo Member",
-            "email": MEMBER,
+            "email": story.world.address("member"),
             "password": PASSWORD,
             "password_confirm": PASSWORD,
             "consent": "y",
@@ -114,13 +113,14 @@ def a_member_signs_up(story: Story) -> None:
     )
     visitor.send(status=200)
     assert visitor.path == "/account/registered"
-    visitor.go(story.site.link(MEMBER))
+    visitor.go(story.site.link(story.world.address("member")))
     if "/confirm/" in visitor.path:
         visitor.send()
     if "/account/login" in visitor.path:
-        visitor.fill({"email": MEMBER, "password": PASSWORD})
+        visitor.fill({"email": story.world.address("member"), "password": PASSWORD})
         visitor.send()
     visitor.go("/organisations/new")
+    assert visitor.path == "/organisations/new", visitor.text()[:800]
     values = {
         "inn": demo_inn("36", 7001),
         "kpp": demo_kpp("36"),
@@ -148,11 +148,13 @@ def the_organisation_joins_the_cluster(story: Story) -> None:
     member.fill({"product": "gate valves DN 300"})
     member.send(status=200)
     centre = story.who("centre")
-    centre.go(story.site.link("centre@demo.example"))
+    centre.go(story.site.link(story.world.address("centre")))
     centre.go("/spec-org/")
     centre.says(ru="АО «Демо-Инициатор»", en="Demo Initiator JSC")
     centre.send('main form[action$="/confirm"]', status=200)
-    story.site.letter(MEMBER, {"ru": "Демо-кластер арматуры", "en": "Demo valve cluster"}[story.language])
+    story.site.letter(
+        story.world.address("member"), {"ru": "Демо-кластер арматуры", "en": "Demo valve cluster"}[story.language]
+    )
 
 
 def a_project_is_started(story: Story) -> None:
@@ -171,7 +173,7 @@ def the_partner_takes_part(story: Story) -> None:
     member.go(story.at("/participants"))
     member.send('main form:has([name="organisation"])', status=200)
     partner = story.who("partner")
-    partner.go(story.site.link("partner@demo.example"))
+    partner.go(story.site.link(story.world.address("partner")))
     partner.send(button="button[value=accept]", status=200)
 
 
@@ -231,10 +233,10 @@ def it_is_submitted_withdrawn_and_submitted_again(story: Story) -> None:
     assert "JP-2018-IS-0001" in receipt
     assert re.search(r"[0-9a-f]{64}", receipt.replace(" ", "").replace("\n", ""))
     story.number = "JP-2018-IS-0001"
-    story.site.letter("partner@demo.example", story.number)
+    story.site.letter(story.world.address("partner"), story.number)
     member.go(story.at("/withdraw"))
     member.send(status=200)
-    story.site.letter(MEMBER, {"ru": "отозвана", "en": "withdrawn"}[story.language])
+    story.site.letter(story.world.address("member"), {"ru": "отозвана", "en": "withdrawn"}[story.language])
     _confirm_and_submit(story)
     story.site.until(lambda: story.world.scalar("select count(*) from score where current and objective > 0"))
     member.go(story.at("/check"))
@@ -318,7 +320,7 @@ def the_officer_admits_it(story: Story) -> None:
 def two_experts_review_it(story: Story) -> None:
     for name, mark in (("expertone", "8"), ("experttwo", "7.5")):
         expert = story.who(name)
-        expert.go(story.site.link(f"{name}@demo.example"))
+        expert.go(story.site.link(story.world.address(name)))
         expert.go("/reviews/")
         expert.page.locator('main a[href^="/reviews/"]').filter(has_text=re.compile("JP-")).first.click()
         expert.page.locator('main form [name="conflict"][value="no"]').check()
@@ -387,7 +389,7 @@ def the_results_are_published(story: Story) -> None:
     assert story.number in visitor.text()
     visitor.says(ru="АО «Демо-Инициатор»", en="Demo Initiator JSC")
     visitor.close()
-    letter = story.site.letter(MEMBER, "CR-01")
+    letter = story.site.letter(story.world.address("member"), "CR-01")
     assert story.number in f"{letter.subject}{letter.text}"
     assert "CR-10" in letter.text
     member.go(story.at())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import secrets
+from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
@@ -32,7 +33,11 @@ class World:
     programme_id: UUID
     cluster_id: UUID
     partner_id: UUID
-    emails: dict[str, str] = field(default_factory=dict)
+    family: str
+    """What the addresses of this world have in common: the letters of all tests arrive in one folder."""
+
+    def address(self, name: str) -> str:
+        return f"{name}.{self.family}@demo.example"
 
     def close_intake(self, days: int = 0) -> None:
         """Let intake end now, or in ``days``: no verb shortens or reopens it, so the row is changed by hand."""
@@ -50,12 +55,13 @@ class World:
 
 def build(app: Flask, language: str) -> World:
     """The world of one journey; everybody's letters are in ``language``."""
+    family = secrets.token_hex(3)
     with app.app_context(), transaction() as current:
         password = hash_password(PASSWORD)
 
         def person(name: str, *roles: Role, of: Organisation | None = None) -> User:
             row = identity.user(
-                current, *roles, email=f"{name}@demo.example", locale=language, name=f"Demo {name.title()}"
+                current, *roles, email=f"{name}.{family}@demo.example", locale=language, name=f"Demo {name.title()}"
             )
             row.password = password
             if of is not None:
@@ -100,7 +106,7 @@ def build(app: Flask, language: str) -> World:
                 order="DEMO-1",
                 reason="Demo appropriation",
             )
-        world = World(app, tender.id, tenders.track_of(tender).id, tender.programme_id, cluster.id, partner.id)
+        world = World(app, tender.id, tenders.track_of(tender).id, tender.programme_id, cluster.id, partner.id, family)
     with app.app_context():
         db.session.remove()
     return world
