@@ -33,7 +33,7 @@ def submitted(
     cluster = session.scalar(select(Cluster).limit(1)) or _cluster(session)
     initiator = identity.organisation(session)
     person = identity.member(session, initiator)
-    start = now(session)
+    start = now(session) - timedelta(hours=1)
     applications, submissions, participants = [], [], []
     for number, content in enumerate(packages, start=tender_track.last_number + 1):
         application_id, submission_id = uuid7(), uuid7()
