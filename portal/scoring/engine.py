@@ -24,12 +24,10 @@ from portal.applications.facts import Facts
 from portal.core.canonical import digest, plain_decimal
 from portal.core.figures import exact, four_places, number, roubles, two_places
 from portal.core.language import LOCALES, N_, Message, both
+from portal.review.rules import Marks, review_value
 from portal.scoring.wording import NOT_YET, component_reason, joined
 from portal.tenders.metrics import METRICS
 from portal.tenders.ruleset import Component, Criterion, RuleSet, Severity, Text
-
-Marks = Mapping[str, Mapping[str, Decimal]]
-"""One reviewer's marks: criterion -> aspect -> 0..10."""
 
 _ZERO: Final = Decimal("0.0000")
 _NOTHING: Final = Decimal("0.00")
@@ -181,13 +179,6 @@ def score(
             gates=gates,
             recommended=_all(gate.passed for gate in gates),
         )
-
-
-def review_value(marks: Marks, criterion: Criterion) -> Decimal | None:
-    """A reviewer's value of an expert criterion: the mean of its aspects; None while one is missing."""
-    given = marks.get(criterion.code, {})
-    values = [given[aspect.code] for aspect in criterion.aspects if aspect.code in given]
-    return _mean(values) if len(values) == len(criterion.aspects) else None
 
 
 def spread(values: Sequence[Decimal]) -> Decimal:
