@@ -46,8 +46,8 @@ messages: install ## collect the strings of code and templates into the catalogu
 	$(BIN)/pybabel extract --mapping babel.cfg --keyword N_ --keyword lazy_gettext --keyword _l \
 		--no-location --sort-output --project 'Joint Projects Portal' --output portal/translations/messages.pot .
 	for language in en ru; do \
-		if [ -f portal/translations/$$language/LC_MESSAGES/messages.po ]; then verb='update --no-fuzzy-matching'; else verb=init; fi; \
-		$(BIN)/pybabel $$verb --input-file portal/translations/messages.pot --output-dir portal/translations --locale $$language; \
+		if [ -f portal/translations/$$language/LC_MESSAGES/messages.po ]; then verb='update --no-fuzzy-matching --ignore-obsolete'; else verb=init; fi; \
+		$(BIN)/pybabel $$verb --width 1000 --input-file portal/translations/messages.pot --output-dir portal/translations --locale $$language; \
 	done
 
 .PHONY: run
