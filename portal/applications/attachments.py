@@ -38,7 +38,18 @@ def allowed(requirement: DocumentRequirement) -> frozenset[str]:
 
 def asked(rules: RuleSet, giver: Giver) -> list[DocumentRequirement]:
     """The documents to upload for the project, or by each participant; those the portal makes are not."""
-    return [item for item in rules.documents if item.giver is giver and item.need is not Need.PORTAL]
+    return [item for item in rules.papers if item.giver is giver and item.need is not Need.PORTAL]
+
+
+def wanted(dossier: Dossier, participant_id: UUID | None) -> list[DocumentRequirement]:
+    """The documents to show for the project or a participant: files of questions only where these are asked."""
+    giver = Giver.PROJECT if participant_id is None else Giver.EACH
+    out = {question.code for question in dossier.rules.questions} - dossier.asked(participant_id)
+    return [
+        item
+        for item in asked(dossier.rules, giver)
+        if item.code not in out or dossier.attached(participant_id, item.code)
+    ]
 
 
 def attach(

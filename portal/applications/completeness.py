@@ -15,6 +15,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
+from portal.applications import questions
 from portal.applications.facts import Facts, ParticipantFacts, facts, mapping, parts, sums
 from portal.core.errors import Problem
 from portal.core.figures import decimal_of, exact, int_of, roubles
@@ -86,6 +87,7 @@ def problems(package: Mapping[str, Any], rules: RuleSet) -> list[Problem]:
             *_participants(package, found, rules),
             *_kpi(mapping(package.get("kpi")), rules),
             *_documents("documents", package.get("documents"), Giver.PROJECT, rules),
+            *questions.missing(package, rules),
         ]
 
 

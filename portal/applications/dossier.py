@@ -14,6 +14,7 @@ from sqlalchemy import TIMESTAMP, ColumnElement, and_, cast, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 import portal.applications.policy  # noqa: F401
+from portal.applications import questions
 from portal.applications.models import (
     Application,
     Attachment,
@@ -83,6 +84,15 @@ class Dossier:
     def package(self) -> Assembled:
         """The package as it is now."""
         return assemble(self.application, self.typed, self.attachments, self.members, self.rules, self.today)
+
+    def asked(self, participant_id: UUID | None) -> frozenset[str]:
+        """Codes of the extra questions that are asked of the project, or of one participant."""
+        content = self.package.content
+        if participant_id is None:
+            return questions.asked(content, self.rules)
+        key = str(participant_id)
+        part = next((item for item in content["participants"] if item["id"] == key), None)
+        return questions.asked(content, self.rules, part) if part is not None else frozenset()
 
     def participant(self, participant_id: UUID) -> Participant:
         """One that takes part. Raises :class:`NotFound`."""

@@ -167,11 +167,14 @@ class Section(Keyed, Base):
 
 
 class Attachment(Keyed, Stamped, Base):
-    """A file given as one of the required documents; removed ones stay, because submissions refer to them."""
+    """A file given as a document or as the answer to an extra question.
+
+    Removed ones stay, because submissions refer to them.
+    """
 
     __tablename__ = "attachment"
     __table_args__ = (
-        CheckConstraint("code ~ '^DOC-[0-9]{2}$'", name="code"),
+        CheckConstraint("code ~ '^(DOC|Q)-[0-9]{2}$'", name="code"),
         Index("ix_attachment_application", "application_id", "code"),
     )
 

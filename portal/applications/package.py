@@ -13,9 +13,10 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from portal.applications import questions
 from portal.applications.models import Application, Attachment, Participant, ParticipantRole, ParticipantState
 from portal.applications.sections import BY_NAME, EACH, PROJECT, Section
-from portal.applications.values import Kind, Unreadable, read
+from portal.applications.values import Kind, Unreadable
 from portal.clusters.models import Cluster
 from portal.core.canonical import digest, plain_decimal
 from portal.core.errors import Problem
@@ -85,6 +86,8 @@ def assemble(
         "kpi": _nested(_values(kpi, typed.get((None, "kpi"), {}), rules, None, problems)),
         "documents": _papers(papers, None),
     }
+    if rules.questions:
+        _answer(content, typed, rules, problems)
     return Assembled(content, tuple(problems))
 
 
@@ -96,9 +99,35 @@ def accepted(participants: Iterable[Participant]) -> list[Participant]:
 
 def _parts(participant_id: UUID, typed: Typed, rules: RuleSet, problems: list[Problem]) -> Iterable[tuple[str, Any]]:
     for section in EACH:
+        if section.name == questions.EACH:
+            continue
         values = _values(section, typed.get((participant_id, section.name), {}), rules, participant_id, problems)
         given = {key: value for key, value in values.items() if value is not None}
         yield section.path, _nested(given)
+
+
+def _answer(content: dict[str, Any], typed: Typed, rules: RuleSet, problems: list[Problem]) -> None:
+    """Answers to the extra questions, and the files among them: only to questions that are asked."""
+    section = BY_NAME[questions.PROJECT]
+    unreadable: list[Problem] = []
+    content[questions.PROJECT] = _nested(_values(section, typed.get((None, section.name), {}), rules, None, unreadable))
+    codes = questions.asked(content, rules)
+    _keep(content, section.path, codes, rules)
+    problems += [problem for problem in unreadable if problem.field.removeprefix(section.prefix()) in codes]
+    section = BY_NAME[questions.EACH]
+    for part in content["participants"]:
+        key, unreadable = UUID(part["id"]), []
+        part[section.path] = _nested(_values(section, typed.get((key, section.name), {}), rules, key, unreadable))
+        codes = questions.asked(content, rules, part)
+        _keep(part, section.path, codes, rules)
+        problems += [problem for problem in unreadable if problem.field.removeprefix(section.prefix(key)) in codes]
+
+
+def _keep(held: dict[str, Any], path: str, codes: frozenset[str], rules: RuleSet) -> None:
+    held[path] = {code: value for code, value in held[path].items() if code in codes}
+    held["documents"] = [
+        item for item in held["documents"] if item["code"] in codes or rules.question(item["code"]) is None
+    ]
 
 
 def _values(
@@ -111,7 +140,7 @@ def _values(
     values: dict[str, Any] = {}
     for key, kind in section.keys(rules):
         try:
-            values[key] = read(kind, data.get(key, ""))
+            values[key] = section.read(key, kind, data.get(key, ""), rules)
         except Unreadable as error:
             values[key] = None
             problems.append(Problem(error.code, section.prefix(participant_id) + key, error.message))
@@ -192,10 +221,14 @@ def unpack(package: Mapping[str, Any], rules: RuleSet) -> dict[tuple[str | None,
     """What would have to be typed to get ``package``: the inverse of :func:`assemble`, documents aside."""
     typed: dict[tuple[str | None, str], dict[str, str]] = {}
     for section in PROJECT:
+        if not section.present(rules):
+            continue
         source = package.get(section.path) or {}
         typed[None, section.name] = _typed(section, source, rules)
     for part in package.get("participants") or ():
         for section in EACH:
+            if not section.present(rules):
+                continue
             typed[str(part["id"]), section.name] = _typed(section, part.get(section.path) or {}, rules)
     return typed
 
@@ -211,7 +244,7 @@ def _typed(section: Section, source: Mapping[str, Any], rules: RuleSet) -> dict[
 
 
 def _text(kind: Kind, value: Any) -> str:
-    if kind is Kind.YES_NO:
+    if kind in (Kind.YES_NO, Kind.FLAG):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(str(item) for item in value)

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from portal.applications.values import Kind
 from portal.core.language import N_, Message
 from portal.tenders.models import Track
-from portal.tenders.ruleset import Text
+from portal.tenders.ruleset import Question, Text
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A question; one with a ``track`` is asked on that track only."""
+    """A question; one with a ``track`` is asked on that track only.
+
+    ``question``: the extra question of the rule set that this field is.
+    """
 
     name: str
     kind: Kind
     label: Message | Text
-    hint: Message | None = None
+    hint: Message | Text | None = None
     track: str | None = None
+    question: Question | None = None
+
+    def typed_keys(self) -> Iterator[tuple[str, Kind]]:
+        """The keys of what is typed: one for each answer of a choice of several, none for a file."""
+        if self.kind is Kind.CHOICES and self.question is not None:
+            for option in self.question.options:
+                yield f"{self.name}.{option.code}", Kind.FLAG
+        elif self.kind is not Kind.FILE:
+            yield self.name, self.kind
 
 
 _IMPORT: Final = Track.IMPORT_SUBSTITUTION.value

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from portal.applications import questions
 from portal.applications.facts import SOURCES
 from portal.applications.project_fields import ECONOMICS, MARKET, PLAN, PRODUCT, Field
-from portal.applications.values import Kind
+from portal.applications.values import Kind, read
 from portal.core.language import N_, Message
-from portal.tenders.ruleset import RuleSet, Text
+from portal.tenders.ruleset import Giver, RuleSet, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,24 @@ class Section:
         """Every key of the section's data with the kind of its value."""
         if self.fields is not None:
             for field in self.fields(rules):
-                yield field.name, field.kind
+                yield from field.typed_keys()
         if self.grid is not None:
             grid = self.grid(rules)
             for row in grid.rows:
                 for column in grid.columns:
                     yield grid.key(row.code, column), grid.kind
+
+    def present(self, rules: RuleSet) -> bool:
+        """Whether these rules have the section: one without questions is not shown."""
+        return self.fields is None or bool(self.fields(rules))
+
+    def read(self, key: str, kind: Kind, text: str, rules: RuleSet) -> Any:
+        """The value of what was typed into a key; raises :class:`~portal.applications.values.Unreadable`."""
+        value = read(kind, text)
+        question = rules.question(key) if self.name in (questions.PROJECT, questions.EACH) else None
+        if question is not None:
+            questions.within(question, value)
+        return value
 
     def prefix(self, participant_id: UUID | str | None = None) -> str:
         """What stands before a key in the name of a field."""
@@ -118,6 +131,10 @@ def _declarations(rules: RuleSet) -> tuple[Field, ...]:
     return tuple(Field(item.code, Kind.YES_NO, item.statement) for item in rules.declarations)
 
 
+def _questions(giver: Giver) -> Callable[[RuleSet], tuple[Field, ...]]:
+    return lambda rules: questions.fields(rules, giver)
+
+
 SECTIONS: Final = (
     Section(
         "product",
@@ -160,6 +177,14 @@ SECTIONS: Final = (
         grid=_kpi,
     ),
     Section(
+        questions.PROJECT,
+        N_("Additional questions"),
+        N_("What this tender asks of the project besides. Some questions appear only after certain answers."),
+        each=False,
+        path=questions.PROJECT,
+        fields=_questions(Giver.PROJECT),
+    ),
+    Section(
         "costs",
         N_("Costs"),
         N_("Roubles without VAT, by category and year. Leave empty what does not apply."),
@@ -190,6 +215,14 @@ SECTIONS: Final = (
         each=True,
         path="declarations",
         fields=_declarations,
+    ),
+    Section(
+        questions.EACH,
+        N_("Additional questions to the organisation"),
+        N_("Answer for your own organisation. Some questions appear only after certain answers."),
+        each=True,
+        path=questions.EACH,
+        fields=_questions(Giver.EACH),
     ),
 )
 BY_NAME: Final = {section.name: section for section in SECTIONS}

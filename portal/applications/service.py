@@ -121,6 +121,8 @@ def save_section(
         raise NotFound
     dossier = load(session, application_id, lock=True)
     authorize_edit(actor, dossier, participant_id)
+    if not definition.present(dossier.rules):
+        raise NotFound
     require_editable(dossier)
     data = _kept(definition, values, dossier, participant_id)
     row = dossier.sections.get((participant_id, section))

@@ -26,7 +26,7 @@ _MAX_COUNTRIES: Final = 50
 
 
 class Kind(StrEnum):
-    """What a field holds."""
+    """What a field holds. ``CHOICES`` is typed as a ``FLAG`` for each answer; a ``FILE`` is attached, not typed."""
 
     TEXT = "text"
     LONG = "long"
@@ -42,6 +42,10 @@ class Kind(StrEnum):
     TN_VED = "tn_ved"
     REGION = "region"
     COUNTRIES = "countries"
+    CHOICE = "choice"
+    CHOICES = "choices"
+    FLAG = "flag"
+    FILE = "file"
 
 
 class Unreadable(ValueError):
@@ -117,6 +121,15 @@ def _yes_no(text: str) -> bool:
     return text == "yes"
 
 
+def _flag(text: str) -> bool | None:
+    """A ticked box; None for one that is not."""
+    return True if text == "yes" else None
+
+
+def _untyped(text: str) -> None:
+    raise Unreadable("not_typed", N_("This is not typed here."))
+
+
 def _region(text: str) -> str:
     if regions.find(text) is None:
         raise Unreadable("unknown_region", N_("Choose a region from the list."))
@@ -163,4 +176,8 @@ _READERS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.TN_VED: check_tn_ved,
     Kind.REGION: _region,
     Kind.COUNTRIES: _countries,
+    Kind.CHOICE: str,
+    Kind.CHOICES: _untyped,
+    Kind.FLAG: _flag,
+    Kind.FILE: _untyped,
 }

@@ -18,6 +18,7 @@ from portal.applications.models import Attachment, Participant, Section
 from portal.applications.package import unpack
 from portal.audit.service import record
 from portal.core.clock import MOSCOW, now
+from portal.demo.answers import with_answers
 from portal.demo.clusters import DemoCluster
 from portal.demo.moments import moment
 from portal.demo.papers import paper
@@ -172,7 +173,7 @@ class Desk:
         dossier = load(session, application_id)
         parts, rules = dossier.accepted, dossier.rules
         filed_on = plan.started.astimezone(MOSCOW).date()
-        content = package(plan.project, rules, filed_on.isoformat())
+        content = with_answers(package(plan.project, rules, filed_on.isoformat()), plan.project, rules)
         by_id = dict(zip([item["id"] for item in content["participants"]], parts, strict=False))
         sections = [
             Typed(by_id[key] if key else None, name, values)

@@ -19,8 +19,8 @@ from portal.demo.people import People
 from portal.identity.policy import Actor
 from portal.tenders import service as tenders
 from portal.tenders.models import RuleSetVersion, TenderTrack, Track
-from portal.tenders.rulebook import load_rulebook
-from portal.tenders.ruleset import to_json
+from portal.tenders.rulebook import load_questions, load_rulebook
+from portal.tenders.ruleset import from_json, to_json
 from portal.tenders.values import ProgrammeValues, TenderValues
 
 MILLION: Final = Decimal(1_000_000)
@@ -76,8 +76,12 @@ def announce(
     opens: datetime,
     closes: datetime,
     years: Sequence[int] = (),
+    questions: bool = False,
 ) -> Announced:
-    """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have."""
+    """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have.
+
+    ``questions``: whether it asks the extra questions of the rulebook.
+    """
     with moment(noticed) as session:
         actor = people.actor(session, "admin")
         values = TenderValues(
@@ -97,6 +101,9 @@ def announce(
         if years:
             for held in rows:
                 _shorten(session, actor, held, year, years)
+        if questions:
+            for held in rows:
+                _ask(session, actor, held)
         tenders.publish(session, actor, row.id, expected_version=row.version)
         return Announced(row.id, year, {held.track: held.id for held in rows}, opens, closes)
 
@@ -106,6 +113,12 @@ def _shorten(session: Session, actor: Actor, held: TenderTrack, year: int, years
     rules = load_rulebook(Track(held.track), years)
     content = to_json(replace(rules, version=f"{year}.1", costs_from=date(year - 3, 1, 1)))
     tenders.edit_rules(session, actor, held.rule_set_id, content=content, expected_version=version.version)
+
+
+def _ask(session: Session, actor: Actor, held: TenderTrack) -> None:
+    version = session.get_one(RuleSetVersion, held.rule_set_id)
+    rules = replace(from_json(version.content), questions=load_questions(held.track))
+    tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
 
 
 def give(

@@ -53,6 +53,7 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
         noticed=opens - timedelta(days=NOTICE_DAYS),
         opens=opens,
         closes=datetime.combine(first + timedelta(days=OPEN_DAYS), time(18), MOSCOW),
+        questions=True,
     )
     noticed = opens - timedelta(days=NOTICE_DAYS + 1)
     give(people, programme_id, noticed, f"ДЕМО-{now.year}/1", years_of(now.year))

@@ -24,7 +24,7 @@ from portal.documents import kinds
 from portal.documents import service as documents_service
 from portal.documents.models import StoredFile
 from portal.identity.policy import Permission
-from portal.tenders.ruleset import DocumentRequirement, Giver
+from portal.tenders.ruleset import DocumentRequirement
 from portal.web.application_frame import Tasks, blueprint, editable, opened, section_url, wording
 from portal.web.forms import ActionForm
 from portal.web.page import page
@@ -188,7 +188,6 @@ def send(file: StoredFile) -> Response:
 
 
 def _render(dossier: Dossier, participant_id: UUID | None, problems: list[Problem] | None = None) -> str:
-    giver = Giver.PROJECT if participant_id is None else Giver.EACH
     tasks = Tasks(dossier, current=("documents", participant_id))
     lacking = tasks.problems("documents", participant_id) if "missing" in request.args else []
     lines = [
@@ -200,7 +199,7 @@ def _render(dossier: Dossier, participant_id: UUID | None, problems: list[Proble
             [p for p in problems or [] if p.field.startswith(f"{requirement.code}-")]
             + [p for p in lacking if p.field.endswith(f".{requirement.code}")],
         )
-        for requirement in attachments.asked(dossier.rules, giver)
+        for requirement in attachments.wanted(dossier, participant_id)
     ]
     shown = [*(problems or []), *lacking]
     return render_template(

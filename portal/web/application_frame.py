@@ -152,7 +152,8 @@ def _about(dossier: Dossier, field: str, with_names: bool) -> str:
 
 def _question(dossier: Dossier, definition: Section, key: str) -> str:
     if definition.fields is not None:
-        found = (item for item in definition.fields(dossier.rules) if item.name == key)
+        name = key.partition(".")[0]
+        found = (item for item in definition.fields(dossier.rules) if item.name == name)
         return next((f"«{wording(item.label)}»" for item in found), "")
     assert definition.grid is not None
     row, _dot, column = key.partition(".")
@@ -204,14 +205,14 @@ class Tasks:
         """The sections of the project as a whole."""
         return [
             self._task("participants", None, say(PARTICIPANTS)),
-            *(self._section(section, None) for section in sections.PROJECT),
+            *(self._section(item, None) for item in sections.PROJECT if item.present(self.dossier.rules)),
             self._task("documents", None, say(PROJECT_DOCUMENTS)),
         ]
 
     def part(self, participant: Participant) -> list[Task]:
         """The sections of one participant."""
         return [
-            *(self._section(section, participant.id) for section in sections.EACH),
+            *(self._section(item, participant.id) for item in sections.EACH if item.present(self.dossier.rules)),
             self._task("documents", participant.id, say(OWN_DOCUMENTS)),
         ]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import service
+from portal.applications import questions, service
 from portal.applications.dossier import Dossier
 from portal.applications.project_fields import Field
 from portal.applications.queries import name_of
@@ -27,6 +28,7 @@ from portal.core.errors import NotFound, Problem, Problems, Stale
 from portal.core.figures import decimal_of
 from portal.core.formats import format_date, format_money, format_number
 from portal.identity.policy import Permission
+from portal.web import question_words
 from portal.web.application_frame import (
     Tasks,
     anchor,
@@ -63,6 +65,41 @@ class Sheet:
     @property
     def grid(self) -> Grid | None:
         return self.section.grid(self.dossier.rules) if self.section.grid else None
+
+    words = question_words
+
+    @property
+    def extra(self) -> bool:
+        """Whether the page has extra questions of the rule set."""
+        return self.section.name in (questions.PROJECT, questions.EACH)
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """Codes of the extra questions that are asked, by what is saved."""
+        return self.dossier.asked(self.participant_id)
+
+    @property
+    def documents_url(self) -> str:
+        return section_url(self.dossier, "documents", self.participant_id)
+
+    def is_asked(self, item: Field) -> bool:
+        return item.question is None or item.name in self.asked
+
+    def ticked(self, item: Field) -> list[str]:
+        """The answers that are ticked in a choice of several."""
+        return [key.partition(".")[2] for key, _kind in item.typed_keys() if self.typed.get(key) == "yes"]
+
+    def answer(self, item: Field) -> str:
+        """What was typed or attached for a field, written for readers."""
+        if item.question is None:
+            return self.said(item.name, item.kind)
+        if item.kind is Kind.FILE:
+            return ", ".join(each.file.name for each in self.dossier.attached(self.participant_id, item.name))
+        if item.kind is Kind.CHOICES:
+            return question_words.chosen(item.question, dict.fromkeys(self.ticked(item), True)) or ""
+        if item.kind is Kind.CHOICE:
+            return question_words.chosen(item.question, self.typed.get(item.name, "")) or ""
+        return self.said(item.name, item.kind)
 
     def html_name(self, key: str) -> str:
         """The name and id of the input of a key."""
@@ -180,6 +217,8 @@ def _page(application_id: UUID, participant_id: UUID | None, name: str) -> Respo
     definition = BY_NAME.get(name)
     if definition is None or definition.each is not (participant_id is not None):
         raise NotFound
+    if not definition.present(dossier.rules):
+        raise NotFound
     if participant_id is not None:
         dossier.participant(participant_id)
     if request.method == "POST":
@@ -226,13 +265,13 @@ def _save(dossier: Dossier, definition: Section, participant_id: UUID | None) ->
     here = section_url(dossier, definition.name, participant_id)
     if request.form.get("then") == "leave":
         return redirect(section_url(dossier, "overview", None), 303)
-    unreadable = any(_unreadable(kind, sheet.typed[key]) for key, kind in definition.keys(dossier.rules))
+    unreadable = any(_unreadable(definition, key, kind, sheet) for key, kind in definition.keys(dossier.rules))
     return redirect(following if request.form.get("then") == "continue" and not unreadable else here, 303)
 
 
-def _unreadable(kind: Kind, text: str) -> bool:
+def _unreadable(definition: Section, key: str, kind: Kind, sheet: Sheet) -> bool:
     try:
-        read(kind, text)
+        definition.read(key, kind, sheet.typed[key], sheet.dossier.rules)
     except Unreadable:
         return True
     return False

@@ -14,6 +14,8 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from portal.applications import questions
+from portal.applications.project_fields import Field
 from portal.applications.sections import SECTIONS, Grid, Section
 from portal.applications.values import Kind
 from portal.core import regions
@@ -26,6 +28,7 @@ from portal.documents.models import StoredFile
 from portal.review.queries import Case
 from portal.tenders.ruleset import RuleSet, Text
 from portal.web.language import locale, say
+from portal.web.question_words import chosen
 from portal.web.templating import localised
 
 
@@ -86,8 +89,8 @@ def frozen(case: Case) -> Frozen:
     """The package of a case for reading, in the reader's language."""
     package, rules = case.package, case.rules
     return Frozen(
-        blocks=[_block(item, package.get(item.path) or {}, rules) for item in SECTIONS if not item.each],
-        parts=[_part(item, rules) for item in package.get("participants") or ()],
+        blocks=_blocks(package, rules),
+        parts=[_part(package, item, rules) for item in package.get("participants") or ()],
         documents=_documents(package.get("documents"), rules),
         sha256=case.submission.sha256,
         intact=digest(package) == case.submission.sha256,
@@ -108,7 +111,7 @@ def file_of(session: Session, case: Case, file_id: UUID) -> StoredFile:
     return file
 
 
-def _part(part: Mapping[str, Any], rules: RuleSet) -> Part:
+def _part(package: Mapping[str, Any], part: Mapping[str, Any], rules: RuleSet) -> Part:
     organisation = part.get("organisation") or {}
     region = regions.find(organisation.get("region") or "")
     sizes = {
@@ -129,17 +132,39 @@ def _part(part: Mapping[str, Any], rules: RuleSet) -> Part:
         name=localised({"name_ru": "", "name_en": "", **organisation}, "name"),
         role=_("Initiator") if part.get("role") == "initiator" else _("Participant"),
         facts=facts,
-        blocks=[_block(item, part.get(item.path) or {}, rules) for item in SECTIONS if item.each],
+        blocks=_blocks(package, rules, part),
         documents=_documents(part.get("documents"), rules),
     )
 
 
-def _block(section: Section, values: Mapping[str, Any], rules: RuleSet) -> Block:
+def _blocks(package: Mapping[str, Any], rules: RuleSet, part: Mapping[str, Any] | None = None) -> list[Block]:
+    """The sections of the project or of a part; extra questions that were not asked are left out."""
+    held = package if part is None else part
+    asked = questions.asked(package, rules, part)
+    return [
+        _block(item, held.get(item.path) or {}, rules, asked)
+        for item in SECTIONS
+        if item.each is (part is not None) and item.present(rules)
+    ]
+
+
+def _block(section: Section, values: Mapping[str, Any], rules: RuleSet, asked: frozenset[str]) -> Block:
     title = say(section.title)
     if section.grid is not None:
         return Block(title, table=_table(section.grid(rules), values))
     fields = section.fields(rules) if section.fields else ()
-    return Block(title, answers=[(_word(each.label), _shown(each.kind, values.get(each.name))) for each in fields])
+    answers = [
+        (_word(each.label), _answer(each, values.get(each.name)))
+        for each in fields
+        if each.question is None or (each.name in asked and each.kind is not Kind.FILE)
+    ]
+    return Block(title, answers=answers)
+
+
+def _answer(field: Field, value: Any) -> Any:
+    if field.question is not None and field.kind in (Kind.CHOICE, Kind.CHOICES):
+        return chosen(field.question, value)
+    return _shown(field.kind, value)
 
 
 def _table(grid: Grid, values: Mapping[str, Any]) -> Table:

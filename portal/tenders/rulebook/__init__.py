@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from portal.tenders.ruleset import RuleSet, from_json
+from portal.core.errors import Problem
+from portal.core.typed_json import read
+from portal.tenders.ruleset import Question, RuleSet, from_json
 
 TRACKS: Final = ("import_substitution", "export")
 _FOLDER: Final = Path(__file__).resolve().parent
@@ -29,6 +31,18 @@ def load_rulebook(track: str, years: Sequence[int] | None = None) -> RuleSet:
     if years is not None:
         data["years"] = list(years)
     return from_json(data)
+
+
+def load_questions(track: str) -> tuple[Question, ...]:
+    """Extra questions that a tender of the track may ask, ready to become part of its rule set.
+
+    They belong to no official rule set: what a tender asks besides is the fund's choice each year.
+    """
+    items = json.loads((_FOLDER / "questions.json").read_text(encoding="utf-8"))
+    mine = [{**item} for item in items if item.pop("track", track) == track]
+    ignored: list[Problem] = []
+    questions: tuple[Question, ...] = read(tuple[Question, ...], mine, "questions", ignored)
+    return questions
 
 
 def _load(name: str) -> dict[str, Any]:

@@ -10,24 +10,26 @@ from portal.tenders.ruleset.model import (
     DocumentRequirement,
     EligibilityRule,
     Exclusion,
-    Giver,
     Kpi,
     Need,
     RefusalReason,
     RuleSet,
     Severity,
     Source,
-    Text,
     TieRule,
 )
+from portal.tenders.ruleset.questions import Comparison, Condition, Fact, Option, Question, QuestionKind
 from portal.tenders.ruleset.reading import from_json, rules_digest, to_json
 from portal.tenders.ruleset.scales import MAX_POINTS, Bands, Linear, Scale, YesNo
+from portal.tenders.ruleset.texts import Giver, Text
 
 __all__ = [
     "MAX_POINTS",
     "Aspect",
     "Bands",
+    "Comparison",
     "Component",
+    "Condition",
     "CostCategory",
     "Criterion",
     "Declaration",
@@ -35,10 +37,14 @@ __all__ = [
     "DocumentRequirement",
     "EligibilityRule",
     "Exclusion",
+    "Fact",
     "Giver",
     "Kpi",
     "Linear",
     "Need",
+    "Option",
+    "Question",
+    "QuestionKind",
     "RefusalReason",
     "RuleSet",
     "Scale",

@@ -12,8 +12,10 @@ from portal.core.figures import decimal_of, number
 from portal.core.language import N_, Message
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS, Unit
-from portal.tenders.ruleset.model import Component, Criterion, EligibilityRule, RuleSet, Text, TieRule
+from portal.tenders.ruleset import questions
+from portal.tenders.ruleset.model import Component, Criterion, EligibilityRule, RuleSet, TieRule
 from portal.tenders.ruleset.scales import MAX_POINTS, Bands, Linear, YesNo
+from portal.tenders.ruleset.texts import Text
 
 HUNDRED: Final = Decimal(100)
 _PERCENTAGES: Final = ("cap_share", "own_share_of_subsidy", "threshold")
@@ -59,6 +61,7 @@ def broken(rules: RuleSet) -> list[Problem]:
         *_caps(rules),
         *_criteria(rules),
         *_ties(rules),
+        *questions.faults(rules.questions),
     ]
 
 

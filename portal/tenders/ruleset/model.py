@@ -12,21 +12,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from portal.core.language import N_, Message
+from portal.tenders.ruleset.questions import Question, QuestionKind
 from portal.tenders.ruleset.scales import Scale
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text of the rule set in both languages."""
-
-    ru: str
-    en: str
-
-    def __getitem__(self, locale: str) -> str:
-        return self.ru if locale == "ru" else self.en
-
-    def both(self) -> dict[str, str]:
-        return {"ru": self.ru, "en": self.en}
+from portal.tenders.ruleset.texts import Giver, Text
 
 
 class Severity(StrEnum):
@@ -62,13 +50,6 @@ class Need(StrEnum):
     RECOMMENDED = "recommended"
     OPTIONAL = "optional"
     PORTAL = "portal"
-
-
-class Giver(StrEnum):
-    """Who uploads a document: the initiator for the project, or each participant for itself."""
-
-    PROJECT = "project"
-    EACH = "each"
 
 
 class Direction(StrEnum):
@@ -234,6 +215,7 @@ class RuleSet:
     declarations: tuple[Declaration, ...]
     tie_rules: tuple[TieRule, ...]
     refusal_reasons: tuple[RefusalReason, ...]
+    questions: tuple[Question, ...] = ()
 
     @property
     def cost_years(self) -> tuple[int, ...]:
@@ -252,8 +234,24 @@ class RuleSet:
     def category(self, code: str) -> CostCategory | None:
         return next((item for item in self.categories if item.code == code), None)
 
+    @property
+    def papers(self) -> tuple[DocumentRequirement, ...]:
+        """The documents, and the files that extra questions ask for."""
+        asked = (_paper(item) for item in self.questions if item.kind is QuestionKind.FILE)
+        return (*self.documents, *asked)
+
     def document(self, code: str) -> DocumentRequirement | None:
-        return next((item for item in self.documents if item.code == code), None)
+        """A document, or the file that answers a question, by its code."""
+        return next((item for item in self.papers if item.code == code), None)
+
+    def question(self, code: str) -> Question | None:
+        return next((item for item in self.questions if item.code == code), None)
 
     def expert_criteria(self) -> Iterator[Criterion]:
         return (item for item in self.criteria if item.expert)
+
+
+def _paper(question: Question) -> DocumentRequirement:
+    """The file of a question as a document; one under a condition is not needed from everybody."""
+    need = Need.REQUIRED if question.required and question.condition is None else Need.OPTIONAL
+    return DocumentRequirement(question.code, question.title, need, question.giver, question.formats, Source.PROPOSED)

@@ -26,8 +26,14 @@ def from_json(data: object) -> RuleSet:
 
 
 def to_json(rules: RuleSet) -> dict[str, Any]:
-    """The rule set as JSON without floats: ``from_json(to_json(rules)) == rules``."""
-    return cast(dict[str, Any], write(rules))
+    """The rule set as JSON without floats: ``from_json(to_json(rules)) == rules``.
+
+    Rules without extra questions are written as before there were any, so that their digest stays.
+    """
+    data = cast(dict[str, Any], write(rules))
+    if not rules.questions:
+        del data["questions"]
+    return data
 
 
 def rules_digest(rules: RuleSet | Mapping[str, Any]) -> str:
