@@ -16,7 +16,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 from portal.applications import questions
-from portal.applications.facts import Facts, ParticipantFacts, facts, mapping, parts, sums
+from portal.applications.facts import Facts, ParticipantFacts, facts
+from portal.applications.reading import mapping, parts, sums
 from portal.core.errors import Problem
 from portal.core.figures import decimal_of, exact, int_of, roubles
 from portal.core.language import N_, Message

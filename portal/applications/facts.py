@@ -1,14 +1,7 @@
 """From a package (a draft with gaps, or a frozen submission) to the figures that the rules speak of.
 
 Sums are roubles; ratios, shares and percentage points are kept to four decimals, half up. ``None`` means "not
-filled in yet". The arithmetic of the caps, without a circle:
-
-* the *cap base* is the sum of all entered costs in reimbursable categories, before any cap;
-* of a category with a cap at most ``cap % x cap base`` counts, of the others everything;
-* *eligible costs* are the sum of what counts;
-* a participant's eligible costs are its part of each category's counted sum, in proportion to its costs;
-* the largest subsidy is the least of ``share % x eligible costs``, the limit of one project, and
-  ``own funds / least own share``, rounded down to whole roubles.
+filled in yet". The arithmetic of caps and limits is in :mod:`portal.applications.estimate`.
 """
 
 from __future__ import annotations
@@ -18,13 +11,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from portal.core.figures import decimal_of, exact, four_places, int_of, ratio, share, two_places, whole_down
+from portal.applications.estimate import SOURCES, Costs, subsidy_limits, subsidy_max
+from portal.applications.reading import added, mapping, parts, sums, total
+from portal.core.figures import decimal_of, exact, four_places, int_of, ratio, share
 from portal.tenders.ruleset import RuleSet
 
-SOURCES: Final = ("own", "loans", "idf_loan", "regional")
 PRIVATE: Final = ("own", "loans", "idf_loan")
 SME_SIZES: Final = ("micro", "small", "medium")
-_HUNDRED: Final = Decimal(100)
 _HUNDRED_MILLION: Final = Decimal(100_000_000)
 
 
@@ -102,13 +95,13 @@ def facts(package: Mapping[str, Any], rules: RuleSet) -> Facts:
 def _facts(package: Mapping[str, Any], rules: RuleSet) -> Facts:
     project = mapping(package.get("project"))
     entered = [_entered(item) for item in parts(package)]
-    costs = _Costs(entered, rules)
-    participants = tuple(item.facts(costs) for item in entered)
-    financing = _added(item.financing for item in participants)
+    costs = Costs([item.costs for item in entered], rules)
+    participants = tuple(item.facts(held) for item, held in zip(entered, costs.shares, strict=True))
+    financing = added(item.financing for item in participants)
     own = financing.get("own")
-    private = _total({source: financing[source] for source in PRIVATE if source in financing})
-    subsidy_by_year = _added(item.subsidy_by_year for item in participants)
-    subsidy = _total(subsidy_by_year)
+    private = total({source: financing[source] for source in PRIVATE if source in financing})
+    subsidy_by_year = added(item.subsidy_by_year for item in participants)
+    subsidy = total(subsidy_by_year)
     sme_eligible = _sme(participants)
     taxes = decimal_of(project.get("taxes_total"))
     hpj = int_of(project.get("hpj_new"))
@@ -119,8 +112,8 @@ def _facts(package: Mapping[str, Any], rules: RuleSet) -> Facts:
         participants=participants,
         participant_count=len(participants),
         costs_by_category=costs.by_category,
-        costs_by_year=_added(item.costs_by_year for item in entered),
-        costs_total=_total(costs.by_category),
+        costs_by_year=added(item.costs_by_year for item in entered),
+        costs_total=total(costs.by_category),
         cap_base=costs.base,
         eligible_by_category=costs.counted,
         eligible=costs.eligible,
@@ -128,13 +121,13 @@ def _facts(package: Mapping[str, Any], rules: RuleSet) -> Facts:
         sme_share=share(sme_eligible, costs.eligible),
         financing=financing,
         own=own,
-        loans=_total({source: financing[source] for source in ("loans", "idf_loan") if source in financing}),
+        loans=total({source: financing[source] for source in ("loans", "idf_loan") if source in financing}),
         regional=financing.get("regional"),
         private=private,
         subsidy_by_year=subsidy_by_year,
         subsidy=subsidy,
         subsidy_share=share(subsidy, costs.eligible),
-        subsidy_max=_subsidy_max(costs.eligible, own, rules),
+        subsidy_max=None if costs.eligible is None else subsidy_max(subsidy_limits(costs.eligible, own, rules)),
         leverage=ratio(private, subsidy),
         taxes=taxes,
         sales=decimal_of(project.get("sales_total")),
@@ -162,23 +155,6 @@ def _facts(package: Mapping[str, Any], rules: RuleSet) -> Facts:
     )
 
 
-def mapping(value: object) -> Mapping[str, Any]:
-    """``value`` if it is an object with named fields, else an empty one: a draft may lack any part."""
-    # A dict nearly always; asking for Mapping first would cost more than all the sums.
-    return value if isinstance(value, (dict, Mapping)) else {}
-
-
-def parts(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The participants' parts of a package."""
-    items = package.get("participants")
-    return [mapping(item) for item in items] if isinstance(items, (list, tuple)) else []
-
-
-def sums(value: object) -> dict[str, Decimal]:
-    """The numbers of ``{"2018": "1000.00"}``; what is empty or not a number is left out."""
-    return {name: amount for name, text in mapping(value).items() if (amount := decimal_of(text)) is not None}
-
-
 @dataclass(frozen=True, slots=True)
 class _Entered:
     id: str
@@ -189,14 +165,14 @@ class _Entered:
     financing: dict[str, Decimal]
     subsidy_by_year: dict[str, Decimal]
 
-    def facts(self, costs: _Costs) -> ParticipantFacts:
+    def facts(self, held: Mapping[str, Decimal]) -> ParticipantFacts:
         return ParticipantFacts(
             id=self.id,
             role=self.role,
             sme=self.sme,
             costs=self.costs,
             costs_total=sum(self.costs.values(), Decimal(0)),
-            eligible=costs.eligible_part(self.costs),
+            eligible=sum(held.values(), Decimal(0)),
             financing=self.financing,
             financing_total=sum(self.financing.values(), Decimal(0)),
             subsidy_by_year=self.subsidy_by_year,
@@ -213,7 +189,7 @@ def _entered(part: Mapping[str, Any]) -> _Entered:
         role=str(part.get("role", "")),
         sme=None if not sme else sme in SME_SIZES,
         costs={code: sum(years.values(), Decimal(0)) for code, years in table.items() if years},
-        costs_by_year=_added(table.values()),
+        costs_by_year=added(table.values()),
         financing={
             source: sum(years.values(), Decimal(0))
             for source, years in financing.items()
@@ -221,42 +197,6 @@ def _entered(part: Mapping[str, Any]) -> _Entered:
         },
         subsidy_by_year=sums(part.get("subsidy")),
     )
-
-
-class _Costs:
-    """The project's costs by category, what the caps leave of them, and the parts of the participants."""
-
-    def __init__(self, entered: Iterable[_Entered], rules: RuleSet) -> None:
-        self.by_category = _added(item.costs for item in entered)
-        eligible = {item.code: item for item in rules.categories if item.eligible}
-        within = {code: amount for code, amount in self.by_category.items() if code in eligible}
-        self.base = _total(within)
-        self.counted: dict[str, Decimal] = {}
-        for code, amount in within.items():
-            cap = eligible[code].cap
-            limit = amount if cap is None else two_places((self.base or Decimal(0)) * cap / _HUNDRED)
-            self.counted[code] = min(amount, limit)
-        self.eligible = _total(self.counted)
-
-    def eligible_part(self, costs: Mapping[str, Decimal]) -> Decimal:
-        counted = (
-            amount * self.counted[code] / self.by_category[code]
-            for code, amount in costs.items()
-            if code in self.counted and self.by_category[code]
-        )
-        return two_places(sum(counted, Decimal(0)))
-
-
-def _added(tables: Iterable[Mapping[str, Decimal]]) -> dict[str, Decimal]:
-    total: dict[str, Decimal] = {}
-    for table in tables:
-        for name, amount in table.items():
-            total[name] = total.get(name, Decimal(0)) + amount
-    return dict(sorted(total.items()))
-
-
-def _total(table: Mapping[str, Decimal]) -> Decimal | None:
-    return sum(table.values(), Decimal(0)) if table else None
 
 
 def _difference(left: Decimal | None, right: Decimal | None) -> Decimal | None:
@@ -272,17 +212,6 @@ def _sme(participants: Iterable[ParticipantFacts]) -> Decimal | None:
         if item.sme:
             total += item.eligible
     return total
-
-
-def _subsidy_max(eligible: Decimal | None, own: Decimal | None, rules: RuleSet) -> Decimal | None:
-    if eligible is None:
-        return None
-    limits = [eligible * rules.cap_share / _HUNDRED]
-    if rules.project_cap is not None:
-        limits.append(rules.project_cap)
-    if own is not None and rules.own_share_of_subsidy > 0:
-        limits.append(own * _HUNDRED / rules.own_share_of_subsidy)
-    return whole_down(min(limits))
 
 
 def _countries(value: object) -> int | None:

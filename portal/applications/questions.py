@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from portal.applications.facts import mapping, parts, sums
+from portal.applications.reading import mapping, parts, sums
 from portal.applications.project_fields import Field
 from portal.applications.values import Kind, Unreadable
 from portal.core.errors import Problem

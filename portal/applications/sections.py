@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from portal.applications import questions
-from portal.applications.facts import SOURCES
+from portal.applications.estimate import SOURCES
 from portal.applications.project_fields import ECONOMICS, MARKET, PLAN, PRODUCT, Field
 from portal.applications.values import Kind, read
 from portal.core.language import N_, Message

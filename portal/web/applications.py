@@ -35,6 +35,7 @@ from portal.scoring.queries import current_score
 from portal.tenders.rules import TRACK_NAMES
 from portal.web import (
     application_documents,
+    application_estimate,
     application_participants,
     application_sections,
     application_submission,
@@ -55,7 +56,13 @@ from portal.web.page import page
 from portal.web.paging import Page, keyset
 
 pages = blueprint
-TOPICS = (application_documents, application_participants, application_sections, application_submission)
+TOPICS = (
+    application_documents,
+    application_estimate,
+    application_participants,
+    application_sections,
+    application_submission,
+)
 
 
 @page(blueprint, "/", get=Permission.APPLICATION_LIST_OWN)

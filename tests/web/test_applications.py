@@ -378,3 +378,17 @@ def test_a_decision_is_not_told_before_publication(session: Session, sign_in: Si
     session.commit()
     assert "Awarded" in text(client.get("/applications/"))
     assert "Scores of the application" in text(client.get(f"/applications/{joint.id}"))
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_subsidy_is_computed_before_the_applicants_eyes(session: Session, sign_in: SignIn, language: str) -> None:
+    joint = applications.filled(session, partners=3, documents=False)
+    session.commit()
+    url = f"/applications/{joint.id}/estimate?lang={language}"
+    page = text(sign_in(joint.owners[1]).get(url)).replace("\u00a0", " ")
+    # 50 % of 420 million; asked for are 195, so 15 million of room.
+    for amount in ("420 000 000,00 ₽", "210 000 000,00 ₽", "15 000 000,00 ₽"):
+        english = "RUB " + amount.removesuffix(",00 ₽").replace(" ", ",") + ".00"
+        wanted = amount if language == "ru" else english
+        assert wanted in page
+    assert sign_in(identity.member(session, identity.organisation(session))).get(url).status_code == 404

@@ -16,7 +16,7 @@ from portal.applications.eligibility.case import (
     names_of,
     unknown,
 )
-from portal.applications.facts import mapping, parts
+from portal.applications.reading import mapping, parts
 from portal.core.figures import decimal_of, number, percent
 from portal.core.language import N_
 
