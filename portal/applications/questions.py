@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from portal.applications.reading import mapping, parts, sums
 from portal.applications.project_fields import Field
+from portal.applications.reading import mapping, parts, sums
 from portal.applications.values import Kind, Unreadable
 from portal.core.errors import Problem
 from portal.core.figures import decimal_of

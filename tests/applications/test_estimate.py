@@ -151,7 +151,9 @@ def _adds_up(found: Estimate, content: dict[str, Any]) -> None:
             assert all(0 <= years[year] <= part.entered[code][year] for year in years)
     total = found.years[-1].running if found.years else D(0)
     assert total == sum((part.difference for part in found.parts), D(0))
-    costs = [decimal_of(t) or 0 for p in content["participants"] for years in p["costs"].values() for t in years.values()]
+    costs = [
+        decimal_of(t) or 0 for p in content["participants"] for years in p["costs"].values() for t in years.values()
+    ]
     assert sum((year.costs for year in found.years), D(0)) == sum(costs, D(0))
 
 
