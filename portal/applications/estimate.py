@@ -307,7 +307,9 @@ def _balances(tables: Iterable[Sequence[Balance]]) -> tuple[Balance, ...]:
     found: list[Balance] = []
     running = _NOTHING
     for year, held in sorted(by_year.items()):
-        sides = [sum((getattr(each, side) for each in held), _NOTHING) for side in ("costs", "financing", "subsidy")]
-        running += sides[1] + sides[2] - sides[0]
-        found.append(Balance(year, *sides, running))
+        costs = sum((each.costs for each in held), _NOTHING)
+        financing = sum((each.financing for each in held), _NOTHING)
+        subsidy = sum((each.subsidy for each in held), _NOTHING)
+        running += financing + subsidy - costs
+        found.append(Balance(year, costs, financing, subsidy, running))
     return tuple(found)
