@@ -20,13 +20,13 @@ from portal.core import jobs
 from portal.core.db import db
 from portal.documents import service as documents
 from portal.notifications import jobs as notifications
-from portal.notifications import letters
+from portal.notifications import letters, tokens
 from portal.web import register_pages
 from portal.web.errors import init_errors
 from portal.web.headers import init_headers
 from portal.web.language import init_language
 from portal.web.limits import init_limits
-from portal.web.page import check_routes
+from portal.web.page import check_routes, views_of_letters
 from portal.web.security import LIBRARY_ROUTES, init_security
 from portal.web.sessions import DatabaseSessions
 from portal.web.templating import init_templating
@@ -53,14 +53,17 @@ def create_app(config: Config | None = None) -> Flask:
     Migrate(app, db, directory=str(ROOT / "migrations"))
     notifications.configure(config.mail_url, config.mail_from)
     letters.configure(config.public_url)
+    tokens.configure(config.secret_key)
     documents.configure(config.files_url)
     jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     init_language(app)
     init_templating(app)
     init_security(app)
     app.extensions["portal_demo_sign_ins"] = _demo_sign_ins() if config.demo else []
     register_pages(app)
+    for view in views_of_letters(app):
+        csrf.exempt(view)
     init_limits(app, config.redis_url)
     init_errors(app)
     init_headers(app)

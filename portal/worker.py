@@ -12,11 +12,14 @@ from flask import Flask
 from redis import Redis
 from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.core import jobs
-from portal.core.db import db
+from portal.core.db import db, transaction
 
 KICK_SECONDS: Final = 3.0
+SCHEDULE_EVERY: Final = 10
+"""After how many kicks the regular tasks are written."""
 log = logging.getLogger(__name__)
 
 
@@ -24,7 +27,9 @@ def load_handlers() -> None:
     """Import every room's jobs, so that their handlers are registered."""
     import portal.awards.jobs
     import portal.clusters.jobs
+    import portal.identity.jobs
     import portal.notifications.jobs
+    import portal.notifications.reminders
     import portal.scoring.jobs  # noqa: F401
 
 
@@ -40,7 +45,11 @@ def run_workers(app: Flask, redis_url: str, count: int) -> None:
 
 
 def run_scheduler(app: Flask) -> None:
-    """Kick every lane every few seconds until stopped: what a lost kick left behind is found here."""
+    """Kick every lane every few seconds until stopped: what a lost kick left behind is found here.
+
+    Every half a minute the regular tasks are written (reminders, digests): each exists once in its stretch of time.
+    """
+    load_handlers()
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -48,7 +57,22 @@ def run_scheduler(app: Flask) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    kicks = 0
     with app.app_context():
         while not stopped.wait(KICK_SECONDS):
+            if kicks % SCHEDULE_EVERY == 0:
+                _schedule()
+            kicks += 1
             for lane in jobs.LANES:
                 jobs.kick(lane)
+
+
+def _schedule() -> None:
+    """A database that is away for a moment must not end the scheduler."""
+    try:
+        with transaction() as session:
+            jobs.schedule(session)
+    except SQLAlchemyError as error:
+        log.warning("regular tasks not written: %s", error)
+    finally:
+        db.session.remove()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,21 @@ from sqlalchemy.orm import Session
 from portal.applications.models import Application, Participant, ParticipantState
 from portal.applications.queries import people_of
 from portal.core.formats import NBSP, format_date, zone_name
-from portal.core.language import LOCALES, Message
-from portal.notifications import service as notifications
-from portal.notifications.letters import compose
+from portal.core.language import LOCALES, N_, Message
+from portal.notifications.kinds import Topic, declare
+from portal.notifications.service import tell
+
+SUBMITTED: Final = declare(
+    "application_submitted", Topic.APPLICATION, N_("The fund has received an application"), important=True
+)
+WITHDRAWN: Final = declare(
+    "application_withdrawn", Topic.APPLICATION, N_("An application has been withdrawn"), important=True
+)
+INVITED: Final = declare(
+    "participant_invited", Topic.PARTNERS, N_("Your organisation is invited to a project"), important=True
+)
+ANSWERED: Final = declare("participant_answered", Topic.PARTNERS, N_("A partner has answered your invitation"))
+LEFT: Final = declare("participant_left", Topic.PARTNERS, N_("A partner has left a project"), important=True)
 
 
 def write(
@@ -28,9 +41,9 @@ def write(
     paragraphs: Sequence[Message],
     link: tuple[Message, str] | None,
 ) -> int:
-    """A letter to all people of all participants that have accepted; the same ``key`` reaches each once.
+    """Tell all people of all participants that have accepted; the same ``key`` reaches each once.
 
-    Returns how many letters were written.
+    Returns how many people were told.
     """
     organisations = session.scalars(
         select(Participant.organisation_id).where(
@@ -61,23 +74,16 @@ def write_to(
     link: tuple[Message, str] | None,
 ) -> int:
     """The same to the people of the given organisations only."""
-    written = 0
-    for person in people_of(session, organisations):
-        letter = compose(subject, paragraphs, link, person.locale)
-        made = notifications.write(
-            session,
-            key=f"{key}:{person.id}",
-            kind=kind,
-            recipient=person.email,
-            locale=person.locale,
-            subject=letter.subject,
-            text=letter.text,
-            html=letter.html,
-            user_id=person.id,
-            about=("application", application_id),
-        )
-        written += made is not None
-    return written
+    return tell(
+        session,
+        people_of(session, organisations),
+        kind=kind,
+        key=key,
+        subject=subject,
+        paragraphs=paragraphs,
+        link=link,
+        about=("application", application_id),
+    )
 
 
 def title_of(application: Application) -> dict[str, str]:

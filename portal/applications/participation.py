@@ -60,7 +60,7 @@ def invite(session: Session, actor: Actor, *, application_id: UUID, organisation
         [organisation_id],
         application_id=application_id,
         key=f"invited:{part.id}:{dossier.intake.now.isoformat()}",
-        kind="participant_invited",
+        kind=letters.INVITED,
         subject=N_("Invitation to a joint project: %(title)s", title=letters.title_of(application)),
         paragraphs=[
             N_(
@@ -103,7 +103,7 @@ def respond(session: Session, actor: Actor, *, participant_id: UUID, accept: boo
         [dossier.application.initiator_id],
         application_id=dossier.application.id,
         key=f"answered:{part.id}:{dossier.intake.now.isoformat()}",
-        kind="participant_answered",
+        kind=letters.ANSWERED,
         subject=subject,
         paragraphs=[
             N_(
@@ -147,7 +147,7 @@ def _end(session: Session, actor: Actor, dossier: Dossier, part: Participant, ve
         [told],
         application_id=dossier.application.id,
         key=f"{verb}:{part.id}:{dossier.intake.now.isoformat()}",
-        kind="participant_left",
+        kind=letters.LEFT,
         subject=N_(
             "%(organisation)s no longer takes part in a joint project",
             organisation=letters.name_of(part.organisation),

@@ -196,7 +196,7 @@ def withdraw(session: Session, actor: Actor, *, application_id: UUID) -> Applica
         session,
         application_id=application.id,
         key=f"withdrawn:{application.submission_id}",
-        kind="application_withdrawn",
+        kind=letters.WITHDRAWN,
         subject=N_("Application %(number)s has been withdrawn", number=application.number or ""),
         paragraphs=[
             N_(
@@ -278,7 +278,7 @@ def _send_receipts(session: Session, application: Application, submission: Submi
         session,
         application_id=application.id,
         key=f"submitted:{submission.id}",
-        kind="application_submitted",
+        kind=letters.SUBMITTED,
         subject=N_("Application %(number)s has been received", number=submission.number),
         paragraphs=[
             N_("Project: %(title)s.", title=letters.title_of(application)),

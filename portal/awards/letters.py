@@ -14,9 +14,11 @@ from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.core.figures import number, roubles
 from portal.core.language import N_, Message
 from portal.identity.models import Membership, OrgRole, User
-from portal.notifications import service as notifications
-from portal.notifications.letters import compose
+from portal.notifications.kinds import Topic, declare
+from portal.notifications.service import tell
 from portal.scoring.models import Score
+
+AWARD: Final = declare("award", Topic.DECISION, N_("The decision on an application"), obligatory=True)
 
 _OUTCOMES: Final = {
     Award.AWARD: N_("The project is awarded a subsidy."),
@@ -27,7 +29,7 @@ _SUBJECT: Final = N_("Application %(number)s: the decision")
 
 
 def write(session: Session, decision: AwardDecision, line: DecisionLine) -> int:
-    """The letters of one line, to everyone who signs for its initiator, once each. Returns how many were new.
+    """Tell the decision to everyone who signs for the initiator, once each. Returns how many people it was new for.
 
     ``line.application`` and ``line.amounts`` are loaded.
     """
@@ -39,23 +41,16 @@ def write(session: Session, decision: AwardDecision, line: DecisionLine) -> int:
     subject = N_(_SUBJECT.msgid, number=line.application.number or "")
     said = paragraphs(line, sheet or {})
     link = (N_("Open the application"), f"/applications/{line.application_id}")
-    written = 0
-    for person in _people(session, line.application):
-        letter = compose(subject, said, link, person.locale)
-        made = notifications.write(
-            session,
-            key=f"award:{line.id}:{person.id}",
-            kind="award",
-            recipient=person.email,
-            locale=person.locale,
-            subject=letter.subject,
-            text=letter.text,
-            html=letter.html,
-            user_id=person.id,
-            about=("application", line.application_id),
-        )
-        written += made is not None
-    return written
+    return tell(
+        session,
+        _people(session, line.application),
+        kind=AWARD,
+        key=f"award:{line.id}",
+        subject=subject,
+        paragraphs=said,
+        link=link,
+        about=("application", line.application_id),
+    )
 
 
 def paragraphs(line: DecisionLine, sheet: Mapping[str, Any]) -> list[Message]:

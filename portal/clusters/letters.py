@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,8 +13,17 @@ from sqlalchemy.orm import Session
 from portal.clusters.models import Cluster, ClusterMember
 from portal.core.language import N_, Message
 from portal.identity.models import Membership, Organisation, OrgRole, User
-from portal.notifications import service as notifications
-from portal.notifications.letters import compose
+from portal.notifications.kinds import Topic, declare
+from portal.notifications.service import tell
+
+REQUESTED: Final = declare("membership_requested", Topic.CLUSTERS, N_("An organisation asks to join a cluster"))
+CONFIRMED: Final = declare(
+    "membership_confirmed", Topic.CLUSTERS, N_("A membership in a cluster is confirmed"), important=True
+)
+REFUSED: Final = declare(
+    "membership_refused", Topic.CLUSTERS, N_("A membership in a cluster is not confirmed"), important=True
+)
+LEFT: Final = declare("membership_left", Topic.CLUSTERS, N_("A member has left a cluster"))
 
 
 def requested(session: Session, row: ClusterMember, cluster: Cluster, organisation: Organisation, at: datetime) -> None:
@@ -21,7 +31,7 @@ def requested(session: Session, row: ClusterMember, cluster: Cluster, organisati
     names = _names(cluster, organisation)
     _write(
         session,
-        "membership_requested",
+        REQUESTED,
         row,
         at,
         cluster.spec_org_id,
@@ -36,7 +46,7 @@ def confirmed(session: Session, row: ClusterMember, cluster: Cluster, organisati
     names = _names(cluster, organisation)
     _write(
         session,
-        "membership_confirmed",
+        CONFIRMED,
         row,
         at,
         organisation.id,
@@ -61,7 +71,7 @@ def refused(
     names = _names(cluster, organisation)
     _write(
         session,
-        "membership_refused",
+        REFUSED,
         row,
         at,
         organisation.id,
@@ -80,7 +90,7 @@ def left(session: Session, row: ClusterMember, cluster: Cluster, organisation: O
     names = _names(cluster, organisation)
     _write(
         session,
-        "membership_left",
+        LEFT,
         row,
         at,
         cluster.spec_org_id,
@@ -107,20 +117,16 @@ def _write(
     paragraphs: Sequence[Message],
     link: tuple[Message, str],
 ) -> None:
-    for person in _signers(session, organisation_id):
-        said = compose(subject, paragraphs, link, person.locale)
-        notifications.write(
-            session,
-            key=f"{kind}:{row.id}:{at.isoformat()}:{person.id}",
-            kind=kind,
-            recipient=person.email,
-            locale=person.locale,
-            subject=said.subject,
-            text=said.text,
-            html=said.html,
-            user_id=person.id,
-            about=("cluster_member", row.id),
-        )
+    tell(
+        session,
+        _signers(session, organisation_id),
+        kind=kind,
+        key=f"{kind}:{row.id}:{at.isoformat()}",
+        subject=subject,
+        paragraphs=paragraphs,
+        link=link,
+        about=("cluster_member", row.id),
+    )
 
 
 def _signers(session: Session, organisation_id: UUID | None) -> Sequence[User]:

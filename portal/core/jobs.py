@@ -29,7 +29,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
-from sqlalchemy import BigInteger, CheckConstraint, Connection, Identity, Index, func, select, text, update
+from sqlalchemy import BigInteger, CheckConstraint, Connection, Identity, Index, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -122,6 +122,7 @@ Handler = Callable[[Session, dict[str, Any], Claim], Progress | None]
 class _Kind:
     handler: Handler
     lane: str
+    every: int | None = None
 
 
 _kinds: dict[str, _Kind] = {}
@@ -132,13 +133,16 @@ class LostClaim(Exception):
     """Another worker has claimed the task since; this one's step is rolled back."""
 
 
-def handler(kind: str, *, lane: str = "work") -> Callable[[Handler], Handler]:
-    """Register the function that does tasks of ``kind``; mail has a lane of its own, so that runs do not delay it."""
+def handler(kind: str, *, lane: str = "work", every: int | None = None) -> Callable[[Handler], Handler]:
+    """Register the function that does tasks of ``kind``; mail has a lane of its own, so that runs do not delay it.
+
+    ``every``: seconds after which :func:`schedule` writes such a task again, with an empty payload.
+    """
     if lane not in LANES:
         raise ValueError(lane)
 
     def register(function: Handler) -> Handler:
-        _kinds[kind] = _Kind(function, lane)
+        _kinds[kind] = _Kind(function, lane, every)
         return function
 
     return register
@@ -164,6 +168,26 @@ def enqueue(session: Session, kind: str, payload: Mapping[str, Any], *, key: str
     )
     written = session.scalar(statement)
     after_commit(session, f"kick:{lane}", lambda: kick(lane))
+    return written
+
+
+def schedule(session: Session) -> int:
+    """Write the tasks that come again and again, each once in its stretch of time, however many schedulers ask.
+
+    Those done more than two days ago are deleted. Returns how many were written.
+    """
+    written = 0
+    regular = {kind: entry.every for kind, entry in _kinds.items() if entry.every}
+    if not regular:
+        return 0
+    seconds = session.scalar(select(func.extract("epoch", func.clock_timestamp())))
+    for kind, every in regular.items():
+        written += enqueue(session, kind, {}, key=f"every:{kind}:{int(seconds or 0) // every}") is not None
+    if written:
+        old = func.clock_timestamp() - timedelta(days=2)
+        session.execute(
+            delete(Task).where(Task.kind.in_(list(regular)), Task.key.startswith("every:"), Task.done_at < old)
+        )
     return written
 
 

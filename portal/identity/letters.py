@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +13,20 @@ from portal.core.db import uuid7
 from portal.core.language import N_, Message
 from portal.identity.models import Invitation, Organisation, OrgRole, Role, User
 from portal.notifications import service as notifications
+from portal.notifications.kinds import Topic, declare
 from portal.notifications.letters import compose
+
+INVITATION: Final = declare(
+    "invitation", Topic.ACCOUNT, N_("You are invited to act for an organisation"), important=True
+)
+MEMBERSHIP_ENDED: Final = declare(
+    "membership_ended", Topic.ACCOUNT, N_("You no longer act for an organisation"), obligatory=True
+)
+ROLE_CHANGED: Final = declare("role_changed", Topic.ACCOUNT, N_("Your role in the fund has changed"), obligatory=True)
+SECURITY: Final = declare(
+    "security", Topic.ACCOUNT, N_("Security: password, confirmation of the address, second factor"), obligatory=True
+)
+"""The letters of the sign-in library; they hold links that work once, so they are never notices of the portal."""
 
 ORG_ROLES: Final = {
     OrgRole.OWNER: N_("owner: invites people and decides everything"),
@@ -50,7 +64,7 @@ def invitation(
     }
     _write(
         session,
-        "invitation",
+        INVITATION,
         (row.email, locale, user_id),
         N_("Invitation to act for %(organisation)s", **names),
         [
@@ -64,6 +78,7 @@ def invitation(
         ],
         (N_("Open the invitation"), f"/organisations/invitations/{token}"),
         ("invitation", row.id),
+        "/organisations/",
     )
 
 
@@ -72,12 +87,13 @@ def removed(session: Session, person: User, organisation: Organisation) -> None:
     name = {"ru": organisation.name_ru, "en": organisation.name_en}
     _write(
         session,
-        "membership_ended",
+        MEMBERSHIP_ENDED,
         (person.email, person.locale, person.id),
         N_("You no longer act for %(organisation)s", organisation=name),
         [N_("An owner of %(organisation)s has removed you from its people.", organisation=name)],
         None,
         ("organisation", organisation.id),
+        None,
     )
 
 
@@ -90,13 +106,23 @@ def roles_changed(session: Session, person: User, role: Role, *, granted: bool) 
     )
     _write(
         session,
-        "role_changed",
+        ROLE_CHANGED,
         (person.email, person.locale, person.id),
         subject,
         [N_("Your present sessions have ended. Sign in again to work with your present rights.")],
         (N_("Sign in"), "/account/login"),
         ("user", person.id),
+        "/account/",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """A person of the portal, as far as letters need one."""
+
+    id: UUID
+    email: str
+    locale: str
 
 
 def _write(
@@ -107,18 +133,33 @@ def _write(
     paragraphs: Sequence[Message],
     link: Link | None,
     about: tuple[str, UUID],
+    portal_path: str | None,
 ) -> None:
-    address, locale, user_id = reader
+    """To an address, or to the person of the portal behind it. The link may hold a token: a notice leads elsewhere."""
+    email, locale, user_id = reader
+    key = f"{kind}:{uuid7()}"
+    if user_id is not None:
+        notifications.tell(
+            session,
+            [Addressee(user_id, email, locale)],
+            kind=kind,
+            key=key,
+            subject=subject,
+            paragraphs=paragraphs,
+            link=link,
+            about=about,
+            portal_path=portal_path,
+        )
+        return
     said = compose(subject, paragraphs, link, locale)
     notifications.write(
         session,
-        key=f"{kind}:{uuid7()}",
+        key=key,
         kind=kind,
-        recipient=address,
+        recipient=email,
         locale=locale,
         subject=said.subject,
         text=said.text,
         html=said.html,
-        user_id=user_id,
         about=about,
     )

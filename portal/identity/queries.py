@@ -20,6 +20,7 @@ from portal.identity.models import (
     UserSession,
 )
 from portal.identity.policy import Actor
+from portal.notifications.models import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Reader:
     data: bytes
     user: User | None
     actor: Actor | None
+    unread: int = 0
 
 
 _roles = select(func.array_agg(RoleGrant.role)).where(RoleGrant.user_id == User.id).scalar_subquery()
@@ -37,20 +39,26 @@ _memberships = (
     .where(Membership.user_id == User.id)
     .scalar_subquery()
 )
+_unread = (
+    select(func.count())
+    .where(Notice.user_id == User.id, Notice.in_portal, Notice.read_at.is_(None))
+    .correlate(User)
+    .scalar_subquery()
+)
 _reader = (
-    select(UserSession.data, User, _roles, _memberships)
+    select(UserSession.data, User, _roles, _memberships, _unread)
     .outerjoin(User, User.id == UserSession.user_id)
     .where(UserSession.token_hash == bindparam("token_hash"), UserSession.expires_at > func.clock_timestamp())
 )
 
 
 def reader_of(session: Session, token_hash: str) -> Reader | None:
-    """The live session with its person and rights, in one query; None when there is none."""
+    """The live session with its person, rights and unread notices, in one query; None when there is none."""
     row = session.execute(_reader, {"token_hash": token_hash}).one_or_none()
     if row is None:
         return None
-    data, user, roles, memberships = row
-    return Reader(data, user, _actor(user, roles, memberships) if user is not None else None)
+    data, user, roles, memberships, unread = row
+    return Reader(data, user, _actor(user, roles, memberships) if user is not None else None, unread)
 
 
 def load_actor(session: Session, user: User) -> Actor:

@@ -14,6 +14,9 @@ from sqlalchemy.orm import Session
 
 from portal.core import jobs
 from portal.core.clock import now
+from portal.notifications import tokens
+from portal.notifications.kinds import DIGEST, known
+from portal.notifications.letters import address
 from portal.notifications.models import Letter
 
 TIMEOUT: Final = 20.0
@@ -36,7 +39,7 @@ def send_letter(session: Session, payload: dict[str, Any], claim: jobs.Claim) ->
 
 
 def compose(letter: Letter) -> EmailMessage:
-    """The letter as a message with a text and an HTML part."""
+    """The letter as a message with a text and an HTML part, and where to switch such letters off (RFC 2369, 8058)."""
     message = EmailMessage()
     message["Subject"] = letter.subject
     message["From"] = _outgoing["sender"]
@@ -45,9 +48,17 @@ def compose(letter: Letter) -> EmailMessage:
     message["Message-ID"] = letter.message_id
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = letter.locale
+    if letter.user_id is not None and _may_be_stopped(letter.kind):
+        message["List-Unsubscribe"] = f"<{address(tokens.stop_path(letter.user_id, letter.kind))}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
     return message
+
+
+def _may_be_stopped(name: str) -> bool:
+    kind = known(name)
+    return name == DIGEST or (kind is not None and not kind.obligatory)
 
 
 def deliver(message: EmailMessage, recipient: str) -> None:

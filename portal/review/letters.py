@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,43 +14,29 @@ from portal.applications.models import Application
 from portal.core.figures import Figure
 from portal.core.language import N_, Message
 from portal.identity.models import Role, RoleGrant, User
-from portal.notifications import service as notifications
-from portal.notifications.letters import compose
-from portal.review.models import Assignment, FormalCheck
+from portal.notifications.kinds import Topic, declare
+from portal.notifications.service import tell
+from portal.review.models import Assignment, FormalCheck, Outcome
 
-
-def to_people(
-    session: Session,
-    people: Sequence[User],
-    *,
-    about: UUID,
-    key: str,
-    kind: str,
-    subject: Message,
-    paragraphs: Sequence[Message],
-    link: tuple[Message, str],
-) -> int:
-    """One letter to each of the fund's people, once for each ``key``. Returns how many were written.
-
-    ``about`` is an assignment: what applicants may read is looked up by the application.
-    """
-    written = 0
-    for person in people:
-        letter = compose(subject, paragraphs, link, person.locale)
-        made = notifications.write(
-            session,
-            key=f"{key}:{person.id}",
-            kind=kind,
-            recipient=person.email,
-            locale=person.locale,
-            subject=letter.subject,
-            text=letter.text,
-            html=letter.html,
-            user_id=person.id,
-            about=("assignment", about),
-        )
-        written += made is not None
-    return written
+ADMITTED: Final = declare(
+    Outcome.ADMITTED, Topic.APPLICATION, N_("The formal check of an application is passed"), important=True
+)
+REFUSED: Final = declare(Outcome.REFUSED, Topic.DECISION, N_("An application is not admitted"), obligatory=True)
+RETURNED: Final = declare(
+    Outcome.RETURNED, Topic.DEADLINES, N_("An application is returned for correction"), obligatory=True
+)
+ASKED: Final = declare(
+    "review_asked", Topic.REVIEW, N_("You are asked to review an application"), important=True, staff=True
+)
+REVOKED: Final = declare("review_revoked", Topic.REVIEW, N_("A review is not needed any more"), staff=True)
+CONFLICT: Final = declare(
+    "review_conflict", Topic.REVIEW, N_("A reviewer has a conflict of interest"), important=True, staff=True
+)
+ANOTHER: Final = declare(
+    "review_another", Topic.REVIEW, N_("The reviewers differ: another one is needed"), important=True, staff=True
+)
+"""What officers and reviewers are told is about an assignment: what applicants may read is looked up by the
+application."""
 
 
 def officers(session: Session) -> list[User]:
@@ -80,12 +67,12 @@ def outcome(
 
 def asked(session: Session, application: Application, assignment: Assignment, reviewer: User) -> None:
     """To a reviewer: please declare and review. A request after a revocation is a new letter."""
-    to_people(
+    tell(
         session,
         [reviewer],
-        about=assignment.id,
+        about=("assignment", assignment.id),
         key=f"review_asked:{assignment.id}:{assignment.version}",
-        kind="review_asked",
+        kind=ASKED,
         subject=N_("You are asked to review application %(number)s", number=application.number),
         paragraphs=[
             N_("Project: %(title)s", title=to_applicants.title_of(application)),
@@ -98,12 +85,12 @@ def asked(session: Session, application: Application, assignment: Assignment, re
 
 def revoked(session: Session, application: Application, assignment: Assignment, reviewer: User) -> None:
     """To a reviewer: the review is not needed any more."""
-    to_people(
+    tell(
         session,
         [reviewer],
-        about=assignment.id,
+        about=("assignment", assignment.id),
         key=f"review_revoked:{assignment.id}:{assignment.version}",
-        kind="review_revoked",
+        kind=REVOKED,
         subject=N_("Your review of application %(number)s is not needed any more", number=application.number),
         paragraphs=[N_("The officer has taken the assignment back. Thank you for your readiness.")],
         link=(N_("Open my reviews"), "/reviews/"),
@@ -112,12 +99,12 @@ def revoked(session: Session, application: Application, assignment: Assignment, 
 
 def conflict(session: Session, application: Application, assignment: Assignment, reviewer: str) -> None:
     """To the officers: a reviewer has declared a conflict of interest, somebody else is needed."""
-    to_people(
+    tell(
         session,
         officers(session),
-        about=assignment.id,
+        about=("assignment", assignment.id),
         key=f"review_conflict:{assignment.id}",
-        kind="review_conflict",
+        kind=CONFLICT,
         subject=N_("Conflict of interest: application %(number)s needs another reviewer", number=application.number),
         paragraphs=[
             N_("%(reviewer)s has declared a conflict of interest.", reviewer=reviewer),
@@ -131,12 +118,12 @@ def another_needed(
     session: Session, application: Application, assignment: Assignment, spread: Figure, limit: Figure
 ) -> None:
     """To the officers, once for a submission: the reviewers differ too much, a further one decides."""
-    to_people(
+    tell(
         session,
         officers(session),
-        about=assignment.id,
+        about=("assignment", assignment.id),
         key=f"review_another:{assignment.submission_id}",
-        kind="review_another",
+        kind=ANOTHER,
         subject=N_("Application %(number)s needs another review", number=application.number),
         paragraphs=[
             N_(

@@ -54,6 +54,12 @@ def _actor() -> Actor:
     return load_actor(session(), current_user)
 
 
+def unread() -> int:
+    """How many notices the reader of this request has not read, as its session's query found them."""
+    reader = g.get("reader")
+    return reader.unread if reader is not None and current_actor().is_authenticated else 0
+
+
 def page(
     blueprint: Blueprint,
     rule: str,
@@ -62,11 +68,14 @@ def page(
     post: Permission | None = None,
     endpoint: str | None = None,
     writes: bool = False,
+    from_letters: bool = False,
 ) -> Callable[[View], View]:
     """Declare a page with the permission of each method.
 
     The permission is asked without an object first (may this actor ever?), the view asks with the object at hand.
     A POST commits when it answers below 400; a GET commits only where it ``writes`` (logged downloads).
+    ``from_letters``: mail programs send the POST, with neither idempotency key nor CSRF token (RFC 8058); such a view
+    acts on nothing but the signed token in its address and changes nothing the second time.
     """
     permissions = {method: held for method, held in (("GET", get), ("POST", post)) if held is not None}
 
@@ -78,23 +87,25 @@ def page(
             if not actor.is_authenticated and permission not in OPEN:
                 return _sign_in_first()
             authorize(actor, permission)
-            return _run(view, values, actor, commits=writes or request.method not in SAFE)
+            commits = writes or request.method not in SAFE
+            return _run(view, values, actor, commits=commits, keyed=not from_letters)
 
         guarded.permissions = permissions  # type: ignore[attr-defined]
+        guarded.from_letters = from_letters  # type: ignore[attr-defined]
         blueprint.add_url_rule(rule, endpoint or view.__name__, guarded, methods=list(permissions))
         return guarded
 
     return register
 
 
-def _run(view: View, values: dict[str, Any], actor: Actor, *, commits: bool) -> Response:
+def _run(view: View, values: dict[str, Any], actor: Actor, *, commits: bool, keyed: bool) -> Response:
     if not commits:
         response = make_response(view(**values))
         session().rollback()
         return response
     try:
         with transaction() as current:
-            key = _form_key()
+            key = _form_key() if keyed else None
             if key is not None:
                 place = idempotency.begin(current, key, actor.audit_id, request.path, _body_hash())
                 if place is not None:
@@ -129,6 +140,11 @@ def _sign_in_first() -> ResponseReturnValue:
     if request.method in SAFE:
         return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
     return render_template("errors/kept.html", reason=N_("You have been signed out."), sign_in=True), 401
+
+
+def views_of_letters(app: Flask) -> list[Any]:
+    """The views that take a POST from a mail program, without the token of a form of ours."""
+    return [view for view in app.view_functions.values() if getattr(view, "from_letters", False)]
 
 
 def check_routes(app: Flask, declared: dict[str, dict[str, Permission]]) -> None:

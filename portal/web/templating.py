@@ -15,7 +15,7 @@ from portal.core import formats
 from portal.core.clock import MOSCOW
 from portal.identity.policy import Permission, allowed
 from portal.web.language import language_url, locale, say
-from portal.web.page import current_actor
+from portal.web.page import current_actor, unread
 
 
 def init_templating(app: Flask) -> None:
@@ -84,4 +84,10 @@ def _context() -> dict[str, Any]:
     from portal.web.nav import navigation
 
     actor = current_actor()
-    return {"locale": locale(), "actor": actor, "nav": navigation(actor), "home_url": url_for("public.home")}
+    return {
+        "locale": locale(),
+        "actor": actor,
+        "nav": navigation(actor),
+        "home_url": url_for("public.home"),
+        "unread": unread(),
+    }

@@ -178,6 +178,8 @@ def _values(which: str) -> dict[str, Any]:
         "run_id": "select id from score_run where kind = 'track' and cast(:key as uuid) is not null limit 1",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
         "task_id": "select id from task where cast(:key as uuid) is not null limit 1",
+        "notice_id": "select n.id from notice n join user_account u on u.id = n.user_id"
+        " where u.email = 'initiator@demo.example' and cast(:key as uuid) is not null order by n.id limit 1",
         "user_id": "select id from user_account where email = 'editor@demo.example' and cast(:key as uuid) is not null",
     }
     for name, statement in queries.items():
