@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "following_notices"
-down_revision = "0003"
+down_revision = "questions_attachment_codes"
 branch_labels = None
 depends_on = None
 
