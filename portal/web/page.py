@@ -16,15 +16,15 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal.core import idempotency
-from portal.core.db import session, transaction
+from portal.core.db import read_only, session, transaction
 from portal.core.errors import Problems
 from portal.core.language import N_
 from portal.identity.policy import ANONYMOUS, Actor, Permission, authorize
 from portal.identity.queries import load_actor
+from portal.web.sessions import SAFE
 
 View = Callable[..., ResponseReturnValue]
 
-SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN: Final = frozenset({Permission.PUBLIC, Permission.DEMO_MAIL})
 """Permissions for which nobody has to sign in."""
 IDEMPOTENCY_FIELD: Final = "idempotency_key"
@@ -100,6 +100,7 @@ def page(
 
 def _run(view: View, values: dict[str, Any], actor: Actor, *, commits: bool, keyed: bool) -> Response:
     if not commits:
+        read_only(session())
         response = make_response(view(**values))
         session().rollback()
         return response

@@ -20,7 +20,7 @@ from flask_security.recoverable import send_reset_password_instructions
 from sqlalchemy import select
 
 from portal.audit import service as audit
-from portal.core.db import commit, db, session, transaction, uuid7
+from portal.core.db import commit, db, end_read_only, session, transaction, uuid7
 from portal.core.errors import Conflict
 from portal.core.language import N_, Message
 from portal.identity import people
@@ -234,7 +234,7 @@ def init_security(app: Flask) -> Security:
     security.want_json(lambda _request: False)
     security.context_processor(_demo_sign_ins)
     init_trail(app)
-    app.before_request(_own_next_only)
+    app.before_request(_before_library)
     app.after_request(_commit_library)
     return security
 
@@ -280,10 +280,11 @@ def _settings(secret: bytes) -> dict[str, Any]:
     }
 
 
-def _own_next_only() -> None:
-    """A ``next`` that is no path of the portal is refused, however it is written."""
+def _before_library() -> None:
+    """The library may write on any of its pages; a ``next`` that is no path of the portal is refused."""
     if request.blueprint != "security":
         return
+    end_read_only(session())
     for wish in (*request.args.getlist("next"), *request.form.getlist("next")):
         if wish and (wish[0] != "/" or wish[1:2] in ("/", "\\") or any(ord(sign) < 33 for sign in wish)):
             abort(400)

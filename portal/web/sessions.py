@@ -17,11 +17,13 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from werkzeug.datastructures import CallbackDict
 
+from portal.core.db import read_only, transaction
 from portal.core.db import session as database
-from portal.core.db import transaction
 from portal.identity.models import User, UserSession
 from portal.identity.queries import reader_of
 
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods of requests that only read, but for pages that declare otherwise."""
 LIFETIME: Final = timedelta(hours=12)
 AGENT: Final = 200
 
@@ -50,6 +52,8 @@ class DatabaseSessions(SessionInterface):
         token = request.cookies.get(self.get_cookie_name(app))
         if not token or len(token) > 100:
             return ServerSession()
+        if request.method in SAFE:
+            read_only(database())
         found = reader_of(database(), _hash(token))
         if found is None:
             return ServerSession()
