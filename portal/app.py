@@ -54,7 +54,7 @@ def create_app(config: Config | None = None) -> Flask:
     notifications.configure(config.mail_url, config.mail_from)
     letters.configure(config.public_url)
     tokens.configure(config.secret_key)
-    documents.configure(config.files_url)
+    documents.configure(config.files_url, config.clamd_url)
     jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))
     csrf = CSRFProtect(app)
     init_language(app)

@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 
 def load_handlers() -> None:
     """Import every room's jobs, so that their handlers are registered."""
+    import portal.applications.refused_files
     import portal.awards.jobs
     import portal.clusters.jobs
+    import portal.documents.jobs
     import portal.identity.jobs
     import portal.notifications.jobs
     import portal.notifications.reminders

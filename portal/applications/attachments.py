@@ -1,7 +1,11 @@
-"""The documents of an application: attached by code, replaced or removed, never lost to a submission."""
+"""The documents of an application: attached by code, replaced or removed, never lost to a submission.
+
+A file that replaces another is the next version of its series; earlier versions stay, with who gave them and when.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO, Final
 from uuid import UUID
@@ -14,7 +18,8 @@ from portal.applications.models import Attachment
 from portal.applications.service import authorize_edit, require_editable
 from portal.applications.values import Kind, Unreadable, read
 from portal.audit import service as audit
-from portal.core.errors import NotFound, Problem, Problems
+from portal.core.db import uuid7
+from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.core.language import N_
 from portal.documents import kinds
 from portal.documents import service as documents
@@ -22,6 +27,8 @@ from portal.identity.policy import Actor
 from portal.tenders.ruleset import DocumentRequirement, Giver, Need, RuleSet
 
 MAX_FILES: Final = 20
+MAX_BYTES: Final = 1024 * 1024 * 1024
+"""Of all files of an application together, earlier versions too."""
 _TYPES: Final = {
     "pdf": kinds.PDF,
     "docx": kinds.DOCX,
@@ -62,40 +69,83 @@ def attach(
     name: str,
     stream: BinaryIO,
     issued_on: str = "",
+    replaces: UUID | None = None,
+    sha256: str | None = None,
 ) -> Attachment:
     """Take one file in as the document ``code``. ``issued_on`` is a date as typed.
 
-    Raises :class:`Problems` on the fields ``file`` and ``issued_on``.
+    ``replaces`` is the attachment whose next version the file is; ``sha256`` what the sender says it sent.
+    Raises :class:`Problems` on the fields ``file`` and ``issued_on``, :class:`Conflict` when somebody else has
+    replaced or removed the earlier version meanwhile.
     """
     dossier = load(session, application_id, lock=True)
-    authorize_edit(actor, dossier, participant_id)
-    require_editable(dossier)
-    requirement = _requirement(dossier, participant_id, code)
-    if len(dossier.attached(participant_id, code)) >= MAX_FILES:
-        message = N_("No more than %(limit)s files can be attached as one document.", limit=MAX_FILES)
-        raise Problems.one("too_many", "file", message)
-    day = _day(issued_on, dossier)
-    file = documents.store(session, actor, name=name, stream=stream, allowed=allowed(requirement))
+    place = check_place(actor, dossier, participant_id, code, replaces)
+    day = day_of_issue(issued_on, dossier)
+    file = documents.store(session, actor, name=name, stream=stream, allowed=allowed(place.requirement), sha256=sha256)
     assert actor.user_id is not None
+    key = uuid7()
+    if place.earlier is not None:
+        place.earlier.removed_at, place.earlier.removed_by = dossier.intake.now, actor.user_id
+        session.flush()
     row = Attachment(
+        id=key,
         application_id=application_id,
         participant_id=participant_id,
         code=code,
-        file_id=file.id,
+        file=file,
         issued_on=day,
+        series_id=place.earlier.series_id if place.earlier else key,
+        version=place.earlier.version + 1 if place.earlier else 1,
         added_by=actor.user_id,
         created_at=dossier.intake.now,
     )
     session.add(row)
     session.flush()
-    _record(session, actor, "attach", row, sha256=file.sha256)
+    _record(session, actor, "attach", row, sha256=file.sha256, version=row.version)
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceForFile:
+    """Where a file is to go: the document that is asked for, and the version that it replaces."""
+
+    requirement: DocumentRequirement
+    earlier: Attachment | None
+
+
+def check_place(
+    actor: Actor, dossier: Dossier, participant_id: UUID | None, code: str, replaces: UUID | None, coming: int = 0
+) -> PlaceForFile:
+    """Whether the actor may give one more file of ``coming`` bytes here now; the verbs ask it, at each step anew.
+
+    Raises :class:`NotFound`, :class:`Refused`, :class:`Conflict`, and :class:`Problems` (``too_many``, ``full``).
+    """
+    authorize_edit(actor, dossier, participant_id)
+    require_editable(dossier)
+    requirement = _requirement(dossier, participant_id, code)
+    given = dossier.attached(participant_id, code)
+    earlier = next((item for item in given if item.id == replaces), None)
+    if replaces is not None and earlier is None:
+        if not any(item.id == replaces for item in dossier.attachments):
+            raise NotFound
+        raise Conflict(N_("Somebody has replaced or removed this file meanwhile. Open the page again and look."))
+    if earlier is None and len(given) >= MAX_FILES:
+        message = N_("No more than %(limit)s files can be attached as one document.", limit=MAX_FILES)
+        raise Problems.one("too_many", "file", message)
+    _check_room(dossier, coming)
+    return PlaceForFile(requirement, earlier)
+
+
+def _check_room(dossier: Dossier, coming: int) -> None:
+    if sum(item.file.size for item in dossier.attachments) + coming > MAX_BYTES:
+        message = N_("All files of the application together may have %(limit)s MB.", limit=MAX_BYTES // 1024 // 1024)
+        raise Problems.one("full", "file", message)
 
 
 def date_attachment(session: Session, actor: Actor, *, attachment_id: UUID, issued_on: str) -> Attachment:
     """Correct the date of issue of an attached document. Raises :class:`Problems` on ``issued_on``."""
     dossier, row = _changeable(session, actor, attachment_id)
-    row.issued_on = _day(issued_on, dossier)
+    row.issued_on = day_of_issue(issued_on, dossier)
     session.flush()
     _record(session, actor, "date", row, issued_on=row.issued_on)
     return row
@@ -104,7 +154,7 @@ def date_attachment(session: Session, actor: Actor, *, attachment_id: UUID, issu
 def remove(session: Session, actor: Actor, *, attachment_id: UUID) -> Attachment:
     """Take a file out of the draft. The file itself stays where a submission refers to it."""
     dossier, row = _changeable(session, actor, attachment_id)
-    row.removed_at = dossier.intake.now
+    row.removed_at, row.removed_by = dossier.intake.now, actor.user_id
     session.flush()
     _record(session, actor, "remove", row)
     return row
@@ -120,11 +170,6 @@ def open_attachment(session: Session, application_id: UUID, attachment_id: UUID)
     if row is None:
         raise NotFound
     return row
-
-
-def record_download(session: Session, actor: Actor, row: Attachment) -> None:
-    """Note in the audit trail who fetched the file."""
-    _record(session, actor, "download", row)
 
 
 def _changeable(session: Session, actor: Actor, attachment_id: UUID) -> tuple[Dossier, Attachment]:
@@ -145,7 +190,8 @@ def _requirement(dossier: Dossier, participant_id: UUID | None, code: str) -> Do
     raise NotFound
 
 
-def _day(text: str, dossier: Dossier) -> date | None:
+def day_of_issue(text: str, dossier: Dossier) -> date | None:
+    """The date of what was typed, None for nothing. Raises :class:`Problems` on ``issued_on``."""
     try:
         written = read(Kind.DATE, text[:50])
     except Unreadable as error:

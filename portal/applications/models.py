@@ -167,15 +167,19 @@ class Section(Keyed, Base):
 
 
 class Attachment(Keyed, Stamped, Base):
-    """A file given as a document or as the answer to an extra question.
+    """A file given as a document (``DOC-02``) or as the answer to a question of the tender (``Q-01``).
 
-    Removed ones stay, because submissions refer to them.
+    Removed ones stay, because submissions refer to them. A file and what replaced it are a series; its id is
+    that of the first one.
     """
 
     __tablename__ = "attachment"
     __table_args__ = (
         CheckConstraint("code ~ '^(DOC|Q)-[0-9]{2}$'", name="code"),
+        CheckConstraint("version >= 1", name="version"),
+        UniqueConstraint("series_id", "version"),
         Index("ix_attachment_application", "application_id", "code"),
+        Index("uq_attachment_current", "series_id", unique=True, postgresql_where=text("removed_at is null")),
     )
 
     application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
@@ -183,8 +187,11 @@ class Attachment(Keyed, Stamped, Base):
     code: Mapped[str]
     file_id: Mapped[UUID] = mapped_column(ForeignKey("stored_file.id"), index=True)
     issued_on: Mapped[date | None]
+    series_id: Mapped[UUID]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
     added_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     removed_at: Mapped[datetime | None]
+    removed_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
 
     file: Mapped[StoredFile] = relationship(lazy="raise")
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from portal.applications import letters
+from portal.applications import letters, papers
 from portal.applications.completeness import problems as missing
 from portal.applications.dossier import Dossier, correction_open, intake_open, load
 from portal.applications.eligibility import RuleOutcome, blocking, check
@@ -72,6 +72,7 @@ def _problems(dossier: Dossier) -> Iterator[Problem]:
     for problem in missing(dossier.package.content, dossier.rules):
         if problem.field not in known:
             yield problem
+    yield from papers.problems(dossier)
     for part in dossier.invited:
         message = N_(
             "%(organisation)s has not answered the invitation: wait for its answer or take it back.",

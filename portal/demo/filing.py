@@ -18,6 +18,7 @@ from portal.applications.models import Attachment, Participant, Section
 from portal.applications.package import unpack
 from portal.audit.service import record
 from portal.core.clock import MOSCOW, now
+from portal.core.db import uuid7
 from portal.demo.answers import with_answers
 from portal.demo.clusters import DemoCluster
 from portal.demo.moments import moment
@@ -245,7 +246,10 @@ class Desk:
         assert actor.user_id is not None
         content = io.BytesIO(paper(f"{code} {day.isoformat()}", subject))
         file = documents.store(session, actor, name=f"{code}.pdf", stream=content, allowed=frozenset({PDF}))
+        key = uuid7()
         row = Attachment(
+            id=key,
+            series_id=key,
             application_id=dossier.application.id,
             participant_id=owner.id if owner else None,
             code=code,

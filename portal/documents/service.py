@@ -1,37 +1,30 @@
-"""Taking files in: streamed, measured, inspected by content, kept under a generated key.
+"""Taking files in: streamed, measured, inspected by content, kept under a generated key, checked for viruses.
 
-The file is written before the row that names it commits, and deleted when that transaction rolls back. A
-process that dies between the two leaves a file without a row; :func:`sweep` (``flask portal sweep-files``)
-removes those.
+How the content and the row that names it come and go together is told in :mod:`portal.documents.objects`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, BinaryIO, Final
-from urllib.parse import unquote, urlsplit
+from typing import BinaryIO, Final
 
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
-from sqlalchemy import event, select
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from portal.audit import service as audit
+from portal.core import jobs
 from portal.core.db import uuid7
 from portal.core.errors import Problems
 from portal.core.language import N_
-from portal.documents import names
+from portal.documents import clamd, names, objects
 from portal.documents.archives import BadFile
 from portal.documents.inspection import content_type
 from portal.documents.kinds import listed
-from portal.documents.models import StoredFile
+from portal.documents.models import Scan, StoredFile, UploadPart
 from portal.identity.policy import Actor
 
 MAX_SIZE: Final = 20 * 1024 * 1024
@@ -39,20 +32,13 @@ FIELD: Final = "file"
 ORPHAN_AGE: Final = timedelta(days=1)
 _BLOCK: Final = 64 * 1024
 _IN_MEMORY: Final = 1024 * 1024
-_NEW: Final = "portal.documents.new"
-_places: dict[str, ObjectStore] = {}
-log = logging.getLogger(__name__)
+TOO_LARGE: Final = N_("The file is larger than %(limit)s MB.", limit=MAX_SIZE // 1024 // 1024)
 
 
-def configure(files_url: str) -> None:
-    """Where files are kept: ``file:///folder`` (made when missing) or ``s3://bucket/prefix``."""
-    place = urlsplit(files_url)
-    if place.scheme == "file":
-        folder = Path(unquote(place.path))
-        folder.mkdir(parents=True, exist_ok=True)
-        _places["files"] = LocalStore(folder)
-    else:
-        _places["files"] = from_url(files_url)
+def configure(files_url: str, clamd_url: str | None = None) -> None:
+    """Where files are kept (``file:///folder``, ``s3://bucket/prefix``), and the scanner, if there is one."""
+    objects.configure(files_url)
+    clamd.configure(clamd_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +48,25 @@ class _Received:
     content_type: str
 
 
-def store(session: Session, actor: Actor, *, name: str, stream: BinaryIO, allowed: frozenset[str]) -> StoredFile:
+def store(
+    session: Session,
+    actor: Actor,
+    *,
+    name: str,
+    stream: BinaryIO,
+    allowed: frozenset[str],
+    sha256: str | None = None,
+) -> StoredFile:
     """Take a file in; who may do so is the business of the room whose object it belongs to.
 
     ``stream`` is read once, to its end or to :data:`MAX_SIZE` bytes. ``allowed`` are content types of
-    :mod:`portal.documents.kinds`. Raises :class:`Problems` (field ``file``): ``empty``, ``too_large``,
-    ``wrong_type``, ``unknown_type``, ``damaged``, ``locked``, ``macros``, ``nested``, ``zip_bomb``,
-    ``not_office``, ``old_office``, ``encoding``, ``xml``. Nothing is kept of a refused file.
+    :mod:`portal.documents.kinds`; ``sha256`` is what the sender says it sent, in lower hexadecimal. Raises
+    :class:`Problems` (field ``file``): ``empty``, ``too_large``, ``wrong_type``, ``unknown_type``, ``damaged``,
+    ``locked``, ``macros``, ``nested``, ``zip_bomb``, ``not_office``, ``old_office``, ``encoding``, ``xml``,
+    ``wrong_hash``. Nothing is kept of a refused file.
     """
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as held:
-        received = _receive(stream, held, allowed)  # type: ignore[arg-type]
+        received = _receive(stream, held, allowed, sha256)  # type: ignore[arg-type]
         key = uuid7()
         row = StoredFile(
             id=key,
@@ -81,10 +76,10 @@ def store(session: Session, actor: Actor, *, name: str, stream: BinaryIO, allowe
             size=received.size,
             sha256=received.sha256,
             uploaded_by=actor.user_id,
+            scan=Scan.PENDING if clamd.configured() else Scan.UNSCANNED,
         )
-        session.info.setdefault(_NEW, []).append(row.key)
         held.seek(0)
-        obstore.put(_places["files"], row.key, held)
+        objects.put(session, row.key, held)  # type: ignore[arg-type]
     session.add(row)
     session.flush()
     audit.record(
@@ -95,18 +90,22 @@ def store(session: Session, actor: Actor, *, name: str, stream: BinaryIO, allowe
         row.id,
         {"name": row.name, "size": row.size, "sha256": row.sha256},
     )
+    if row.scan == Scan.PENDING:
+        jobs.enqueue(session, "scan_file", {"file_id": str(row.id)}, key=f"scan_file:{row.id}")
     return row
 
 
-def _receive(stream: BinaryIO, held: BinaryIO, allowed: frozenset[str]) -> _Received:
+def _receive(stream: BinaryIO, held: BinaryIO, allowed: frozenset[str], sha256: str | None) -> _Received:
     digest, size = hashlib.sha256(), 0
     while block := stream.read(_BLOCK):
         size += len(block)
         if size > MAX_SIZE:
-            problem = N_("The file is larger than %(limit)s MB.", limit=MAX_SIZE // 1024 // 1024)
-            raise Problems.one("too_large", FIELD, problem)
+            raise Problems.one("too_large", FIELD, TOO_LARGE)
         digest.update(block)
         held.write(block)
+    if sha256 is not None and digest.hexdigest() != sha256:
+        problem = N_("The file has changed on its way to the portal. Upload it once more.")
+        raise Problems.one("wrong_hash", FIELD, problem)
     try:
         kind = content_type(held)
     except BadFile as bad:
@@ -118,9 +117,10 @@ def _receive(stream: BinaryIO, held: BinaryIO, allowed: frozenset[str]) -> _Rece
 
 
 def chunks(file: StoredFile) -> Iterator[bytes]:
-    """The content in blocks. Raises ``FileNotFoundError`` at once when the store has lost it."""
-    found = obstore.get(_places["files"], file.key)
-    return (bytes(block) for block in found.stream(min_chunk_size=_BLOCK))
+    """The content in blocks. Raises ``FileNotFoundError`` at once when it is not there, as of a refused file."""
+    if file.scan == Scan.REFUSED:
+        raise FileNotFoundError(file.key)
+    return objects.chunks(file.key)
 
 
 def content(file: StoredFile) -> bytes:
@@ -129,31 +129,16 @@ def content(file: StoredFile) -> bytes:
 
 
 def sweep(session: Session) -> int:
-    """Delete stored files that no row names and that are older than a day. Returns how many."""
+    """Delete stored objects that no row names and that are older than a day. Returns how many."""
     deleted, before = 0, datetime.now(UTC) - ORPHAN_AGE
-    for batch in obstore.list(_places["files"], chunk_size=500):
-        old = [item["path"] for item in batch if item["last_modified"] < before]
-        known = set(session.scalars(select(StoredFile.key).where(StoredFile.key.in_(old)))) if old else set()
-        orphans = [path for path in old if path not in known]
-        if orphans:
-            obstore.delete(_places["files"], orphans)
-            deleted += len(orphans)
+    for old in objects.older(before):
+        if not old:
+            continue
+        kept = select(StoredFile.key).where(StoredFile.key.in_(old), StoredFile.scan != Scan.REFUSED)
+        parts = select(UploadPart.key).where(UploadPart.key.in_(old))
+        known = {*session.scalars(kept), *session.scalars(parts)}
+        for key in old:
+            if key not in known:
+                objects.delete(key)
+                deleted += 1
     return deleted
-
-
-@event.listens_for(Session, "after_commit")
-def _keep(session: Session) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop(_NEW, None)
-
-
-@event.listens_for(Session, "after_soft_rollback")
-def _discard(session: Session, previous: SessionTransaction) -> None:
-    if session.in_nested_transaction():
-        return
-    keys: list[Any] = session.info.pop(_NEW, [])
-    for key in keys:
-        try:
-            obstore.delete(_places["files"], key)
-        except (BaseError, OSError) as error:
-            log.warning("file %s is left for the sweep: %s", key, error)

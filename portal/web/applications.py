@@ -36,9 +36,11 @@ from portal.tenders.rules import TRACK_NAMES
 from portal.web import (
     application_documents,
     application_estimate,
+    application_files,
     application_participants,
     application_sections,
     application_submission,
+    application_uploads,
 )
 from portal.web.application_frame import (
     Tasks,
@@ -59,9 +61,11 @@ pages = blueprint
 TOPICS = (
     application_documents,
     application_estimate,
+    application_files,
     application_participants,
     application_sections,
     application_submission,
+    application_uploads,
 )
 
 

@@ -10,24 +10,27 @@ from typing import Any
 from uuid import UUID
 
 from babel import Locale
+from flask import Response
 from flask_babel import gettext as _
 from markupsafe import Markup
-from sqlalchemy.orm import Session
 
-from portal.applications import questions
+from portal.applications import downloads, questions
+from portal.applications.downloads import Reader
 from portal.applications.project_fields import Field
 from portal.applications.sections import SECTIONS, Grid, Section
 from portal.applications.values import Kind
 from portal.core import regions
 from portal.core.canonical import digest
+from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.core.figures import decimal_of
 from portal.core.formats import format_date, format_money, format_number, format_percent
 from portal.core.language import Message
-from portal.documents.models import StoredFile
 from portal.review.queries import Case
 from portal.tenders.ruleset import RuleSet, Text
+from portal.web.files import send
 from portal.web.language import locale, say
+from portal.web.page import current_actor
 from portal.web.question_words import chosen
 from portal.web.templating import localised
 
@@ -97,18 +100,18 @@ def frozen(case: Case) -> Frozen:
     )
 
 
-def file_of(session: Session, case: Case, file_id: UUID) -> StoredFile:
-    """A file that was frozen with the application; :class:`NotFound` for any other."""
+def send_frozen(case: Case, file_id: UUID, reader: Reader) -> Response:
+    """A file that was frozen with the application, as a download that is noted; :class:`NotFound` for any other."""
     package = case.package
     given = [*(package.get("documents") or ())]
     for part in package.get("participants") or ():
         given.extend(part.get("documents") or ())
     if str(file_id) not in {str(item.get("file_id")) for item in given}:
         raise NotFound
-    file = session.get(StoredFile, file_id)
-    if file is None:
-        raise NotFound
-    return file
+    file = downloads.record_frozen(
+        session(), current_actor(), application_id=case.application.id, file_id=file_id, reader=reader
+    )
+    return send(file)
 
 
 def _part(package: Mapping[str, Any], part: Mapping[str, Any], rules: RuleSet) -> Part:

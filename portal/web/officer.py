@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import portal.scoring.jobs  # noqa: F401 - the reviews' verbs enqueue its work
+from portal.applications import downloads
 from portal.applications.models import State
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
@@ -29,9 +30,8 @@ from portal.review.rules import (
 )
 from portal.scoring.queries import current_score
 from portal.web import staff_list
-from portal.web.application_documents import send
 from portal.web.forms import ActionForm, PortalForm, uuid_argument
-from portal.web.frozen import file_of, frozen
+from portal.web.frozen import frozen, send_frozen
 from portal.web.language import locale
 from portal.web.page import current_actor, page
 
@@ -105,11 +105,11 @@ def history(application_id: UUID) -> ResponseReturnValue:
     return _render("history", case, events=queries.history(session(), application_id))
 
 
-@page(pages, "/<uuid:application_id>/documents/<uuid:file_id>", get=Permission.APPLICATION_LIST_ALL)
+@page(pages, "/<uuid:application_id>/documents/<uuid:file_id>", get=Permission.APPLICATION_LIST_ALL, writes=True)
 def document(application_id: UUID, file_id: UUID) -> ResponseReturnValue:
     """A file that was frozen with the application, as a download."""
     case = queries.case(session(), current_actor(), application_id)
-    return send(file_of(session(), case, file_id))
+    return send_frozen(case, file_id, downloads.Reader.FUND)
 
 
 @page(

@@ -66,6 +66,7 @@ def page(
     *,
     get: Permission | None = None,
     post: Permission | None = None,
+    patch: Permission | None = None,
     endpoint: str | None = None,
     writes: bool = False,
     from_letters: bool = False,
@@ -73,16 +74,18 @@ def page(
     """Declare a page with the permission of each method.
 
     The permission is asked without an object first (may this actor ever?), the view asks with the object at hand.
-    A POST commits when it answers below 400; a GET commits only where it ``writes`` (logged downloads).
+    A POST commits when it answers below 400; a GET commits only where it ``writes`` (logged downloads). A PATCH is
+    a script's: it carries no form and no key, and says itself what it continues.
     ``from_letters``: mail programs send the POST, with neither idempotency key nor CSRF token (RFC 8058); such a view
     acts on nothing but the signed token in its address and changes nothing the second time.
     """
-    permissions = {method: held for method, held in (("GET", get), ("POST", post)) if held is not None}
+    given = (("GET", get), ("POST", post), ("PATCH", patch))
+    permissions = {method: held for method, held in given if held is not None}
 
     def register(view: View) -> View:
         @functools.wraps(view)
         def guarded(**values: Any) -> ResponseReturnValue:
-            permission = permissions["GET" if request.method in SAFE else "POST"]
+            permission = permissions["GET" if request.method in SAFE else request.method]
             actor = current_actor()
             if not actor.is_authenticated and permission not in OPEN:
                 return _sign_in_first()
@@ -122,7 +125,7 @@ def _run(view: View, values: dict[str, Any], actor: Actor, *, commits: bool, key
 
 
 def _form_key() -> UUID | None:
-    if request.method in SAFE:
+    if request.method != "POST":
         return None
     try:
         return UUID(request.form[IDEMPOTENCY_FIELD])

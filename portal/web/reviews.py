@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import RadioField, SelectChoice, TextAreaField  # type: ignore[attr-defined]  # the published types are older
 
 import portal.scoring.jobs  # noqa: F401 - handing in a review enqueues its work
+from portal.applications import downloads
 from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
@@ -21,9 +22,8 @@ from portal.review.models import Assignment, AssignmentState
 from portal.review.queries import Desk
 from portal.review.rules import MAX_JUSTIFICATION, MIN_JUSTIFICATION
 from portal.review.service import Typed
-from portal.web.application_documents import send
 from portal.web.forms import PortalForm
-from portal.web.frozen import file_of, frozen
+from portal.web.frozen import frozen, send_frozen
 from portal.web.page import current_actor, page
 from portal.web.paging import Page, keyset
 
@@ -100,13 +100,13 @@ def show(assignment_id: UUID) -> ResponseReturnValue:
     return _render("show", held, frozen=frozen(held.case))
 
 
-@page(pages, "/<uuid:assignment_id>/documents/<uuid:file_id>", get=Permission.REVIEW_WRITE)
+@page(pages, "/<uuid:assignment_id>/documents/<uuid:file_id>", get=Permission.REVIEW_WRITE, writes=True)
 def document(assignment_id: UUID, file_id: UUID) -> ResponseReturnValue:
     """A file that was frozen with the application, as a download."""
     held = queries.desk(session(), current_actor(), assignment_id)
     if held.assignment.state == AssignmentState.ASSIGNED:
         return redirect(url_for(".declaration", assignment_id=assignment_id))
-    return send(file_of(session(), held.case, file_id))
+    return send_frozen(held.case, file_id, downloads.Reader.EXPERT)
 
 
 @page(pages, "/<uuid:assignment_id>/review", get=Permission.REVIEW_WRITE, post=Permission.REVIEW_WRITE)

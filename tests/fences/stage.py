@@ -20,8 +20,10 @@ from portal.clusters import service as clusters
 from portal.clusters.models import ImportKind
 from portal.core.db import db
 from portal.core.db import session as current_session
+from portal.documents import uploads
 from portal.identity import invitations
 from portal.identity.models import User
+from portal.identity.policy import Actor
 from portal.identity.queries import load_actor
 
 DRAFT_CANARY: Final = "CANARY-DRAFT-5d1e"
@@ -118,6 +120,7 @@ def _plant() -> None:
     owner = load_actor(session, _user("initiator@demo.example"))
     organisation = next(iter(owner.memberships))
     invitations.invite(session, owner, organisation_id=organisation, email="colleague@demo.example", role="editor")
+    _begin_upload(owner)
     # Marks cannot be changed; a draft of a review can.
     session.execute(
         text(
@@ -129,6 +132,20 @@ def _plant() -> None:
         {"word": REVIEW_CANARY},
     )
     session.commit()
+
+
+def _begin_upload(owner: Actor) -> None:
+    """An unfinished upload of the initiator's owner for each of the two applications; the sent one is closed."""
+    for which in ("draft", "sent"):
+        uploads.begin(
+            current_session(),
+            owner,
+            object_type="application",
+            object_id=_application(which),
+            place={"participant": None, "code": "DOC-02", "replaces": None},
+            name="plan.pdf",
+            size=1000,
+        )
 
 
 def _user(email: str) -> User:
@@ -154,6 +171,7 @@ def _values(which: str) -> dict[str, Any]:
         "participant_id": "select id from participant where application_id = :key and role = 'initiator'",
         "attachment_id": "select id from attachment where application_id = :key order by id limit 1",
         "file_id": "select file_id from attachment where application_id = :key order by id limit 1",
+        "upload_id": "select id from upload where object_id = :key",
         "organisation_id": "select initiator_id from application where id = :key",
         "cluster_id": "select cluster_id from application where id = :key",
         "submission_id": "select submission_id from application where id = :key",

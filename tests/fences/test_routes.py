@@ -70,7 +70,7 @@ def _asked(app: Flask) -> list[tuple[Rule, str]]:
 
 
 def _methods(rule: Rule) -> list[str]:
-    return sorted((rule.methods or set()) & {"GET", "POST"})
+    return sorted((rule.methods or set()) & {"GET", "PATCH", "POST"})
 
 
 def _line(rule: Rule, which: str, method: str) -> str:
