@@ -19,6 +19,7 @@ from flask_wtf.csrf import generate_csrf
 
 from portal.applications import uploads
 from portal.applications.models import Attachment
+from portal.applications.service import authorize_edit
 from portal.core.db import session, transaction
 from portal.core.errors import Conflict, NotFound, PortalError, Problem, Problems, Refused
 from portal.core.language import N_, Message
@@ -73,12 +74,13 @@ def problem_document(error: PortalError) -> Response:
 @answering
 def begin_upload(application_id: UUID) -> ResponseReturnValue:
     """Announce a file; an unfinished upload of the same file is taken up where it stood."""
-    opened(application_id)
+    participant_id = _key("participant")
+    authorize_edit(g.actor, opened(application_id), participant_id)
     row = uploads.begin(
         session(),
         g.actor,
         application_id=application_id,
-        participant_id=_key("participant"),
+        participant_id=participant_id,
         code=request.form.get("code", "")[:20],
         name=request.form.get("name", "")[:4096],
         size=_size(request.form.get("size", "")),
