@@ -28,6 +28,9 @@ INVITED: Final = declare(
     "participant_invited", Topic.PARTNERS, N_("Your organisation is invited to a project"), important=True
 )
 ANSWERED: Final = declare("participant_answered", Topic.PARTNERS, N_("A partner has answered your invitation"))
+FILE_REFUSED: Final = declare(
+    "file_refused", Topic.APPLICATION, N_("The virus check has refused a file"), important=True
+)
 LEFT: Final = declare("participant_left", Topic.PARTNERS, N_("A partner has left a project"), important=True)
 
 

@@ -31,7 +31,7 @@ def tell(session: Session, file: StoredFile) -> None:
             [owner],
             application_id=application.id,
             key=f"file_refused:{item.id}",
-            kind="file_refused",
+            kind=letters.FILE_REFUSED,
             subject=N_("A file was refused by the virus check: %(name)s", name=file.name),
             paragraphs=[
                 N_("Project: %(title)s. Document: %(code)s.", title=letters.title_of(application), code=item.code),
