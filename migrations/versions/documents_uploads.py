@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "documents_uploads"
-down_revision = "0003"
+down_revision = "following_notices"
 branch_labels = None
 depends_on = None
 
