@@ -67,6 +67,7 @@ class Sheet:
         return self.section.grid(self.dossier.rules) if self.section.grid else None
 
     words = question_words
+    preview = False
 
     @property
     def extra(self) -> bool:

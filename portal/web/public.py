@@ -25,6 +25,7 @@ from portal.tenders.metrics import METRICS
 from portal.tenders.models import TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, Milestone, TenderStatus, milestones
 from portal.tenders.ruleset import RuleSet, from_json
+from portal.web import question_words
 from portal.web.budget_picture import by_track
 from portal.web.language import locale, say
 from portal.web.page import page
@@ -178,4 +179,4 @@ def _words() -> dict[str, Any]:
 
 @pages.context_processor
 def _rule_words() -> dict[str, Any]:
-    return {"wording": wording, "METRICS": METRICS, "picture": picture}
+    return {"wording": wording, "METRICS": METRICS, "picture": picture, "question_words": question_words}

@@ -88,6 +88,8 @@ def condition_text(condition: Condition, rules: RuleSet) -> str:
     values = "; ".join(answer_word(code, subject) for code in condition.values)
     if condition.test is Comparison.GREATER:
         return say(N_("Only if “%(question)s” is more than %(value)s.", question=about, value=values))
+    if condition.fact:
+        return say(N_("Only if “%(question)s” is: %(values)s.", question=about, values=values))
     return say(N_("Only if the answer to “%(question)s” is: %(values)s.", question=about, values=values))
 
 

@@ -24,7 +24,7 @@ from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
 from portal.tenders.models import TenderTrack
 from portal.tenders.ruleset import from_json
-from portal.web import rule_fields
+from portal.web import question_words, rule_fields
 from portal.web.forms import PortalForm
 from portal.web.language import say
 from portal.web.page import page
@@ -192,4 +192,4 @@ def _sum_of(typed: Any) -> Decimal | None:
 
 @pages.context_processor
 def _rule_words() -> dict[str, Any]:
-    return {"wording": wording, "METRICS": METRICS, "picture": picture}
+    return {"wording": wording, "METRICS": METRICS, "picture": picture, "question_words": question_words}

@@ -180,6 +180,8 @@ def _values(which: str) -> dict[str, Any]:
         "tender_track_id": "select tender_track_id from application where id = :key",
         "rule_set_id": "select rule_set_id from tender_track t join application a on a.tender_track_id = t.id"
         " where a.id = :key",
+        "asking_rules": "select r.id from rule_set r where r.content ? 'questions' and cast(:key as uuid) is not null"
+        " order by r.id limit 1",
         "code": "select t.code from tender t join application a on a.tender_id = t.id where a.id = :key",
         "assignment_id": "select a.id from assignment a join user_account u on u.id = a.reviewer_id"
         " where a.application_id = :key and u.email = 'reviewer1@demo.example'",
@@ -238,6 +240,8 @@ def url_of(app: Flask, rule: Rule, values: Mapping[str, Any]) -> str:
     """The URL of a rule with the stage's objects."""
     with app.test_request_context():
         chosen = {**values, **OTHERS.get(rule.endpoint, {})}
+        if rule.endpoint.startswith("rule_questions."):
+            chosen |= {"rule_set_id": values["asking_rules"], "code": "Q-01"}
         return url_for(rule.endpoint, **{name: chosen[name] for name in rule.arguments})
 
 
