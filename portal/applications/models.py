@@ -141,7 +141,8 @@ class Participant(Keyed, Stamped, Base):
 class Section(Keyed, Base):
     """What was typed into one section, as typed: a draft keeps anything, the rules read typed values from it.
 
-    ``data`` maps field names to strings. ``participant_id`` is null for the sections of the project as a whole.
+    ``data`` maps field names to strings, ``stamps`` those changed since to who changed them last and when
+    (``{"by": …, "at": …}``). ``participant_id`` is null for the sections of the project as a whole.
     """
 
     __tablename__ = "section"
@@ -159,11 +160,29 @@ class Section(Keyed, Base):
     participant_id: Mapped[UUID | None] = mapped_column(ForeignKey("participant.id"))
     name: Mapped[str]
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    stamps: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     saved_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     saved_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}
+
+
+class Presence(Base):
+    """That a person has a section open for writing: a beat every few seconds, worth nothing after a minute.
+
+    Unlogged: a crash of the database empties it, and the next beats fill it again. ``place`` is the
+    participant's key, or "", and the section's name, with a colon between.
+    """
+
+    __tablename__ = "presence"
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True)
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id", ondelete="CASCADE"))
+    seen_at: Mapped[datetime]
 
 
 class Attachment(Keyed, Stamped, Base):

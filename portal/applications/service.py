@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager
 
 from portal.applications.dossier import Dossier, intake_open, load
+from portal.applications.drafting import Change, Saved, definition_of, kept, merge, merged, too_long, write
 from portal.applications.models import (
     Application,
     Participant,
@@ -19,13 +20,10 @@ from portal.applications.models import (
     Section,
     State,
 )
-from portal.applications.package import requested
 from portal.applications.policy import Part
 from portal.applications.queries import is_member
 from portal.applications.rules import EDITABLE, TRANSITIONS
-from portal.applications.sections import BY_NAME
 from portal.applications.sections import Section as Definition
-from portal.applications.values import longest, tidy
 from portal.audit import service as audit
 from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Stale
@@ -116,9 +114,7 @@ def save_section(
     are too long, :class:`Stale` when somebody saved the section since it was opened, :class:`Conflict` when
     the application can no longer be changed.
     """
-    definition = BY_NAME.get(section)
-    if definition is None or definition.each is not (participant_id is not None):
-        raise NotFound
+    definition = definition_of(section, participant_id)
     dossier = load(session, application_id, lock=True)
     authorize_edit(actor, dossier, participant_id)
     if not definition.present(dossier.rules):
@@ -132,27 +128,38 @@ def save_section(
             N_("Somebody saved this section after you opened it. Compare both versions and save again."),
             current,
         )
-    before = dict(row.data) if row else {}
-    assert actor.user_id is not None
-    if row is None:
-        row = Section(application_id=application_id, participant_id=participant_id, name=section, data={})
-        session.add(row)
-    row.data = data
-    row.saved_by = actor.user_id
-    row.saved_at = dossier.intake.now
-    session.flush()
-    _repeat_for_lists(dossier, definition, row)
-    changed = sorted(key for key in {*before, *data} if before.get(key) != data.get(key))
-    audit.record(
-        session,
-        actor,
-        "applications:section:save",
-        "application",
-        application_id,
-        {"section": section, "participant": participant_id, "fields": changed},
-    )
-    session.flush()
-    return row
+    before = row.data if row else {}
+    changed = [key for key in {*before, *data} if before.get(key) != data.get(key)]
+    return write(session, actor, dossier, definition, participant_id, data, changed)
+
+
+def save_fields(
+    session: Session,
+    actor: Actor,
+    *,
+    application_id: UUID,
+    participant_id: UUID | None,
+    section: str,
+    changes: Mapping[str, Change],
+) -> Saved:
+    """Keep the changed fields of one section, each by itself; keys that the section has not are left out.
+
+    A clash and a text that is too long stop that field alone, and are told in what is returned. Raises
+    :class:`NotFound` and :class:`Refused` as reading and writing the part do, :class:`Conflict` when the
+    application can no longer be changed.
+    """
+    definition = definition_of(section, participant_id)
+    dossier = load(session, application_id, lock=True)
+    authorize_edit(actor, dossier, participant_id)
+    if not definition.present(dossier.rules):
+        raise NotFound
+    require_editable(dossier)
+    fresh, clashes, problems = merge(definition, dossier, participant_id, changes)
+    row = dossier.sections.get((participant_id, section))
+    if fresh:
+        data = merged(row.data if row else {}, fresh)
+        row = write(session, actor, dossier, definition, participant_id, data, fresh)
+    return Saved(dossier, row, tuple(fresh), tuple(clashes), tuple(problems))
 
 
 def authorize_edit(actor: Actor, dossier: Dossier, participant_id: UUID | None) -> None:
@@ -174,33 +181,12 @@ def require_editable(dossier: Dossier) -> None:
 def _kept(
     definition: Definition, values: Mapping[str, str], dossier: Dossier, participant_id: UUID | None
 ) -> dict[str, str]:
-    kept: dict[str, str] = {}
-    problems = []
-    for key, kind in definition.keys(dossier.rules):
-        text = tidy(values.get(key, ""))
-        if len(text) > longest(kind):
-            message = N_(
-                "This text has %(length)s characters; no more than %(limit)s can be kept.",
-                length=len(text),
-                limit=longest(kind),
-            )
-            problems.append(Problem("too_long", definition.prefix(participant_id) + key, message))
-        elif text.strip():
-            kept[key] = text
+    texts = {key: (kind, kept(values.get(key, ""))) for key, kind in definition.keys(dossier.rules)}
+    found = [too_long(definition, participant_id, key, kind, text) for key, (kind, text) in texts.items()]
+    problems = [problem for problem in found if problem is not None]
     if problems:
         raise Problems(problems)
-    return kept
-
-
-def _repeat_for_lists(dossier: Dossier, definition: Definition, row: Section) -> None:
-    """Titles and the requested total stand in the application's row too, for the lists."""
-    application = dossier.application
-    if definition.name == "product":
-        application.title_ru = row.data.get("name_ru", "").strip()
-        application.title_en = row.data.get("name_en", "").strip()
-    if definition.name == "subsidy":
-        typed = {**dossier.typed, (row.participant_id, row.name): row.data}
-        application.requested_total = requested(typed, application.participants, dossier.rules)
+    return {key: text for key, (_, text) in texts.items() if text}
 
 
 def admit(session: Session, actor: Actor, application_id: UUID) -> Application:

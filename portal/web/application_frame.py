@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, g, url_for
 
@@ -146,15 +148,17 @@ def _about(dossier: Dossier, field: str, with_names: bool) -> str:
     if definition is not None:
         if with_names and (definition.grid or not place.key):
             names.append(say(definition.title))
-        names.append(_question(dossier, definition, place.key))
+        asks = question_of(dossier, definition, place.key)
+        names.append(f"«{asks}»" if asks and definition.fields is not None else asks)
     return ", ".join(name for name in names if name)
 
 
-def _question(dossier: Dossier, definition: Section, key: str) -> str:
+def question_of(dossier: Dossier, definition: Section, key: str) -> str:
+    """What a field asks: its label, or row and column of its table."""
     if definition.fields is not None:
         name = key.partition(".")[0]
         found = (item for item in definition.fields(dossier.rules) if item.name == name)
-        return next((f"«{wording(item.label)}»" for item in found), "")
+        return next((wording(item.label) for item in found), "")
     assert definition.grid is not None
     row, _dot, column = key.partition(".")
     titles = [wording(item.title) for item in definition.grid(dossier.rules).rows if item.code == row and row]
@@ -273,11 +277,13 @@ class Tasks:
 def saved_text(dossier: Dossier, participant_id: UUID | None, name: str) -> str:
     """When the section was last saved: ``14:32``, with the date where that was another day; "" for never."""
     saved = dossier.saved_at(participant_id, name)
-    if saved is None:
-        return ""
-    local = saved.astimezone(dossier.zone)
-    time = format_time(saved, dossier.zone)
-    return time if local.date() == dossier.today else f"{format_date(local.date(), locale())}, {time}"
+    return "" if saved is None else clock_words(saved, dossier.intake.now, dossier.zone)
+
+
+def clock_words(instant: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """``14:32`` of today, with the date in front of it where it was another day."""
+    day, time = instant.astimezone(zone).date(), format_time(instant, zone)
+    return time if day == now.astimezone(zone).date() else f"{format_date(day, locale())}, {time}"
 
 
 def confirmations(dossier: Dossier) -> Mapping[UUID, str]:

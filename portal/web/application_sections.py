@@ -17,18 +17,27 @@ from flask_babel import gettext as _
 
 from portal.applications import questions, service
 from portal.applications.dossier import Dossier
+from portal.applications.drafting import Saved, mark_of
 from portal.applications.project_fields import Field
-from portal.applications.queries import name_of
 from portal.applications.sections import BY_NAME, Grid, Section, place_of
 from portal.applications.values import Kind, Unreadable, read
 from portal.core import regions
 from portal.core.canonical import plain_decimal
 from portal.core.db import session
-from portal.core.errors import NotFound, Problem, Problems, Stale
+from portal.core.errors import NotFound, Problem
 from portal.core.figures import decimal_of
 from portal.core.formats import format_date, format_money, format_number
 from portal.identity.policy import Permission
 from portal.web import question_words
+from portal.web.application_drafts import (
+    Disagreement,
+    TypedFields,
+    disagreements,
+    fields_url,
+    name_of_input,
+    reading_error,
+    typed_fields,
+)
 from portal.web.application_frame import (
     Tasks,
     anchor,
@@ -47,7 +56,10 @@ from portal.web.page import page
 
 @dataclass
 class Sheet:
-    """A section as its page shows it: ``typed`` by key, ``errors`` and ``theirs`` (a newer version) too."""
+    """A section as its page shows it: ``typed`` by key, what is wrong with it, and what others made of it.
+
+    ``bases``: marks of the texts that fields with a clash were typed over; all others were typed over what is kept.
+    """
 
     dossier: Dossier
     section: Section
@@ -55,8 +67,8 @@ class Sheet:
     typed: Mapping[str, str]
     version: int
     problems: list[Problem] = field(default_factory=list)
-    theirs: Mapping[str, str] | None = None
-    saved_by: str = ""
+    clashes: list[Disagreement] = field(default_factory=list)
+    bases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -104,7 +116,20 @@ class Sheet:
 
     def html_name(self, key: str) -> str:
         """The name and id of the input of a key."""
-        return f"{self.section.name}-{key.replace('.', '-')}" if self.section.grid else key
+        return name_of_input(self.section, key)
+
+    @property
+    def prefix(self) -> str:
+        """What stands before a key in the name of its input."""
+        return f"{self.section.name}-" if self.section.grid else ""
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The mark of the text that each field is typed over."""
+        row = self.dossier.sections.get((self.participant_id, self.section.name))
+        kept_texts: Mapping[str, str] = row.data if row else {}
+        keys = (key for key, _kind in self.section.keys(self.dossier.rules))
+        return {key: self.bases.get(key) or mark_of(kept_texts.get(key, "")) for key in keys}
 
     def errors(self, key: str) -> list[str]:
         path = self.section.prefix(self.participant_id) + key
@@ -119,10 +144,9 @@ class Sheet:
         return {problem.field: f"#{anchor(place_of(problem.field), self.dossier.rules)}" for problem in self.problems}
 
     def changed(self, key: str) -> str | None:
-        """What the newer version holds for a key, where it differs from what was typed."""
-        if self.theirs is None or self.theirs.get(key, "") == self.typed.get(key, ""):
-            return None
-        return self.theirs.get(key, "") or _("empty")
+        """What somebody else made of a field meanwhile; None where nobody did."""
+        found = (clash.theirs or _("empty") for clash in self.clashes if clash.key == key)
+        return next(found, None)
 
     def totals(self) -> dict[str, str]:
         """Sums of rows, of columns and of all, of what can be read."""
@@ -237,52 +261,48 @@ def _page(application_id: UUID, participant_id: UUID | None, name: str) -> Respo
 
 
 def _save(dossier: Dossier, definition: Section, participant_id: UUID | None) -> ResponseReturnValue:
-    sheet = Sheet(dossier, definition, participant_id, {}, _version())
-    sheet.typed = {key: request.form.get(sheet.html_name(key), "") for key, kind in definition.keys(dossier.rules)}
+    sent = typed_fields(dossier, definition, participant_id)
     tasks = Tasks(dossier, current=(definition.name, participant_id))
     following = tasks.following(definition.name, participant_id)
-    try:
-        service.save_section(
-            session(),
-            g.actor,
-            application_id=dossier.application.id,
-            participant_id=participant_id,
-            section=definition.name,
-            values=sheet.typed,
-            expected_version=sheet.version,
-        )
-    except Problems as refused:
-        sheet.problems = list(refused.problems)
-        return _render(sheet, tasks), 422
-    except Stale as stale:
-        sheet.dossier = opened(dossier.application.id)
-        theirs = sheet.dossier.sections.get((participant_id, definition.name))
-        if theirs is None:
-            raise
-        sheet.theirs, sheet.version = theirs.data, stale.current
-        sheet.saved_by = name_of(session(), theirs.saved_by)
-        return _render(sheet, tasks), 409
+    saved = service.save_fields(
+        session(),
+        g.actor,
+        application_id=dossier.application.id,
+        participant_id=participant_id,
+        section=definition.name,
+        changes=sent.changes,
+    )
+    if saved.clashes or saved.problems:
+        return _kept_in_part(saved, sent, definition, participant_id)
     flash(_("Saved."), "success")
     here = section_url(dossier, definition.name, participant_id)
     if request.form.get("then") == "leave":
         return redirect(section_url(dossier, "overview", None), 303)
-    unreadable = any(_unreadable(definition, key, kind, sheet) for key, kind in definition.keys(dossier.rules))
+    kinds = dict(definition.keys(dossier.rules))
+    unreadable = any(reading_error(dossier, definition, key, kinds[key], text) for key, text in sent.texts.items())
     return redirect(following if request.form.get("then") == "continue" and not unreadable else here, 303)
 
 
-def _unreadable(definition: Section, key: str, kind: Kind, sheet: Sheet) -> bool:
-    try:
-        definition.read(key, kind, sheet.typed[key], sheet.dossier.rules)
-    except Unreadable:
-        return True
-    return False
-
-
-def _version() -> int:
-    try:
-        return int(request.form.get("version", "0")[:9])
-    except ValueError:
-        return -1
+def _kept_in_part(
+    saved: Saved, sent: TypedFields, definition: Section, participant_id: UUID | None
+) -> ResponseReturnValue:
+    """The page with the fields that could not be saved as they were typed. All others are, so it answers 200."""
+    row = saved.row
+    open_fields = {clash.key for clash in saved.clashes}
+    prefix = definition.prefix(participant_id)
+    open_fields |= {problem.field.removeprefix(prefix) for problem in saved.problems}
+    own = {key: change for key, change in sent.changes.items() if key in open_fields}
+    sheet = Sheet(
+        saved.dossier,
+        definition,
+        participant_id,
+        {**(row.data if row else {}), **{key: change.value for key, change in own.items()}},
+        row.version if row else 0,
+        problems=list(saved.problems),
+        clashes=disagreements(saved.dossier, definition, saved.clashes),
+        bases={key: change.base for key, change in own.items()},
+    )
+    return _render(sheet, Tasks(saved.dossier, current=(definition.name, participant_id)))
 
 
 def _render(sheet: Sheet, tasks: Tasks) -> str:
@@ -302,6 +322,8 @@ def _render(sheet: Sheet, tasks: Tasks) -> str:
         place=tasks.place(name, sheet.participant_id),
         writable=editable(dossier, sheet.participant_id),
         saved=saved_text(dossier, sheet.participant_id, name),
+        here=section_url(dossier, name, sheet.participant_id),
+        fields_url=fields_url(dossier, sheet.section, sheet.participant_id),
         regions=regions.choices(locale()),
         wording=wording,
         Kind=Kind,

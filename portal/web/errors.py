@@ -15,7 +15,8 @@ from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.language import DEFAULT_LOCALE, LOCALES, N_, Message
 from portal.identity.policy import ANONYMOUS
-from portal.web.language import COOKIE
+from portal.web.language import COOKIE, say
+from portal.web.problem_json import problem, speaks_json
 
 PAGES: Final = (400, 403, 404, 405, 409, 413, 429, 500, 503)
 SECRET_FIELDS: Final = frozenset({"csrf_token", "idempotency_key", "password", "password_confirm", "new_password"})
@@ -55,8 +56,10 @@ def typed() -> list[tuple[str, str]]:
     ]
 
 
-def _kept(reason: Message, status: int) -> ResponseReturnValue:
+def _kept(reason: Message, status: int, code: str) -> ResponseReturnValue:
     session().rollback()
+    if speaks_json():
+        return problem(status, code, reason)
     if request.method != "POST":
         return render_template(f"errors/{status}.html", reason=reason), status
     return render_template("errors/kept.html", reason=reason, typed=typed(), sign_in=False), status
@@ -64,27 +67,34 @@ def _kept(reason: Message, status: int) -> ResponseReturnValue:
 
 def _not_found(error: Exception) -> ResponseReturnValue:
     session().rollback()
+    if speaks_json():
+        return problem(404, "not_found", N_("There is no such page, or it is not open to you."))
     return render_template("errors/404.html"), 404
 
 
 def _refused(error: Refused) -> ResponseReturnValue:
-    return _kept(error.reason, 403)
+    return _kept(error.reason, 403, "refused")
 
 
 def _conflict(error: Conflict) -> ResponseReturnValue:
-    return _kept(error.reason, 409)
+    return _kept(error.reason, 409, "conflict")
 
 
 def _stale(error: Exception) -> ResponseReturnValue:
-    return _kept(N_("Somebody else changed this at the same moment. Open the page again and repeat your change."), 409)
+    reason = N_("Somebody else changed this at the same moment. Open the page again and repeat your change.")
+    return _kept(reason, 409, "conflict")
 
 
 def _expired(error: Exception) -> ResponseReturnValue:
-    return _kept(N_("The form was open for too long, or you signed in anew. Open the page again and send it."), 400)
+    reason = N_("The form was open for too long, or you signed in anew. Open the page again and send it.")
+    return _kept(reason, 400, "expired")
 
 
 def _problems(error: Problems) -> ResponseReturnValue:
     session().rollback()
+    if speaks_json():
+        found = [{"code": item.code, "field": item.field, "detail": say(item.message)} for item in error.problems]
+        return problem(422, "problems", error.problems[0].message if found else "", problems=found)
     return render_template("errors/kept.html", problems=error.problems, typed=typed(), sign_in=False), 422
 
 
@@ -92,6 +102,8 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error
     session().rollback()
+    if speaks_json():
+        return problem(error.code, "http", error.description or "")
     page = error.code if error.code in PAGES else 400
     answer = app_answer(page)
     status_headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
@@ -115,10 +127,14 @@ def _without_database() -> None:
 def _unavailable(error: Exception) -> ResponseReturnValue:
     current_app.logger.error("the database is away on %s: %s", request.path, error)
     _without_database()
+    if speaks_json():
+        return problem(503, "unavailable")
     return render_template("errors/503.html", typed=typed()), 503, {"Retry-After": "10"}
 
 
 def _failed(error: Exception) -> ResponseReturnValue:
     current_app.logger.exception("unexpected error on %s", request.path)
     _without_database()
+    if speaks_json():
+        return problem(500, "failed")
     return render_template("errors/500.html", typed=typed()), 500

@@ -21,6 +21,7 @@ from portal.core.errors import Problems
 from portal.core.language import N_
 from portal.identity.policy import ANONYMOUS, Actor, Permission, authorize
 from portal.identity.queries import load_actor
+from portal.web.problem_json import problem, speaks_json
 from portal.web.sessions import SAFE
 
 View = Callable[..., ResponseReturnValue]
@@ -70,11 +71,13 @@ def page(
     endpoint: str | None = None,
     writes: bool = False,
     from_letters: bool = False,
+    repeatable: bool = False,
 ) -> Callable[[View], View]:
     """Declare a page with the permission of each method.
 
     The permission is asked without an object first (may this actor ever?), the view asks with the object at hand.
-    A POST commits when it answers below 400; a GET commits only where it ``writes`` (logged downloads). A PATCH is
+    A POST commits when it answers below 400; a GET commits only where it ``writes`` (logged downloads). A POST
+    carries an idempotency key, except where its verb is ``repeatable``: doing it twice is doing it once. A PATCH is
     a script's: it carries no form and no key, and says itself what it continues.
     ``from_letters``: mail programs send the POST, with neither idempotency key nor CSRF token (RFC 8058); such a view
     acts on nothing but the signed token in its address and changes nothing the second time.
@@ -91,7 +94,7 @@ def page(
                 return _sign_in_first()
             authorize(actor, permission)
             commits = writes or request.method not in SAFE
-            return _run(view, values, actor, commits=commits, keyed=not from_letters)
+            return _run(view, values, actor, commits=commits, keyed=not (from_letters or repeatable))
 
         guarded.permissions = permissions  # type: ignore[attr-defined]
         guarded.from_letters = from_letters  # type: ignore[attr-defined]
@@ -141,6 +144,8 @@ def _body_hash() -> str:
 
 
 def _sign_in_first() -> ResponseReturnValue:
+    if speaks_json():
+        return problem(401, "signed_out", N_("You have been signed out."))
     if request.method in SAFE:
         return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
     return render_template("errors/kept.html", reason=N_("You have been signed out."), sign_in=True), 401

@@ -50,6 +50,7 @@ READERS: Final[Mapping[str, str | None]] = {
 
 OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "applications.part_section": {"name": "costs"},
+    "applications.part_section_fields": {"name": "costs"},
     "public.results": {"code": "2016"},
 }
 """Where the same variable means something else."""

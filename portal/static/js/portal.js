@@ -1,5 +1,6 @@
 // Makes pages more comfortable; every page works without it.
 import { initAll } from "../vendor/govuk-frontend.js";
+import "./kept.js";
 
 document.body.classList.add("js-enabled", "govuk-frontend-supported");
 initAll();
