@@ -93,7 +93,7 @@ def _expired(error: Exception) -> ResponseReturnValue:
 def _problems(error: Problems) -> ResponseReturnValue:
     session().rollback()
     if speaks_json():
-        found = [{"code": item.code, "field": item.field, "detail": say(item.message)} for item in error.problems]
+        found = [{"code": item.code, "field": item.field, "message": say(item.message)} for item in error.problems]
         return problem(422, "problems", error.problems[0].message if found else "", problems=found)
     return render_template("errors/kept.html", problems=error.problems, typed=typed(), sign_in=False), 422
 

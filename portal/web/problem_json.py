@@ -1,7 +1,7 @@
 """Refusals for scripts of our pages: RFC 9457 problem documents where a request speaks JSON.
 
 ``code`` is for the script: ``signed_out``, ``expired`` (the CSRF token is of another session), ``refused``,
-``not_found``, ``conflict``, ``problems``, ``unavailable``, ``failed``, or ``http`` for the rest; ``detail`` is for
+``not_found``, ``conflict``, ``problems``, ``unavailable``, ``failed``, or ``http`` for the rest; ``title`` is for
 the reader.
 """
 
@@ -23,7 +23,7 @@ def speaks_json() -> bool:
     return request.mimetype == JSON or request.accept_mimetypes.best == JSON
 
 
-def problem(status: int, code: str, detail: Message | str = "", **more: Any) -> Response:
+def problem(status: int, code: str, title: Message | str = "", **more: Any) -> Response:
     """The problem document of a refusal."""
-    body = {"status": status, "code": code, "detail": say(detail) if detail else "", **more}
+    body = {"status": status, "code": code, "title": say(title) if title else "", **more}
     return Response(json.dumps(body), status, mimetype=PROBLEM)

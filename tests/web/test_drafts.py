@@ -165,7 +165,7 @@ def test_a_submitted_draft_is_closed_with_its_reason(session: Session, sign_in: 
     for body in (wish(owner, name_ru="x"), wish(owner)):
         answer = sign_in(owner).post(fields_of(joint), json=body)
         assert (answer.status_code, answer.get_json()["code"]) == (409, "conflict")
-        assert "has been submitted" in answer.get_json()["detail"]
+        assert "has been submitted" in answer.get_json()["title"]
     state = sign_in(owner).get(fields_of(joint)).get_json()
     assert "has been submitted" in state["closed"]
 
@@ -213,7 +213,7 @@ def test_too_much_at_once_is_refused(joint: applications.Joint, sign_in: SignIn)
     owner = joint.owners[0]
     answer = sign_in(owner).post(fields_of(joint), json=wish(owner, summary="x" * (4 * 1024 * 1024)))
     assert answer.status_code == 422
-    assert "more text than can be saved at once" in answer.get_json()["detail"]
+    assert "more text than can be saved at once" in answer.get_json()["title"]
 
 
 def test_hostile_texts_are_kept_as_text(joint: applications.Joint, sign_in: SignIn) -> None:

@@ -307,7 +307,7 @@ class Draft {
     } else {
       // Closed, not allowed any more, unreadable: what was typed stays here and in the browser.
       this.stopped = status !== 422;
-      if (this.stopped || !quiet) this.view.bad("partly", problem.detail);
+      if (this.stopped || !quiet) this.view.bad("partly", problem.title);
       this.view.notice.hidden = false;
     }
     return null;
@@ -337,7 +337,7 @@ class Draft {
           this.away = true;
         } else {
           this.stopped = true;
-          this.view.bad("partly", state.detail);
+          this.view.bad("partly", state.title);
           this.view.notice.hidden = false;
         }
         return false;

@@ -168,7 +168,7 @@ class Transfer {
     }
     const json = /json/.test(answer.headers.get("Content-Type") ?? "");
     if (answer.status === 401 || (answer.redirected && !json)) throw new SignedOut();
-    if (answer.status === 400 && !json && again) {
+    if (answer.status === 400 && again && (!json || (await answer.clone().json()).code === "expired")) {
       await renewToken();
       return this.ask(url, options, false);
     }
