@@ -18,6 +18,7 @@ from config import ROOT, Config
 from portal.cli import register_commands
 from portal.core import jobs
 from portal.core.db import db
+from portal.documents import jobs as _jobs_of_documents  # noqa: F401 - taking files in writes tasks of its kinds
 from portal.documents import service as documents
 from portal.notifications import jobs as notifications
 from portal.notifications import letters, tokens
