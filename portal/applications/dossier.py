@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 import portal.applications.policy  # noqa: F401
 from portal.applications import questions
+from portal.applications.confidential import seen_parts
 from portal.applications.models import (
     Application,
     Attachment,
@@ -22,13 +23,15 @@ from portal.applications.models import (
     ParticipantRole,
     ParticipantState,
     Section,
+    Signature,
     State,
 )
 from portal.applications.package import Assembled, Typed, accepted, assemble
+from portal.applications.scope import Binding, manifest, scope_of
 from portal.clusters.models import ClusterMember, MembershipState
 from portal.core.errors import NotFound
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
-from portal.tenders.ruleset import RuleSet, from_json
+from portal.tenders.ruleset import RuleSet, from_json, rules_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,10 @@ class Dossier:
     sections: Mapping[tuple[UUID | None, str], Section]
     attachments: list[Attachment]
     members: frozenset[UUID]
+    signatures: list[Signature] | None = field(default=None, repr=False)
+    """Read by ``signing.signatures`` where a page or verb asks for them."""
     _parts: dict[UUID, Participant] = field(init=False, repr=False)
+    _bindings: dict[UUID, Binding] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._parts = {part.id: part for part in self.application.participants}
@@ -93,6 +99,22 @@ class Dossier:
         key = str(participant_id)
         part = next((item for item in content["participants"] if item["id"] == key), None)
         return questions.asked(content, self.rules, part) if part is not None else frozenset()
+
+    def binding(self, part: Participant) -> Binding:
+        """What the participant would sign now."""
+        if part.id not in self._bindings:
+            seen = seen_parts(self.accepted, self.rules, (part.organisation_id,))
+            version = self.application.tender_track.rule_set
+            scope = scope_of(
+                self.package.content,
+                self.rules,
+                version.digest or rules_digest(self.rules),
+                str(part.id),
+                frozenset(str(key) for key in seen),
+            )
+            listed = manifest(scope, self.application.id, scope["own"]["organisation"])
+            self._bindings[part.id] = Binding(scope, listed)
+        return self._bindings[part.id]
 
     def participant(self, participant_id: UUID) -> Participant:
         """One that takes part. Raises :class:`NotFound`."""

@@ -9,13 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.clusters.models import Cluster
 from portal.core.db import Base, Keyed, Stamped
 from portal.core.money import Money
 from portal.documents.models import StoredFile
-from portal.identity.models import Organisation, one_of
+from portal.identity.models import Organisation, User, one_of
 from portal.tenders.models import Tender, TenderTrack, Track
 
 
@@ -43,6 +44,25 @@ class ParticipantState(StrEnum):
     ACCEPTED = "accepted"
     DECLINED = "declined"
     REMOVED = "removed"
+
+
+class Proof(StrEnum):
+    """How a person showed, just before signing, to be that person.
+
+    ``confirmation``: signed before the portal asked for it again (rows of earlier versions only).
+    """
+
+    WORD = "password"
+    TOTP = "totp"
+    CONFIRMATION = "confirmation"
+
+
+class VoidReason(StrEnum):
+    """Why a signature no longer holds. ``replaced``: the same side signed anew."""
+
+    CHANGED = "changed"
+    LEFT = "left"
+    REPLACED = "replaced"
 
 
 class Application(Keyed, Stamped, Base):
@@ -102,18 +122,13 @@ class Application(Keyed, Stamped, Base):
 
 
 class Participant(Keyed, Stamped, Base):
-    """An organisation's part in a joint project, and its confirmation of one exact version of the package."""
+    """An organisation's part in a joint project."""
 
     __tablename__ = "participant"
     __table_args__ = (
         UniqueConstraint("application_id", "organisation_id"),
         CheckConstraint(one_of("role", ParticipantRole), name="role"),
         CheckConstraint(one_of("state", ParticipantState), name="state"),
-        CheckConstraint(
-            "(confirmed_digest is null) = (confirmed_at is null) and (confirmed_at is null) = (confirmed_by is null)",
-            name="confirmed",
-        ),
-        CheckConstraint("confirmed_at is null or state = 'accepted'", name="confirmed_by_member"),
         Index(
             "uq_participant_initiator",
             "application_id",
@@ -130,9 +145,6 @@ class Participant(Keyed, Stamped, Base):
     invited_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     responded_at: Mapped[datetime | None]
     responded_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
-    confirmed_digest: Mapped[str | None]
-    confirmed_at: Mapped[datetime | None]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
 
     application: Mapped[Application] = relationship(back_populates="participants")
     organisation: Mapped[Organisation] = relationship(lazy="raise")
@@ -239,3 +251,58 @@ class Submission(Keyed, Base):
     withdrawn_at: Mapped[datetime | None]
 
     application: Mapped[Application] = relationship(foreign_keys=[application_id], lazy="raise")
+
+
+class Signature(Keyed, Base):
+    """A signature under one exact scope of an application; append-only by trigger.
+
+    ``participant_id`` is null for the specialised organisation's letter of fit.
+    ``scope`` is what was signed, part by part; ``manifest`` lists the SHA-256 of each part, and ``digest`` is that
+    of the manifest's canonical JSON. ``file`` is a detached CMS signature over that JSON, if one was given, and
+    ``cms`` what it proved.
+    """
+
+    __tablename__ = "signature"
+    __table_args__ = (
+        CheckConstraint(one_of("proof", Proof), name="proof"),
+        CheckConstraint("length(digest) = 64", name="digest"),
+        CheckConstraint("(file is null) = (cms is null) and (file is null) = (file_sha256 is null)", name="cms"),
+        CheckConstraint("length(file) <= 131072", name="file_size"),
+        Index("ix_signature_application", "application_id", "participant_id", "id"),
+        Index("ix_signature_organisation", "organisation_id"),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    participant_id: Mapped[UUID | None] = mapped_column(ForeignKey("participant.id"))
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
+    digest: Mapped[str]
+    scope: Mapped[dict[str, Any]]
+    manifest: Mapped[dict[str, Any]]
+    proof: Mapped[str]
+    signed_at: Mapped[datetime]
+    signed_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    file: Mapped[bytes | None] = mapped_column(deferred=True)
+    file_sha256: Mapped[str | None]
+    cms: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+
+    signer: Mapped[User] = relationship(lazy="raise")
+    void: Mapped[SignatureVoid | None] = relationship(back_populates="signature", lazy="raise", uselist=False)
+
+
+class SignatureVoid(Keyed, Base):
+    """The end of a signature: when, by whose doing, and what had changed; append-only by trigger.
+
+    ``changes``: ``[{"path": "participant.<id>.costs.CC-01.2018", "before": ..., "after": ...}]``.
+    """
+
+    __tablename__ = "signature_void"
+    __table_args__ = (CheckConstraint(one_of("reason", VoidReason), name="reason"),)
+
+    signature_id: Mapped[UUID] = mapped_column(ForeignKey("signature.id"), unique=True)
+    reason: Mapped[str]
+    voided_at: Mapped[datetime]
+    voided_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    author: Mapped[str]
+    changes: Mapped[list[Any]]
+
+    signature: Mapped[Signature] = relationship(back_populates="void")

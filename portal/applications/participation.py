@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from portal.applications import letters
 from portal.applications.dossier import Dossier, load
-from portal.applications.models import Participant, ParticipantRole, ParticipantState
+from portal.applications.models import Participant, ParticipantRole, ParticipantState, VoidReason
 from portal.applications.package import requested
 from portal.applications.policy import Part
 from portal.applications.queries import is_member
 from portal.applications.service import require_editable
+from portal.applications.signing import end as end_signature
+from portal.applications.signing import latest
 from portal.audit import service as audit
 from portal.core.errors import Conflict, NotFound, Problems
 from portal.core.language import N_
@@ -137,7 +139,9 @@ def _end(session: Session, actor: Actor, dossier: Dossier, part: Participant, ve
     if part.state not in (ParticipantState.INVITED, ParticipantState.ACCEPTED):
         raise Conflict(N_("This organisation no longer takes part."))
     part.state = ParticipantState.REMOVED
-    part.confirmed_digest = part.confirmed_at = part.confirmed_by = None
+    live = latest(dossier, part)
+    if live is not None and live.void is None:
+        end_signature(session, live, dossier, VoidReason.LEFT, actor)
     _recount(dossier)
     session.flush()
     _record(session, actor, verb, part)

@@ -1,4 +1,4 @@
-"""Confirming, submitting and withdrawing: the moments at which an application binds somebody.
+"""Submitting and withdrawing: the moments at which an application becomes the fund's business.
 
 Whether a submission is in time is the first thing its transaction asks, in SQL, by the database's clock, with
 the tender's row locked, so that an extension or a cancellation cannot slip between the question and the deed.
@@ -20,27 +20,18 @@ from portal.applications.completeness import problems as missing
 from portal.applications.dossier import Dossier, correction_open, intake_open, load
 from portal.applications.eligibility import RuleOutcome, blocking, check
 from portal.applications.facts import facts
-from portal.applications.models import Application, Participant, State, Submission
-from portal.applications.policy import Part
+from portal.applications.models import Application, State, Submission
 from portal.applications.rules import TRANSITIONS, registration_number
-from portal.applications.service import require_editable
+from portal.applications.signing import of_submission, unconfirmed
 from portal.audit import service as audit
 from portal.core import jobs
 from portal.core.canonical import digest
-from portal.core.errors import Conflict, NotFound, Problem, Problems, Stale
+from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.core.language import N_
 from portal.identity.policy import Actor, Permission, authorize
 from portal.tenders.models import Tender, TenderTrack, Track
 
 LATE: Final = N_("Applications are no longer accepted: the time for it is over. What was typed is kept in the draft.")
-
-
-class Confirmation:
-    """Where a participant stands with its signature under the present package."""
-
-    MISSING: Final = "missing"
-    OUTDATED: Final = "outdated"
-    GIVEN: Final = "given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +48,7 @@ class Standing:
 
 
 def standing(dossier: Dossier, *, initiator_applications: int | None = None) -> Standing:
-    """Everything that is missing, unreadable, unanswered or unconfirmed, and every eligibility rule."""
+    """Everything that is missing, unreadable or unanswered, and every eligibility rule."""
     content = dossier.package.content
     if initiator_applications is not None:
         content = {**content, "initiator_applications": initiator_applications}
@@ -81,61 +72,8 @@ def _problems(dossier: Dossier) -> Iterator[Problem]:
         yield Problem("unanswered", "participants", message)
 
 
-def confirmation(dossier: Dossier, part: Participant) -> str:
-    """One of :class:`Confirmation`: any change of the package since makes a signature outdated."""
-    if part.confirmed_digest is None:
-        return Confirmation.MISSING
-    return Confirmation.GIVEN if part.confirmed_digest == dossier.package.digest else Confirmation.OUTDATED
-
-
-def unconfirmed(dossier: Dossier) -> list[Problem]:
-    """One problem for each participant whose signature is missing or outdated."""
-    found = []
-    for part in dossier.accepted:
-        stands = confirmation(dossier, part)
-        name = letters.name_of(part.organisation)
-        if stands == Confirmation.MISSING:
-            message = N_("%(organisation)s has not confirmed the application.", organisation=name)
-            found.append(Problem("unconfirmed", f"confirmation.{part.id}", message))
-        elif stands == Confirmation.OUTDATED:
-            message = N_(
-                "The application has changed since %(organisation)s confirmed it: confirm again.",
-                organisation=name,
-            )
-            found.append(Problem("outdated", f"confirmation.{part.id}", message))
-    return found
-
-
-def confirm(session: Session, actor: Actor, *, participant_id: UUID, expected_digest: str) -> Participant:
-    """Sign the present package for a participant.
-
-    ``expected_digest`` is that of the package the person has read; :class:`Stale` when it has changed since.
-    """
-    found = session.get(Participant, participant_id)
-    if found is None:
-        raise NotFound
-    dossier = load(session, found.application_id, lock=True)
-    part = next(row for row in dossier.application.participants if row.id == participant_id)
-    authorize(actor, Permission.APPLICATION_CONFIRM, Part(dossier.application, part))
-    require_editable(dossier)
-    if dossier.package.digest != expected_digest:
-        raise Stale(N_("The application has changed while you were reading it. Read it again."), 0)
-    part.confirmed_digest = expected_digest
-    part.confirmed_at, part.confirmed_by = dossier.intake.now, actor.user_id
-    audit.record(
-        session,
-        actor,
-        "applications:participant:confirm",
-        "application",
-        dossier.application.id,
-        {"participant": part.id, "organisation": part.organisation_id, "digest": expected_digest},
-    )
-    session.flush()
-    return part
-
-
 def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged: bool = False) -> Submission:
-    """Freeze the package under a registration number and a time.
+    """Freeze the package and its signatures under a registration number and a time.
 
     ``acknowledged``: the person has read that the application fails rules that lead to refusal. Raises
     :class:`Conflict` when it is too late or not possible any more, :class:`Problems` with everything at once.
@@ -256,6 +194,7 @@ def _next_number(session: Session, dossier: Dossier) -> str:
 def _freeze(session: Session, actor: Actor, dossier: Dossier, number: str, received_at: datetime) -> Submission:
     last = session.scalar(select(func.max(Submission.round)).where(Submission.application_id == dossier.application.id))
     assert actor.user_id is not None
+    content = {**dossier.package.content, "signatures": of_submission(dossier)}
     submission = Submission(
         application_id=dossier.application.id,
         tender_track_id=dossier.application.tender_track_id,
@@ -263,8 +202,8 @@ def _freeze(session: Session, actor: Actor, dossier: Dossier, number: str, recei
         number=number,
         received_at=received_at,
         submitted_by=actor.user_id,
-        snapshot=dossier.package.content,
-        sha256=dossier.package.digest,
+        snapshot=content,
+        sha256=digest(content),
     )
     session.add(submission)
     session.flush()

@@ -7,7 +7,7 @@ under one advisory lock, so that the chain is serial and the lock is held for th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -67,6 +67,11 @@ def record(
             "changes": plain(changes),
         }
     )
+
+
+def pending(session: Session) -> Sequence[Mapping[str, Any]]:
+    """The events of the present transaction so far, oldest first: ``actor``, ``actor_name``, ``tag``, ..."""
+    return tuple(session.info.get(_PENDING, ()))
 
 
 def plain(value: Any) -> Any:

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments, participation, service, submission
+from portal.applications import attachments, participation, service, signing, submission
 from portal.applications.dossier import Dossier, load
-from portal.applications.models import Attachment, Participant, Section
+from portal.applications.models import Attachment, Participant, Proof, Section
 from portal.applications.package import unpack
 from portal.audit.service import record
 from portal.core.clock import MOSCOW, now
@@ -267,10 +267,14 @@ class Desk:
 
     def _submit(self, session: Session, application_id: UUID) -> UUID:
         dossier = load(session, application_id)
-        digest = dossier.package.digest
         for part in dossier.accepted:
-            signer = self._people.owner(session, part.organisation)
-            submission.confirm(session, signer, participant_id=part.id, expected_digest=digest)
+            signing.sign(
+                session,
+                self._people.owner(session, part.organisation),
+                participant_id=part.id,
+                expected_digest=dossier.binding(part).digest,
+                shown=signing.Shown(Proof.WORD),
+            )
         initiator = self._people.owner(session, dossier.initiator.organisation)
         # Some of the demo's projects break a rule on purpose, and say so before they are sent.
         done = submission.submit(session, initiator, application_id=application_id, acknowledged=True)

@@ -23,7 +23,8 @@ from portal.applications.models import Participant, ParticipantRole
 from portal.applications.policy import Part
 from portal.applications.rules import EDITABLE
 from portal.applications.sections import Place, Section, place_of
-from portal.applications.submission import Standing, confirmation, standing
+from portal.applications.signing import confirmation
+from portal.applications.submission import Standing, standing
 from portal.core.db import session
 from portal.core.errors import Problem
 from portal.core.formats import format_date, format_time
@@ -287,5 +288,5 @@ def clock_words(instant: datetime, now: datetime, zone: ZoneInfo) -> str:
 
 
 def confirmations(dossier: Dossier) -> Mapping[UUID, str]:
-    """Participant -> where it stands with its signature, a value of ``submission.Confirmation``."""
+    """Participant -> where it stands with its signature, a value of ``signing.Confirmation``."""
     return {part.id: confirmation(dossier, part) for part in dossier.accepted}

@@ -1,4 +1,4 @@
-"""Confirming, submitting, withdrawing, and the receipt."""
+"""Submitting, withdrawing, and the receipt."""
 
 from __future__ import annotations
 
@@ -13,77 +13,27 @@ import portal.scoring.jobs  # noqa: F401 - submitting enqueues its work
 from portal.applications import letters, submission
 from portal.applications.dossier import Dossier
 from portal.applications.models import State, Submission
-from portal.applications.policy import Part
 from portal.applications.queries import submissions_of
 from portal.applications.rules import EDITABLE, TRANSITIONS
-from portal.applications.submission import Standing, standing, unconfirmed
+from portal.applications.signing import unconfirmed
+from portal.applications.submission import Standing, standing
 from portal.core.db import session
-from portal.core.errors import NotFound, Problem, Problems, Stale
+from portal.core.errors import NotFound, Problem, Problems
 from portal.documents import pdf
-from portal.identity.policy import Permission, allowed, authorize
+from portal.identity.policy import Permission, authorize
 from portal.web.application_frame import (
     Tasks,
     blueprint,
-    confirmations,
     hrefs,
     labelled,
     opened,
     section_url,
     wording,
 )
+from portal.web.application_signing import signed_rows
 from portal.web.forms import ActionForm
 from portal.web.language import locale
 from portal.web.page import page
-
-
-@page(
-    blueprint,
-    "/<uuid:application_id>/confirm",
-    get=Permission.APPLICATION_VIEW,
-    post=Permission.APPLICATION_CONFIRM,
-)
-def confirm(application_id: UUID) -> ResponseReturnValue:
-    """Who has signed the present version, and signing it."""
-    dossier = opened(application_id)
-    if request.method == "GET":
-        return _confirm(dossier)
-    part = _own_part(dossier)
-    try:
-        submission.confirm(session(), g.actor, participant_id=part.id, expected_digest=request.form.get("digest", ""))
-    except Stale as stale:
-        return _confirm(dossier, (Problem("stale", "", stale.reason),)), 409
-    flash(_("Your organisation has confirmed this version."), "success")
-    return redirect(section_url(dossier, "confirmation", None), 303)
-
-
-def _own_part(dossier: Dossier) -> Any:
-    wanted = request.form.get("participant", "")
-    for part in dossier.accepted:
-        if str(part.id) == wanted:
-            return part
-    raise NotFound
-
-
-def _confirm(dossier: Dossier, problems: tuple[Problem, ...] = ()) -> str:
-    stands = standing(dossier)
-    signing = [
-        part
-        for part in dossier.accepted
-        if dossier.application.state in EDITABLE
-        and allowed(g.actor, Permission.APPLICATION_CONFIRM, Part(dossier.application, part))
-    ]
-    return render_template(
-        "applications/confirm.html",
-        dossier=dossier,
-        application=dossier.application,
-        standing=stands,
-        hrefs=hrefs(dossier, stands.problems),
-        problems=problems,
-        signing=signing,
-        confirmations=confirmations(dossier),
-        action_form=ActionForm(formdata=None),
-        tasks=Tasks(dossier, stands).mine(),
-    )
 
 
 @page(
@@ -175,6 +125,7 @@ def receipt(application_id: UUID) -> ResponseReturnValue:
         submission=row,
         rounds=rounds,
         received=letters.instant(row.received_at, dossier.application.tender.zone),
+        signed=signed_rows(row.snapshot, dossier.application.tender.zone, locale()),
     )
 
 
@@ -212,6 +163,8 @@ def receipt_data(row: Submission, dossier: Dossier, language: str) -> dict[str, 
                 "The time is that of the portal's database. The SHA-256 is computed from the canonical JSON"
                 " of the frozen version; whoever holds the same content gets the same value."
             ),
+            "signatures": _("Signatures"),
+            "signed_digest": _("SHA-256 of the signed manifest"),
             "portal": _("Joint Projects Portal"),
         },
         "day": [row.received_at.year, row.received_at.month, row.received_at.day],
@@ -229,6 +182,7 @@ def receipt_data(row: Submission, dossier: Dossier, language: str) -> dict[str, 
             }
             for part in content["participants"]
         ],
+        "signed": signed_rows(content, tender.zone, language),
         "sha256": row.sha256,
     }
 

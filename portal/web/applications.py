@@ -23,7 +23,8 @@ from portal.applications.queries import (
     submissions_of,
 )
 from portal.applications.rules import DECIDED, EDITABLE, public_state
-from portal.applications.submission import Standing, standing, unconfirmed
+from portal.applications.signing import unconfirmed
+from portal.applications.submission import Standing, standing
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.models import Organisation
@@ -39,6 +40,7 @@ from portal.web import (
     application_files,
     application_participants,
     application_sections,
+    application_signing,
     application_submission,
     application_uploads,
 )
@@ -64,6 +66,7 @@ TOPICS = (
     application_files,
     application_participants,
     application_sections,
+    application_signing,
     application_submission,
     application_uploads,
 )
@@ -202,7 +205,7 @@ def _next_step(dossier: Dossier, stands: Standing, tasks: Tasks) -> dict[str, st
     if stands.problems:
         return {"label": _("See what is missing"), "href": _page_url(dossier, "check")}
     if unconfirmed(dossier):
-        return {"label": _("Read and confirm"), "href": section_url(dossier, "confirmation", None)}
+        return {"label": _("Read and sign"), "href": section_url(dossier, "confirmation", None)}
     if allowed(g.actor, Permission.APPLICATION_SUBMIT, application):
         return {"label": _("Submit the application"), "href": _page_url(dossier, "submit")}
     return {}

@@ -90,13 +90,18 @@ class Frozen:
 
 def frozen(case: Case) -> Frozen:
     """The package of a case for reading, in the reader's language."""
-    package, rules = case.package, case.rules
+    intact = digest(case.package) == case.submission.sha256
+    return laid_out(case.package, case.rules, case.submission.sha256, intact=intact)
+
+
+def laid_out(package: Mapping[str, Any], rules: RuleSet, sha256: str, *, intact: bool = True) -> Frozen:
+    """Any package for reading, a draft's too."""
     return Frozen(
         blocks=_blocks(package, rules),
         parts=[_part(package, item, rules) for item in package.get("participants") or ()],
         documents=_documents(package.get("documents"), rules),
-        sha256=case.submission.sha256,
-        intact=digest(package) == case.submission.sha256,
+        sha256=sha256,
+        intact=intact,
     )
 
 

@@ -54,13 +54,14 @@ def init_limits(app: Flask, redis_url: str) -> None:
         guard(endpoint, (_TRIES, _person), failures=True)
     for endpoint in ("security.register", "security.forgot_password", "security.send_confirmation"):
         guard(endpoint, (_LETTERS, _account), (_LETTERS_OF_ADDRESS, get_remote_address))
+    guard("applications.sign", (_TRIES, _person), failures=True)
     for endpoint in ("organisations.invite", "organisations.resend"):
         guard(endpoint, (_INVITATIONS, _person))
 
 
 def _failed(response: Response) -> bool:
-    """The library answers success with a redirect and draws the form again after a failure."""
-    return response.status_code == 200
+    """The library answers success with a redirect and draws the form again after a failure; our pages with 422."""
+    return response.status_code in (200, 422)
 
 
 def _account() -> str:

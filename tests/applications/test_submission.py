@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 
 from portal.applications import participation, service, submission
 from portal.applications.models import Application, State, Submission
-from portal.applications.submission import Confirmation, confirmation
 from portal.core.canonical import digest
 from portal.core.clock import at, now
-from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
+from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.jobs import Task
 from portal.identity.models import OrgRole
 from portal.notifications.models import Letter
@@ -127,69 +126,36 @@ def test_everything_that_is_missing_is_told_at_once(session: Session) -> None:
         assert expected in found
 
 
-def test_any_change_voids_the_confirmations(session: Session) -> None:
+def test_submission_waits_for_every_signature(session: Session) -> None:
     joint = applications.ready(session)
+    part = joint.parts[1]
     service.save_section(
         session,
         joint.actor(1),
         application_id=joint.id,
-        participant_id=joint.parts[1].id,
+        participant_id=part.id,
         section="declarations",
-        values={**joint.dossier.sections[joint.parts[1].id, "declarations"].data, "EL-18": "yes"},
+        values={**joint.dossier.sections[part.id, "declarations"].data, "EL-18": "yes"},
         expected_version=1,
     )
-    assert [confirmation(joint.dossier, part) for part in joint.parts] == [Confirmation.OUTDATED] * 2
     with pytest.raises(Problems) as refused:
         submit(joint)
-    assert problems(refused) == [("outdated", f"confirmation.{part.id}") for part in joint.parts]
-    applications.confirm_all(joint)
-    assert submit(joint).round == 1
-
-
-def test_a_new_document_voids_the_confirmations(session: Session) -> None:
-    joint = applications.ready(session)
-    applications.attach(joint, "DOC-08")
-    assert [confirmation(joint.dossier, part) for part in joint.parts] == [Confirmation.OUTDATED] * 2
-
-
-def test_confirming_what_has_changed_since_is_stale(session: Session) -> None:
-    joint = applications.filled(session)
-    read = joint.dossier.package.digest
-    applications.attach(joint, "DOC-08")
-    with pytest.raises(Stale):
-        submission.confirm(session, joint.actor(), participant_id=joint.parts[0].id, expected_digest=read)
+    assert problems(refused) == [("outdated", f"confirmation.{part.id}")]
+    applications.sign(joint, part, 1)
+    row = submit(joint)
+    assert [item["participant"] for item in row.snapshot["signatures"]] == [str(each.id) for each in joint.parts]
+    assert row.snapshot["signatures"][1]["digest"] == digest(row.snapshot["signatures"][1]["manifest"])
 
 
 @pytest.mark.parametrize(("role", "may"), [(OrgRole.SIGNATORY, True), (OrgRole.EDITOR, False), (OrgRole.VIEWER, False)])
-def test_owner_or_signatory_signs(session: Session, role: OrgRole, may: bool) -> None:
+def test_owner_or_signatory_submits(session: Session, role: OrgRole, may: bool) -> None:
     joint = applications.ready(session)
     actor = identity.actor(session, identity.member(session, joint.organisations[0], role))
-    part, value = joint.parts[0], joint.dossier.package.digest
     if may:
-        assert (
-            submission.confirm(session, actor, participant_id=part.id, expected_digest=value).confirmed_by
-            == actor.user_id
-        )
         assert submission.submit(session, actor, application_id=joint.id).round == 1
         return
     with pytest.raises(Refused):
-        submission.confirm(session, actor, participant_id=part.id, expected_digest=value)
-    with pytest.raises(Refused):
         submission.submit(session, actor, application_id=joint.id)
-
-
-def test_nobody_signs_for_another_organisation(session: Session) -> None:
-    joint = applications.filled(session)
-    with pytest.raises(Refused):
-        submission.confirm(
-            session,
-            joint.actor(1),
-            participant_id=joint.parts[0].id,
-            expected_digest=joint.dossier.package.digest,
-        )
-    stranger = applications.draft(session)
-    with pytest.raises(NotFound):
-        submission.confirm(session, stranger.actor(), participant_id=joint.parts[0].id, expected_digest="")
 
 
 def test_only_the_initiator_submits_and_withdraws(session: Session) -> None:

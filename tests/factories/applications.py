@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments, participation, service, submission
+from portal.applications import attachments, participation, service, signing, submission
 from portal.applications.dossier import Dossier, load
-from portal.applications.models import Application, Participant, Submission
+from portal.applications.models import Application, Participant, Proof, Signature, Submission
 from portal.applications.package import unpack
 from portal.clusters.models import Cluster, ClusterMember, MembershipState
 from portal.core.clock import now, today
@@ -216,16 +216,23 @@ def attach(joint: Joint, code: str, part: Participant | None = None, place: int 
 def confirm_all(joint: Joint) -> None:
     """Every participant signs the present package."""
     for place, part in enumerate(joint.parts):
-        submission.confirm(
-            joint.session,
-            joint.actor(place),
-            participant_id=part.id,
-            expected_digest=joint.dossier.package.digest,
-        )
+        sign(joint, part, place)
+
+
+def sign(joint: Joint, part: Participant, place: int = 0) -> Signature:
+    """One participant signs what binds it now, freshly authenticated."""
+    dossier = joint.dossier
+    return signing.sign(
+        joint.session,
+        joint.actor(place),
+        participant_id=part.id,
+        expected_digest=dossier.binding(dossier.participant(part.id)).digest,
+        shown=signing.Shown(Proof.WORD),
+    )
 
 
 def ready(session: Session, **options: Any) -> Joint:
-    """Filled in and confirmed by everyone."""
+    """Filled in and signed by everyone."""
     joint = filled(session, **options)
     confirm_all(joint)
     return joint

@@ -74,14 +74,14 @@ def test_every_page_of_a_submitted_application_opens(session: Session, sign_in: 
 
 
 def test_the_whole_way(session: Session, sign_in: SignIn) -> None:
-    """Start, invite, accept, confirm, submit, withdraw, submit again, all by forms."""
+    """Sign, submit, withdraw, submit again, all by forms."""
     joint = applications.filled(session)
     session.commit()
     owner, partner = (sign_in(person) for person in joint.owners)
     base = f"/applications/{joint.id}"
-    digest = joint.dossier.package.digest
     for client, part in ((owner, joint.parts[0]), (partner, joint.parts[1])):
-        answer = client.post(f"{base}/confirm", data=form(participant=part.id, digest=digest))
+        digest = joint.dossier.binding(part).digest
+        answer = client.post(f"{base}/participants/{part.id}/sign", data=form(digest=digest))
         assert (answer.status_code, answer.location) == (303, f"{base}/confirm")
     answer = owner.post(f"{base}/submit", data=form())
     assert (answer.status_code, answer.location) == (303, f"{base}/receipt")
@@ -284,7 +284,7 @@ def test_problems_of_a_submission_link_to_their_fields(session: Session, sign_in
 
 
 RIGHTS = {
-    # overview, a section, saving it, confirming a digest that is not the present one (409: the right is there)
+    # overview, a section, saving it, signing a digest that is not the present one (409: the right is there)
     "owner": (200, 200, 303, 409),
     "signatory": (200, 200, 303, 409),
     "editor": (200, 200, 303, 403),
@@ -320,7 +320,7 @@ def test_who_may_do_what_with_a_draft(session: Session, sign_in: SignIn) -> None
             client.get(base).status_code,
             client.get(f"{base}/sections/product").status_code,
             saved,
-            client.post(f"{base}/confirm", data=form(participant=part_id, digest="0" * 64)).status_code,
+            client.post(f"{base}/participants/{part_id}/sign", data=form(digest="0" * 64)).status_code,
         )
     assert found == RIGHTS
 
