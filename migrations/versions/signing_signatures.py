@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "signing_signatures"
-down_revision = "0003"
+down_revision = "documents_uploads"
 branch_labels = None
 depends_on = None
 
