@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "signing_signatures"
-down_revision = "documents_uploads"
+down_revision = "editing_presence"
 branch_labels = None
 depends_on = None
 
