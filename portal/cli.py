@@ -61,6 +61,19 @@ def sweep_files() -> None:
     click.echo(f"{sweep(session())} files deleted")
 
 
+@portal.command("scan-files")
+def scan_files() -> None:
+    """Have every file scanned that came before there was a scanner (CLAMD_URL)."""
+    from portal.core.db import transaction
+    from portal.documents.clamd import configured
+    from portal.documents.scanning import scan_later
+
+    if not configured():
+        raise click.ClickException("there is no scanner: set CLAMD_URL")
+    with transaction() as session:
+        click.echo(f"{scan_later(session)} files wait for the scanner")
+
+
 @portal.command("create-admin")
 @click.argument("email")
 @click.option("--name", default="", help="The person's full name.")

@@ -282,7 +282,9 @@ class Transfer {
   /** It can go on: the person says when. */
   halt(message) {
     this.say(message, "bad", true);
+    this.row.dataset.halted = "";
     this.offer(texts.continue, () => {
+      delete this.row.dataset.halted;
       this.offer(texts.cancel, () => this.cancel());
       enqueue(this);
     });
@@ -294,6 +296,7 @@ class Transfer {
     this.ended = true;
     this.failed = true;
     this.address = null;
+    this.bar.hidden = true;
     this.say(message, "bad", true);
     this.offer(texts.dismiss, () => this.row.remove());
   }
@@ -302,6 +305,7 @@ class Transfer {
     this.ended = true;
     this.failed = true;
     const address = this.address;
+    delete this.row.dataset.halted;
     this.stop?.abort();
     this.say(texts.cancelled, "", true);
     this.offer(texts.dismiss, () => this.row.remove());
@@ -318,24 +322,31 @@ function enqueue(transfer) {
   turn = turn.then(async () => {
     await transfer.run();
     transfers.delete(transfer);
-    if (transfer.ended && !transfer.failed) await renew(transfer.box);
+    await renew(transfer.box);
   });
 }
 
-/** Shows the document as it is now, once nothing of its card is on its way and nothing went wrong there. */
+/** Shows the document as it is now, once nothing of its card is on its way; what went wrong there stays to be read. */
 async function renew(box) {
   const card = box.closest("section[id]");
-  if (!card || [...transfers].some((each) => card.contains(each.box))) return;
-  if (card.querySelector(".jp-upload__state--bad")) return;
+  if (!card?.querySelector(".jp-upload__state--good") || card.querySelector("[data-halted]")) return;
+  if ([...transfers].some((each) => card.contains(each.box))) return;
   const answer = await fetch(location.pathname, { credentials: "same-origin" }).catch(() => null);
   if (!answer?.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const focused = card.contains(document.activeElement);
+  const failed = [...card.querySelectorAll(".jp-upload__row")].filter((row) => row.querySelector(".jp-upload__state--bad"));
   for (const selector of [`#${CSS.escape(card.id)}`, "#glance", ".jp-side"]) {
     const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
     if (!old || !fresh) continue;
     old.replaceWith(fresh);
     initAll({ scope: fresh });
+  }
+  if (failed.length) {
+    const list = document.createElement("ul");
+    list.className = "jp-uploads";
+    list.append(...failed);
+    document.querySelector(`#${CSS.escape(card.id)} > [data-upload]`)?.append(list);
   }
   if (focused) document.getElementById(`${card.id}-file`)?.focus();
 }
