@@ -86,6 +86,9 @@ def assemble(
         "kpi": _nested(_values(kpi, typed.get((None, "kpi"), {}), rules, None, problems)),
         "documents": _papers(papers, None),
     }
+    flows = _nested(_values(BY_NAME["cashflow"], typed.get((None, "cashflow"), {}), rules, None, problems))
+    if flows:
+        content["cashflow"] = flows
     if rules.questions:
         _answer(content, typed, rules, problems)
     return Assembled(content, tuple(problems))
@@ -103,7 +106,8 @@ def _parts(participant_id: UUID, typed: Typed, rules: RuleSet, problems: list[Pr
             continue
         values = _values(section, typed.get((participant_id, section.name), {}), rules, participant_id, problems)
         given = {key: value for key, value in values.items() if value is not None}
-        yield section.path, _nested(given)
+        if given or not section.optional:
+            yield section.path, _nested(given)
 
 
 def _answer(content: dict[str, Any], typed: Typed, rules: RuleSet, problems: list[Problem]) -> None:
@@ -221,15 +225,14 @@ def unpack(package: Mapping[str, Any], rules: RuleSet) -> dict[tuple[str | None,
     """What would have to be typed to get ``package``: the inverse of :func:`assemble`, documents aside."""
     typed: dict[tuple[str | None, str], dict[str, str]] = {}
     for section in PROJECT:
-        if not section.present(rules):
-            continue
         source = package.get(section.path) or {}
-        typed[None, section.name] = _typed(section, source, rules)
+        if section.present(rules) and (source or not section.optional):
+            typed[None, section.name] = _typed(section, source, rules)
     for part in package.get("participants") or ():
         for section in EACH:
-            if not section.present(rules):
-                continue
-            typed[str(part["id"]), section.name] = _typed(section, part.get(section.path) or {}, rules)
+            source = part.get(section.path) or {}
+            if section.present(rules) and (source or not section.optional):
+                typed[str(part["id"]), section.name] = _typed(section, source, rules)
     return typed
 
 

@@ -13,40 +13,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from portal.applications import questions
-from portal.applications.estimate import SOURCES
+from portal.applications import grids, questions
+from portal.applications.grids import Grid
 from portal.applications.project_fields import ECONOMICS, MARKET, PLAN, PRODUCT, Field
 from portal.applications.values import Kind, read
 from portal.core.language import N_, Message
-from portal.tenders.ruleset import Giver, RuleSet, Text
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a grid; ``note`` stands under its title."""
-
-    code: str
-    title: Text | Message
-    note: Message | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table of one kind of numbers. ``sums``: whether rows and columns can be added up."""
-
-    rows: tuple[Row, ...]
-    columns: tuple[str, ...]
-    kind: Kind
-    sums: bool = True
-
-    def key(self, row: str, column: str) -> str:
-        """The key of a cell; a table of one unnamed row has the column's."""
-        return f"{row}.{column}" if row else column
+from portal.tenders.ruleset import Giver, RuleSet
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A page of the application. Exactly one of ``fields`` and ``grid`` is given."""
+    """A page of the application. Exactly one of ``fields`` and ``grid`` is given.
+
+    An ``optional`` one may stay empty; a package has its part only where something is filled in.
+    """
 
     name: str
     title: Message
@@ -55,6 +35,7 @@ class Section:
     path: str
     fields: Callable[[RuleSet], tuple[Field, ...]] | None = None
     grid: Callable[[RuleSet], Grid] | None = None
+    optional: bool = False
 
     def keys(self, rules: RuleSet) -> Iterator[tuple[str, Kind]]:
         """Every key of the section's data with the kind of its value."""
@@ -65,7 +46,7 @@ class Section:
             grid = self.grid(rules)
             for row in grid.rows:
                 for column in grid.columns:
-                    yield grid.key(row.code, column), grid.kind
+                    yield grid.key(row.code, column), grid.kind_of(row)
 
     def present(self, rules: RuleSet) -> bool:
         """Whether these rules have the section: one without questions is not shown."""
@@ -86,45 +67,6 @@ class Section:
 
 def _on_track(fields: tuple[Field, ...]) -> Callable[[RuleSet], tuple[Field, ...]]:
     return lambda rules: tuple(field for field in fields if field.track in (None, rules.track))
-
-
-def _kpi(rules: RuleSet) -> Grid:
-    rows = tuple(Row(kpi.code, kpi.title, _unit(kpi.unit, kpi.required)) for kpi in rules.kpis)
-    return Grid(rows, rules.kpi_periods, Kind.NUMBER, sums=False)
-
-
-def _unit(unit: Text, required: bool) -> Message:
-    if required:
-        return N_("%(unit)s, every half-year", unit=unit.both())
-    return N_("%(unit)s, if it applies", unit=unit.both())
-
-
-def _costs(rules: RuleSet) -> Grid:
-    rows = tuple(Row(item.code, item.title, _cap(item.cap, item.eligible)) for item in rules.categories)
-    return Grid(rows, tuple(str(year) for year in rules.cost_years), Kind.MONEY)
-
-
-def _cap(cap: object, eligible: bool) -> Message | None:
-    if not eligible:
-        return N_("not reimbursed")
-    return None if cap is None else N_("at most %(cap)s %% of the reimbursable costs count", cap=cap)
-
-
-_SOURCE_TITLES: Final = {
-    "own": N_("Own funds"),
-    "loans": N_("Loans of banks and other lenders"),
-    "idf_loan": N_("Loan of the Industry Development Fund"),
-    "regional": N_("Regional budget"),
-}
-
-
-def _financing(rules: RuleSet) -> Grid:
-    rows = tuple(Row(source, _SOURCE_TITLES[source]) for source in SOURCES)
-    return Grid(rows, tuple(str(year) for year in rules.cost_years), Kind.MONEY)
-
-
-def _subsidy(rules: RuleSet) -> Grid:
-    return Grid((Row("", N_("Requested subsidy")),), tuple(str(year) for year in rules.years), Kind.MONEY)
 
 
 def _declarations(rules: RuleSet) -> tuple[Field, ...]:
@@ -169,12 +111,24 @@ SECTIONS: Final = (
         fields=_on_track(ECONOMICS),
     ),
     Section(
+        "cashflow",
+        N_("Cash flow"),
+        N_(
+            "Roubles by year, of the project as a whole. Investments and subsidy are taken from the tables of the"
+            " participants. From this the portal computes net present value, internal rate of return and payback."
+        ),
+        each=False,
+        path="cashflow",
+        grid=grids.cash_flow,
+        optional=True,
+    ),
+    Section(
         "kpi",
         N_("Target indicators"),
         N_("Values at the end of each half-year. They become part of the agreement."),
         each=False,
         path="kpi",
-        grid=_kpi,
+        grid=grids.indicators,
     ),
     Section(
         questions.PROJECT,
@@ -190,7 +144,7 @@ SECTIONS: Final = (
         N_("Roubles without VAT, by category and year. Leave empty what does not apply."),
         each=True,
         path="costs",
-        grid=_costs,
+        grid=grids.costs,
     ),
     Section(
         "financing",
@@ -198,7 +152,7 @@ SECTIONS: Final = (
         N_("What the costs are paid from. Financing and subsidy together equal the costs."),
         each=True,
         path="financing",
-        grid=_financing,
+        grid=grids.financing,
     ),
     Section(
         "subsidy",
@@ -206,7 +160,19 @@ SECTIONS: Final = (
         N_("Whole roubles, by the year in which the costs are to be reimbursed."),
         each=True,
         path="subsidy",
-        grid=_subsidy,
+        grid=grids.subsidy,
+    ),
+    Section(
+        "productivity",
+        N_("Labour productivity"),
+        N_(
+            "Value added per person by the official method: the last full year before the project as the baseline,"
+            " and your plan for three years."
+        ),
+        each=True,
+        path="productivity",
+        grid=grids.productivity,
+        optional=True,
     ),
     Section(
         "declarations",

@@ -1,4 +1,4 @@
-"""How the subsidy of an application is computed: categories, limits, participants and years, line by line."""
+"""What the portal computes from the tables of an application: the subsidy line by line, and the economics."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from uuid import UUID
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
+from portal.applications.economics import economics, productivity
 from portal.applications.estimate import estimate
 from portal.identity.policy import Permission
-from portal.web.application_frame import Tasks, blueprint, opened, section_url, wording
+from portal.web.application_frame import blueprint, opened, section_url, wording
 from portal.web.page import page
 from portal.web.templating import localised
 
@@ -27,6 +28,23 @@ def estimate_page(application_id: UUID) -> ResponseReturnValue:
         found=found,
         names={str(part.id): localised(part.organisation, "name") for part in dossier.accepted},
         hrefs={str(part.id): section_url(dossier, "costs", part.id) for part in dossier.accepted},
-        tasks=Tasks(dossier).mine(),
         wording=wording,
+    )
+
+
+@page(blueprint, "/<uuid:application_id>/finance", get=Permission.APPLICATION_VIEW)
+def finance(application_id: UUID) -> ResponseReturnValue:
+    """Present value, rate of return, payback, budget efficiency and labour productivity, with their inputs."""
+    dossier = opened(application_id)
+    content = dossier.package.content
+    return render_template(
+        "applications/finance.html",
+        dossier=dossier,
+        application=dossier.application,
+        found=economics(content, dossier.rules),
+        productivity=productivity(content, dossier.rules),
+        names={str(part.id): localised(part.organisation, "name") for part in dossier.accepted},
+        hrefs={str(part.id): section_url(dossier, "productivity", part.id) for part in dossier.accepted},
+        cash_flow_url=section_url(dossier, "cashflow", None),
+        economics_url=section_url(dossier, "economics", None),
     )

@@ -45,7 +45,7 @@ UNFINISHED: Final = frozenset({"required", "too_few", "unanswered", "undated"})
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A line of the task list; ``state`` is one of done, in_progress, not_started, error."""
+    """A line of the task list; ``state`` is one of done, in_progress, not_started, optional, error."""
 
     label: str
     href: str
@@ -260,7 +260,8 @@ class Tasks:
     def _state(self, name: str, participant_id: UUID | None) -> str:
         problems = self.problems(name, participant_id)
         if not self._started(name, participant_id):
-            return "not_started"
+            definition = sections.BY_NAME.get(name)
+            return "optional" if definition is not None and definition.optional else "not_started"
         if any(problem.code not in UNFINISHED for problem in problems):
             return "error"
         return "in_progress" if problems else "done"

@@ -18,8 +18,9 @@ from flask_babel import gettext as _
 from portal.applications import questions, service
 from portal.applications.dossier import Dossier
 from portal.applications.drafting import Saved, mark_of
+from portal.applications.grids import Grid
 from portal.applications.project_fields import Field
-from portal.applications.sections import BY_NAME, Grid, Section, place_of
+from portal.applications.sections import BY_NAME, Section, place_of
 from portal.applications.values import Kind, Unreadable, read
 from portal.core import regions
 from portal.core.canonical import plain_decimal

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from portal.applications import service
 from portal.applications.dossier import Dossier
+from portal.applications.economics import economics
 from portal.applications.facts import facts
 from portal.applications.models import Application, ParticipantRole
 from portal.applications.queries import (
@@ -27,12 +28,17 @@ from portal.applications.signing import unconfirmed
 from portal.applications.submission import Standing, standing
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
+from portal.core.figures import Figure
+from portal.core.language import Message
 from portal.identity.models import Organisation
 from portal.identity.policy import Permission, allowed
 from portal.review.queries import checks_of
+from portal.scoring.advice import Step, steps
 from portal.scoring.engine import score
 from portal.scoring.models import Score
 from portal.scoring.queries import current_score
+from portal.scoring.wording import written
+from portal.tenders.metrics import METRICS
 from portal.tenders.rules import TRACK_NAMES
 from portal.web import (
     application_documents,
@@ -56,6 +62,7 @@ from portal.web.application_frame import (
     wording,
 )
 from portal.web.forms import ActionForm
+from portal.web.language import locale, say
 from portal.web.page import page
 from portal.web.paging import Page, keyset
 
@@ -198,7 +205,7 @@ def _next_step(dossier: Dossier, stands: Standing, tasks: Tasks) -> dict[str, st
     if application.state not in EDITABLE:
         return {}
     mine = tasks.mine()
-    unfinished = next((task for task in mine if task.state != "done"), None)
+    unfinished = next((task for task in mine if task.state not in ("done", "optional")), None)
     lacking = any(tasks.problems(task.section, task.participant_id) for task in mine)
     if unfinished is not None and lacking:
         return {"label": _("Continue: %(section)s", section=unfinished.label), "href": unfinished.href}
@@ -231,10 +238,26 @@ def check(application_id: UUID) -> ResponseReturnValue:
             if outcome.field and outcome.holds is not True
         },
         sheet=score(content, figures, dossier.rules, outcomes=stands.outcomes),
+        advice=[(step, wording_of(step)) for step in steps(figures, dossier.rules)],
+        economics=economics(content, dossier.rules),
         figures=figures,
         rules=dossier.rules,
         wording=wording,
     )
+
+
+def wording_of(step: Step) -> dict[str, str]:
+    """A step as its table shows it: the metric, its value now, and the one to reach."""
+    metric = METRICS[step.metric]
+    return {
+        "metric": say(metric.title),
+        "now": "" if step.value is None else _said(written(metric, step.value)),
+        "target": _said(written(metric, step.target)),
+    }
+
+
+def _said(text: Message | Figure) -> str:
+    return say(text) if isinstance(text, Message) else text[locale()]
 
 
 def _page_url(dossier: Dossier, name: str) -> str:

@@ -16,8 +16,9 @@ from markupsafe import Markup
 
 from portal.applications import downloads, questions
 from portal.applications.downloads import Reader
+from portal.applications.grids import Grid
 from portal.applications.project_fields import Field
-from portal.applications.sections import SECTIONS, Grid, Section
+from portal.applications.sections import SECTIONS, Section
 from portal.applications.values import Kind
 from portal.core import regions
 from portal.core.canonical import digest
@@ -152,7 +153,7 @@ def _blocks(package: Mapping[str, Any], rules: RuleSet, part: Mapping[str, Any] 
     return [
         _block(item, held.get(item.path) or {}, rules, asked)
         for item in SECTIONS
-        if item.each is (part is not None) and item.present(rules)
+        if item.each is (part is not None) and item.present(rules) and not (item.optional and not held.get(item.path))
     ]
 
 
@@ -184,7 +185,7 @@ def _table(grid: Grid, values: Mapping[str, Any]) -> Table:
         if all(value is None for value in figures.values()):
             continue
         label = f"{row.code} {_word(row.title)}".strip()
-        cells = [_figure(grid.kind, value) for value in figures.values()]
+        cells = [_figure(grid.kind_of(row), value) for value in figures.values()]
         if grid.sums:
             added = [value for value in figures.values() if value is not None]
             cells.append(_figure(grid.kind, sum(added, Decimal(0))))
@@ -230,7 +231,7 @@ def _word(text: Message | Text) -> str:
 def _figure(kind: Kind, value: Decimal | None) -> str:
     if value is None:
         return "—"
-    if kind is Kind.MONEY:
+    if kind in (Kind.MONEY, Kind.SIGNED_MONEY):
         return format_number(value, locale())
     return format_number(value, locale(), 4)
 

@@ -230,3 +230,28 @@ def test_the_funds_verbs_follow_the_table(session: Session) -> None:
         service.decline(session, officer, joint.id)
     with pytest.raises(NotFound):
         service.admit(session, officer, uuid4())
+
+
+def test_an_optional_table_is_part_of_the_package_only_when_it_is_filled_in(session: Session) -> None:
+    joint = applications.filled(session, documents=False)
+    before = joint.dossier.package
+    assert "cashflow" not in before.content
+    for section, place, values in (
+        ("cashflow", None, {"sales.2020": "5"}),
+        ("productivity", 0, {"headcount.2018": "10,5"}),
+    ):
+        service.save_section(
+            session,
+            joint.actor(),
+            application_id=joint.id,
+            participant_id=None if place is None else joint.parts[place].id,
+            section=section,
+            values=values,
+            expected_version=0,
+        )
+    after = joint.dossier.package
+    assert after.digest != before.digest
+    assert after.content["cashflow"] == {"sales": {"2020": "5.00"}}
+    assert after.content["participants"][0]["productivity"] == {"headcount": {"2018": "10.5"}}
+    assert "productivity" not in after.content["participants"][1]
+    assert after.problems == ()

@@ -14,6 +14,7 @@ from portal.applications.package import unpack
 from portal.applications.sections import BY_NAME, SECTIONS, place_of
 from portal.applications.values import Kind, Unreadable, read, tidy
 from portal.core.figures import decimal_of
+from portal.demo.economics import complete
 from tests.factories import packages
 
 
@@ -83,7 +84,8 @@ def test_tidy_text_is_what_postgresql_can_keep(text: str) -> None:
 
 @pytest.mark.parametrize("track", ["import_substitution", "export"])
 def test_unpacking_gives_texts_that_read_back_to_the_same_values(track: str) -> None:
-    rules, package = packages.rules(track), packages.package(track)
+    rules = packages.rules(track)
+    package = complete(packages.package(track), rules)
     typed = unpack(package, rules)
     part = package["participants"][0]
     for section in (item for item in SECTIONS if item.present(rules)):
@@ -144,4 +146,4 @@ def test_every_field_of_a_problem_has_a_place() -> None:
 
 
 def test_section_names_are_unique() -> None:
-    assert len(BY_NAME) == len(SECTIONS) == 11
+    assert len(BY_NAME) == len(SECTIONS) == 13
