@@ -21,6 +21,7 @@ from portal.core.clock import MOSCOW, now
 from portal.core.db import uuid7
 from portal.demo.answers import with_answers
 from portal.demo.clusters import DemoCluster
+from portal.demo.economics import complete
 from portal.demo.moments import moment
 from portal.demo.papers import paper
 from portal.demo.people import People
@@ -174,7 +175,7 @@ class Desk:
         dossier = load(session, application_id)
         parts, rules = dossier.accepted, dossier.rules
         filed_on = plan.started.astimezone(MOSCOW).date()
-        content = with_answers(package(plan.project, rules, filed_on.isoformat()), plan.project, rules)
+        content = with_answers(complete(package(plan.project, rules, filed_on.isoformat()), rules), plan.project, rules)
         by_id = dict(zip([item["id"] for item in content["participants"]], parts, strict=False))
         sections = [
             Typed(by_id[key] if key else None, name, values)

@@ -26,6 +26,7 @@ class Entry:
 PUBLIC: Final = (
     Entry(N_("Tenders"), "public.home", Permission.PUBLIC, "public"),
     Entry(N_("Clusters"), "clusters.register", Permission.PUBLIC, "clusters"),
+    Entry(N_("Calculator"), "calculator.show", Permission.PUBLIC, "calculator"),
     Entry(N_("My applications"), "applications.index", Permission.APPLICATION_LIST_OWN, "applications"),
     Entry(N_("Organisations"), "organisations.index", Permission.SIGNED_IN, "organisations"),
     Entry(N_("Workspace"), "staff.home", Permission.STAFF_HOME, "staff"),
@@ -45,7 +46,7 @@ STAFF: Final = (
     Entry(N_("Audit trail"), "audit.index", Permission.AUDIT_READ, "audit"),
 )
 
-OPEN: Final = ("public", "clusters", "mail")
+OPEN: Final = ("public", "clusters", "calculator", "mail")
 
 
 def navigation(actor: Actor) -> list[dict[str, Any]]:

@@ -17,23 +17,33 @@ from sqlalchemy.orm import Session
 from portal.applications import participation, service
 from portal.applications.models import Application, State, Submission
 from portal.core.clock import at, now
+from portal.demo.economics import complete
 from portal.identity.models import OrgRole, Role, User
 from portal.scoring import service as scoring
 from tests.conftest import form
-from tests.factories import applications, identity
+from tests.factories import applications, identity, packages
 
 SignIn = Callable[[User], FlaskClient]
 Counting = Callable[[], AbstractContextManager[list[str]]]
-SECTIONS = ("product", "market", "plan", "economics", "kpi")
+SECTIONS = ("product", "market", "plan", "economics", "cashflow", "kpi")
 PAGES = (
     "",
     "/check",
+    "/estimate",
+    "/finance",
     "/confirm",
     "/participants",
     "/documents",
     *(f"/sections/{name}" for name in SECTIONS),
 )
-PART_PAGES = ("sections/costs", "sections/financing", "sections/subsidy", "sections/declarations", "documents")
+PART_PAGES = (
+    "sections/costs",
+    "sections/financing",
+    "sections/subsidy",
+    "sections/productivity",
+    "sections/declarations",
+    "documents",
+)
 
 
 def text(response: object) -> str:
@@ -425,3 +435,32 @@ def test_the_subsidy_is_computed_before_the_applicants_eyes(session: Session, si
         wanted = amount if language == "ru" else english
         assert wanted in page
     assert sign_in(identity.member(session, identity.organisation(session))).get(url).status_code == 404
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_economics_are_computed_and_compared_with_what_is_typed(
+    session: Session, sign_in: SignIn, language: str
+) -> None:
+    joint = applications.filled(session, partners=3, documents=False)
+    flows = complete(packages.package(), joint.dossier.rules)["cashflow"]
+    typed = {f"{row}.{year}": amount for row, years in flows.items() for year, amount in years.items()}
+    people = {"wages.2017": "1000", "headcount.2017": "10", "wages.2018": "1000", "headcount.2018": "8"}
+    for name, part, values in (("cashflow", None, typed), ("productivity", joint.parts[0].id, people)):
+        service.save_section(
+            session,
+            joint.actor(),
+            application_id=joint.id,
+            participant_id=part,
+            section=name,
+            values=values,
+            expected_version=0,
+        )
+    session.commit()
+    client = sign_in(joint.owners[0])
+    page = text(client.get(f"/applications/{joint.id}/finance?lang={language}")).replace("\u00a0", " ")
+    # The passport says 4.5 years and other sales; present value and rate are those of the tables.
+    words = {"ru": ("21 %", "Расходится", "Сходится", "в основном"), "en": ("21 %", "Differs", "Agrees", "mainly")}
+    for word in words[language]:
+        assert word in page
+    check = text(client.get(f"/applications/{joint.id}/check?lang={language}"))
+    assert {"ru": "введённое и вычисленное расходятся", "en": "typed and computed figures differ"}[language] in check
