@@ -227,6 +227,124 @@ class Attachment(Keyed, Stamped, Base):
     file: Mapped[StoredFile] = relationship(lazy="raise")
 
 
+class Correction(StrEnum):
+    """How a participant answers a request for correction."""
+
+    CHANGED = "changed"
+    EXPLAINED = "explained"
+
+
+class CorrectionRequest(Keyed, Stamped, Base):
+    """One thing that the officer asks to correct in a returned submission, bound to the place it is about.
+
+    ``field`` is a place as :func:`portal.applications.sections.place_of` reads it: a field, a row of a table, a
+    document, or a whole section. ``participant_id`` repeats whose part that is, for the right to answer.
+    """
+
+    __tablename__ = "correction_request"
+    __table_args__ = (
+        UniqueConstraint("submission_id", "field"),
+        CheckConstraint("length(note) > 0", name="note"),
+        CheckConstraint(one_of("answer", Correction), name="answer"),
+        CheckConstraint(
+            "(answer is null) = (answered_at is null) and (answered_at is null) = (answered_by is null)",
+            name="answered",
+        ),
+        CheckConstraint("answer is distinct from 'explained' or length(explanation) > 0", name="explained"),
+        Index("ix_correction_request_application", "application_id", "position"),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
+    participant_id: Mapped[UUID | None] = mapped_column(ForeignKey("participant.id"))
+    field: Mapped[str]
+    position: Mapped[int]
+    note: Mapped[str]
+    answer: Mapped[str | None]
+    explanation: Mapped[str] = mapped_column(default="")
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+
+
+class Thread(Stamped, Base):
+    """The correspondence of one application between its participants and the fund's officers.
+
+    ``waiting_since``: when the oldest unanswered message of the participants came; null when it is the fund's word.
+    """
+
+    __tablename__ = "application_thread"
+    __table_args__ = (
+        CheckConstraint("(closed_at is null) = (closed_by is null)", name="closed"),
+        CheckConstraint("closed_at is null or waiting_since is null", name="closed_waits_for_nothing"),
+        Index("ix_application_thread_last", "last_at", "application_id"),
+        Index(
+            "ix_application_thread_waiting",
+            "last_at",
+            "application_id",
+            postgresql_where=text("waiting_since is not null"),
+        ),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"), primary_key=True)
+    last_at: Mapped[datetime]
+    waiting_since: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+
+    application: Mapped[Application] = relationship(lazy="raise")
+
+
+class ThreadMessage(Keyed, Stamped, Base):
+    """One message; append-only by trigger. ``organisation_id`` is null for the fund's own."""
+
+    __tablename__ = "application_message"
+    __table_args__ = (
+        CheckConstraint("length(text) > 0", name="text"),
+        Index("ix_application_message_thread", "application_id", "id"),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application_thread.application_id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    organisation_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.id"))
+    text: Mapped[str]
+    file_id: Mapped[UUID | None] = mapped_column(ForeignKey("stored_file.id"))
+
+    author: Mapped[User] = relationship(lazy="raise")
+    organisation: Mapped[Organisation | None] = relationship(lazy="raise")
+    file: Mapped[StoredFile | None] = relationship(lazy="raise")
+
+
+class Export(Keyed, Stamped, Base):
+    """The whole application as a ZIP: made in the background, kept for some days, for the person who asked.
+
+    ``submission_id`` is null for the draft as it is. ``made_key`` names the file once it is made.
+    """
+
+    __tablename__ = "application_export"
+    __table_args__ = (
+        CheckConstraint("locale in ('ru', 'en')", name="locale"),
+        CheckConstraint(
+            "(made_key is null) = (made_at is null) and (made_at is null) = (size is null)"
+            " and (size is null) = (sha256 is null)",
+            name="made",
+        ),
+        Index("ix_application_export_person", "requested_by", "id"),
+        Index("ix_application_export_expires", "expires_at"),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"), index=True)
+    submission_id: Mapped[UUID | None] = mapped_column(ForeignKey("submission.id"))
+    requested_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    locale: Mapped[str]
+    task_id: Mapped[UUID | None]
+    name: Mapped[str]
+    made_key: Mapped[str | None]
+    made_at: Mapped[datetime | None]
+    size: Mapped[int | None]
+    sha256: Mapped[str | None]
+    expires_at: Mapped[datetime]
+
+
 class Submission(Keyed, Base):
     """A frozen version of an application: what was submitted, when by the database's clock, and its SHA-256.
 

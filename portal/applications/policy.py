@@ -14,7 +14,7 @@ from sqlalchemy import Select, false, or_, select
 from portal.applications.models import Application, Participant, ParticipantState
 from portal.core.language import N_
 from portal.identity.models import OrgRole, Role
-from portal.identity.policy import HIDDEN, YES, Actor, Decision, Permission, no, rule, scope_of
+from portal.identity.policy import FUND, HIDDEN, YES, Actor, Decision, Permission, no, rule, scope_of
 
 READERS: Final = (Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR)
 """Roles of the fund that read every submitted application."""
@@ -121,6 +121,54 @@ def _respond(actor: Actor, part: Part | None) -> Decision:
     if actor.acts_for(part.participant.organisation_id):
         return no(N_("You may read for this organisation, but not write. Ask its owner for the right."))
     return HIDDEN
+
+
+CORRESPONDENTS: Final = (Role.OFFICER, Role.ADMINISTRATOR, Role.AUDITOR)
+"""Roles of the fund that read the messages of applicants; only officers answer."""
+
+
+@rule(Permission.MESSAGE_LIST)
+def _message_list(actor: Actor, obj: Any) -> Decision:
+    if actor.has(*CORRESPONDENTS):
+        return YES
+    return no(N_("Your role does not include this.")) if actor.has(*FUND) else HIDDEN
+
+
+@rule(Permission.MESSAGE_READ)
+def _message_read(actor: Actor, application: Application | None) -> Decision:
+    """Those who take part, and of the fund those who answer or oversee; reviewers and the commission never."""
+    if not actor.is_authenticated:
+        return no(N_("Sign in to continue."))
+    if application is None or _takes_part(actor, application):
+        return YES
+    if actor.has(*CORRESPONDENTS) and application.submission_id is not None:
+        return YES
+    return HIDDEN
+
+
+@rule(Permission.MESSAGE_WRITE)
+def _message_write(actor: Actor, application: Application | None) -> Decision:
+    if application is None:
+        return _view(actor, None)
+    if not _takes_part(actor, application):
+        return HIDDEN
+    if any(
+        part.state == ParticipantState.ACCEPTED and actor.acts_for(part.organisation_id, *WRITERS)
+        for part in application.participants
+    ):
+        return YES
+    return no(N_("You may read for this organisation, but not write. Ask its owner for the right."))
+
+
+@rule(Permission.MESSAGE_ANSWER)
+def _message_answer(actor: Actor, application: Application | None) -> Decision:
+    if not actor.has(Role.OFFICER):
+        return no(N_("Your role does not include this.")) if actor.has(*FUND) else HIDDEN
+    if application is None:
+        return YES
+    if any(actor.acts_for(part.organisation_id) for part in application.participants):
+        return no(N_("You belong to an organisation that takes part in this project."))
+    return YES if application.submission_id is not None else HIDDEN
 
 
 def _seen_but(actor: Actor, application: Application, owner: Any, *, signs: bool = False) -> Decision:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications import letters, papers
 from portal.applications.completeness import problems as missing
+from portal.applications.corrections import unsettled
 from portal.applications.dossier import Dossier, correction_open, intake_open, load
 from portal.applications.eligibility import RuleOutcome, blocking, check
 from portal.applications.facts import facts
@@ -86,7 +87,7 @@ def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged
     after = TRANSITIONS.after("submit", before)
     if not (may_correct if before is State.RETURNED else is_open):
         raise Conflict(LATE)
-    _require_ready(dossier, acknowledged)
+    _require_ready(dossier, acknowledged, unsettled(session, dossier))
     number = application.number or _next_number(session, dossier)
     submission = _freeze(session, actor, dossier, number, received_at)
     application.number = number
@@ -163,9 +164,9 @@ def _gate(session: Session, application_id: UUID) -> tuple[datetime, bool, bool]
     return row[0], row[1], row[2]
 
 
-def _require_ready(dossier: Dossier, acknowledged: bool) -> None:
+def _require_ready(dossier: Dossier, acknowledged: bool, corrections: list[Problem]) -> None:
     stands = standing(dossier)
-    problems = [*stands.problems, *unconfirmed(dossier)]
+    problems = [*stands.problems, *unconfirmed(dossier), *corrections]
     if stands.blocking and not acknowledged:
         codes = ", ".join(outcome.code for outcome in stands.blocking)
         message = N_(

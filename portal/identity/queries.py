@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, case, func, or_, select
@@ -30,7 +31,7 @@ class Reader:
     data: bytes
     user: User | None
     actor: Actor | None
-    unread: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 _roles = select(func.array_agg(RoleGrant.role)).where(RoleGrant.user_id == User.id).scalar_subquery()
@@ -39,11 +40,15 @@ _memberships = (
     .where(Membership.user_id == User.id)
     .scalar_subquery()
 )
-_unread = (
-    select(func.count())
+_kinds = (
+    select(Notice.kind, func.count().label("count"))
     .where(Notice.user_id == User.id, Notice.in_portal, Notice.read_at.is_(None))
+    .group_by(Notice.kind)
     .correlate(User)
-    .scalar_subquery()
+    .lateral("unread")
+)
+_unread = (
+    select(func.json_object_agg(_kinds.c.kind, _kinds.c.count)).select_from(_kinds).correlate(User).scalar_subquery()
 )
 _reader = (
     select(UserSession.data, User, _roles, _memberships, _unread)
@@ -58,7 +63,7 @@ def reader_of(session: Session, token_hash: str) -> Reader | None:
     if row is None:
         return None
     data, user, roles, memberships, unread = row
-    return Reader(data, user, _actor(user, roles, memberships) if user is not None else None, unread)
+    return Reader(data, user, _actor(user, roles, memberships) if user is not None else None, unread or {})
 
 
 def load_actor(session: Session, user: User) -> Actor:
@@ -192,3 +197,9 @@ def person_of(session: Session, organisation_id: UUID, user_id: UUID) -> User:
 def grants_of(session: Session, user_id: UUID) -> list[RoleGrant]:
     """A person's roles of the fund."""
     return list(session.scalars(select(RoleGrant).where(RoleGrant.user_id == user_id)))
+
+
+def names_of(session: Session, people: Iterable[UUID]) -> dict[UUID, str]:
+    """Names of people by key, the address where no name was given; one query."""
+    rows = session.execute(select(User.id, User.full_name, User.email).where(User.id.in_(list(people))))
+    return {key: name or email for key, name, email in rows}

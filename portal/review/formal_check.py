@@ -11,7 +11,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.applications import corrections
 from portal.applications import service as applications
+from portal.applications.corrections import Wish
+from portal.applications.eligibility import RuleOutcome
 from portal.applications.letters import title_of
 from portal.applications.models import State
 from portal.applications.values import tidy
@@ -37,13 +40,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the officer typed: answers by key of the checklist, a comment for the applicant, reason codes, and
-    the working days for a correction as typed (empty: what the rule set gives)."""
+    """What the officer typed: answers by key of the checklist, a comment for the applicant, reason codes, the
+    working days for a correction as typed (empty: what the rule set gives), and what is to be corrected at which
+    place besides the items that are not met."""
 
     answers: Mapping[str, Answer] = field(default_factory=dict)
     comment: str = ""
     reasons: tuple[str, ...] = ()
     days: str = ""
+    requests: tuple[Wish, ...] = ()
 
 
 def items_of(case: Case) -> list[CheckItem]:
@@ -162,7 +167,8 @@ def return_for_correction(
             Problem("returned_before", "outcome", N_("It was returned once already: admit it or refuse it."))
         )
     wrong = [item for item in items if findings.answers.get(item.key, Answer()).ok is False]
-    if not wrong and not findings.comment.strip():
+    problems += corrections.check(findings.requests, case.package, case.rules)
+    if not wrong and not findings.requests and not findings.comment.strip():
         message = N_("Say what to correct: mark items as not met, or write a comment.")
         problems.append(Problem("nothing_to_correct", "comment", message))
     days = _days(findings.days, case.rules.correction_days, problems)
@@ -170,6 +176,8 @@ def return_for_correction(
     due_on = add_working_days(case.today, days)
     _close(session, actor, check, case, findings, Outcome.RETURNED, due_on)
     applications.return_for_correction(session, actor, application_id, due_on=due_on)
+    wishes = _wishes(case, wrong, findings)
+    corrections.write(session, application_id, case.submission, wishes)
     said = [
         N_(
             "The application for the project “%(title)s” is returned for correction. Send it again by the"
@@ -178,11 +186,40 @@ def return_for_correction(
             day=due_on,
         ),
         *(_to_correct(item, findings.answers[item.key].note) for item in wrong),
+        *(
+            N_("%(what)s: %(note)s", what=corrections.label_of(wish.field, case.package, case.rules), note=wish.note)
+            for wish in findings.requests
+        ),
         *([N_("%(text)s", text=check.comment)] if check.comment else []),
     ]
     subject = N_("Application %(number)s is returned for correction", number=case.application.number)
     letters.outcome(session, case.application, check, subject, said)
     return check
+
+
+def _wishes(case: Case, wrong: list[CheckItem], findings: Findings) -> list[Wish]:
+    """What is asked at which place: the items that are not met, and the officer's own."""
+    known = {target.field for target in corrections.targets(case.package, case.rules)}
+    outcomes = {outcome.code: outcome for outcome in case.outcomes}
+    found = []
+    for item in wrong:
+        note = findings.answers[item.key].note.strip() or f"{item.title.ru} / {item.title.en}"
+        found += [Wish(field, note) for field in _places(item, outcomes.get(item.code), known)]
+    return [*found, *findings.requests]
+
+
+def _places(item: CheckItem, outcome: RuleOutcome | None, known: set[str]) -> list[str]:
+    """Where an item of the checklist is corrected: its document, its field, the declarations, else its rule."""
+    if item.kind == "document":
+        participant_id = item.key.removeprefix(item.code).removeprefix("-")
+        field = f"participant.{participant_id}.documents.{item.code}" if participant_id else f"documents.{item.code}"
+        return [field]
+    if outcome is None:
+        return [f"{corrections.RULE}{item.code}"]
+    if outcome.field in known:
+        return [outcome.field]
+    own = [f"participant.{part}.{outcome.field}" for part in outcome.participants]
+    return [field for field in own if field in known] or [f"{corrections.RULE}{item.code}"]
 
 
 NO_OUTCOME: Final = N_("Choose the outcome of the check.")
@@ -231,6 +268,7 @@ def _write(session: Session, check: FormalCheck, case: Case, findings: Findings)
     check.checklist = [{"key": key, "ok": answer.ok, "note": tidy(answer.note).strip()} for key, answer in answers]
     check.comment = tidy(findings.comment).strip()
     check.reasons = sorted(known & set(findings.reasons))
+    check.requests = [{"field": wish.field, "note": tidy(wish.note).strip()} for wish in findings.requests]
     session.add(check)
 
 

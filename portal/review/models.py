@@ -35,7 +35,8 @@ class AssignmentState(StrEnum):
 class FormalCheck(Keyed, Stamped, Base):
     """The officer's check of one submission: a checklist, then one outcome.
 
-    ``checklist`` is ``[{"key": "DOC-12-<participant id>", "ok": true | false | null, "note": "..."}]``. An
+    ``checklist`` is ``[{"key": "DOC-12-<participant id>", "ok": true | false | null, "note": "..."}]``, ``requests``
+    what is to be corrected besides, ``[{"field": "project.summary", "note": "..."}]``. An
     application is returned once; one that was returned and not sent again may be refused by a second check.
     """
 
@@ -65,6 +66,7 @@ class FormalCheck(Keyed, Stamped, Base):
     outcome: Mapped[str | None]
     reasons: Mapped[list[str]] = mapped_column(default=list)
     comment: Mapped[str] = mapped_column(default="")
+    requests: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     due_on: Mapped[date | None]
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
     decided_at: Mapped[datetime | None]

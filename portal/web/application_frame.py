@@ -112,6 +112,8 @@ def anchor(place: Place, rules: RuleSet) -> str:
 
 def where(dossier: Dossier, field: str) -> str:
     """The address at which a problem or a rule's ``field`` is corrected."""
+    if field == "corrections":
+        return url_for("applications.corrections_page", application_id=dossier.application.id)
     place = place_of(field)
     participant_id = _whose(dossier, place)
     if place.section in ("participants", "confirmation", "overview"):

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 import portal.scoring.jobs  # noqa: F401 - submitting enqueues its work
 from portal.applications import letters, submission
+from portal.applications.corrections import unsettled
 from portal.applications.dossier import Dossier
 from portal.applications.models import State, Submission
 from portal.applications.queries import submissions_of
@@ -63,7 +64,7 @@ def submit(application_id: UUID) -> ResponseReturnValue:
 
 
 def _submit(dossier: Dossier, stands: Standing, refused: tuple[Problem, ...] = ()) -> str:
-    problems = refused or (*stands.problems, *unconfirmed(dossier))
+    problems = refused or (*stands.problems, *unconfirmed(dossier), *unsettled(session(), dossier))
     links = hrefs(dossier, problems)
     links["acknowledged"] = "#acknowledged"
     return render_template(

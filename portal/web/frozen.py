@@ -18,7 +18,7 @@ from portal.applications import downloads, questions
 from portal.applications.downloads import Reader
 from portal.applications.grids import Grid
 from portal.applications.project_fields import Field
-from portal.applications.sections import SECTIONS, Section
+from portal.applications.sections import BY_NAME, SECTIONS, Section, place_of
 from portal.applications.values import Kind
 from portal.core import regions
 from portal.core.canonical import digest
@@ -265,3 +265,28 @@ def _shown(kind: Kind, value: Any) -> Any:
     if kind in (Kind.PERCENT, Kind.SIGNED_PERCENT):
         return format_percent(number, locale())
     return format_number(number, locale())
+
+
+def shown_at(path: str, value: Any, rules: RuleSet) -> Any:
+    """The value at a path of a package (:mod:`portal.applications.changes`) as the reader expects it; None: nothing."""
+    place = place_of(path)
+    if place.section == "documents":
+        return Markup("<br>").join(_paper(item) for item in value or ()) or None
+    section = BY_NAME.get(place.section)
+    if section is None:
+        return _shown(Kind.YES_NO if isinstance(value, bool) else Kind.LONG, value)
+    kinds = dict(section.keys(rules))
+    kind = kinds.get(place.key, kinds.get(path.removeprefix(section.prefix(place.participant_id)), Kind.LONG))
+    question = rules.question(place.key)
+    if question is not None and kind is Kind.CHOICE:
+        return chosen(question, value)
+    if kind is Kind.NUMBER and decimal_of(value) is not None:
+        return _figure(kind, decimal_of(value))
+    return _shown(Kind.YES_NO if kind is Kind.FLAG else kind, value)
+
+
+def _paper(item: list[Any]) -> Markup:
+    """A file of the comparison: its name and the beginning of its SHA-256."""
+    name, sha256, issued_on = item
+    dated = Markup(", {}").format(_date(issued_on)) if issued_on else ""
+    return Markup('{}{} <code class="jp-code">{}…</code>').format(name, dated, str(sha256)[:12])

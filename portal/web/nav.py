@@ -11,16 +11,21 @@ from flask import current_app, request, url_for
 from portal.core.language import N_, Message, render
 from portal.identity.policy import FUND, Actor, Permission, allowed
 from portal.web.language import locale
+from portal.web.page import unread
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A link of the navigation; ``section`` are the blueprints in which it is marked as the present one."""
+    """A link of the navigation; ``section`` are the blueprints in which it is marked as the present one.
+
+    ``unread_of``: the kind of notices whose unread ones are counted beside it.
+    """
 
     label: Message
     endpoint: str
     permission: Permission
     section: str
+    unread_of: str = ""
 
 
 PUBLIC: Final = (
@@ -35,6 +40,7 @@ PUBLIC: Final = (
 STAFF: Final = (
     Entry(N_("Overview"), "staff.home", Permission.STAFF_HOME, "staff"),
     Entry(N_("Applications"), "officer.index", Permission.APPLICATION_LIST_ALL, "officer"),
+    Entry(N_("Messages"), "staff_messages.index", Permission.MESSAGE_LIST, "staff_messages", unread_of="message"),
     Entry(N_("My reviews"), "reviews.index", Permission.REVIEW_WRITE, "reviews"),
     Entry(N_("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring"),
     Entry(N_("Decisions"), "awards.index", Permission.AWARD_VIEW, "awards"),
@@ -50,7 +56,7 @@ OPEN: Final = ("public", "clusters", "calculator", "mail")
 
 
 def navigation(actor: Actor) -> list[dict[str, Any]]:
-    """The reader's entries: ``{label, href, current}``. Staff get the workspace's, others the public ones."""
+    """The reader's entries: ``{label, href, current, badge}``. Staff get the workspace's, others the public ones."""
     entries = STAFF if actor.has(*FUND) and request.blueprint not in OPEN else PUBLIC
     demo, reading = current_app.extensions["portal"].demo, locale()
     return [
@@ -58,6 +64,7 @@ def navigation(actor: Actor) -> list[dict[str, Any]]:
             "label": render(entry.label, reading),
             "href": _href(request.script_root, entry.endpoint),
             "current": request.blueprint == entry.section,
+            "badge": unread(entry.unread_of) if entry.unread_of else 0,
         }
         for entry in entries
         if entry.endpoint in current_app.view_functions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,10 +12,12 @@ from flask_babel import gettext as _
 
 import portal.scoring.jobs  # noqa: F401 - the reviews' verbs enqueue its work
 from portal.applications import downloads
+from portal.applications.corrections import MAX_REQUESTS, Wish, targets
 from portal.applications.models import State
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
 from portal.core.figures import number
+from portal.core.language import Message
 from portal.identity.policy import Permission, authorize
 from portal.review import formal_check, queries, service
 from portal.review.formal_check import Answer, Findings
@@ -32,10 +35,13 @@ from portal.scoring.queries import current_score
 from portal.web import staff_list
 from portal.web.forms import ActionForm, PortalForm, uuid_argument
 from portal.web.frozen import frozen, send_frozen
-from portal.web.language import locale
+from portal.web.language import locale, say
 from portal.web.page import current_actor, page
 
 pages = Blueprint("officer", __name__, url_prefix="/staff/applications")
+
+EMPTY_REQUESTS: Final = 3
+"""Empty rows of requests on the page of the check."""
 
 OUTCOMES: Final = (Outcome.ADMITTED, Outcome.RETURNED, Outcome.REFUSED)
 
@@ -137,7 +143,8 @@ def _decide(case: Case) -> ResponseReturnValue:
     except ValueError:
         raise NotFound from None
     chosen = request.form.get("outcome", "")
-    saving = "save" in request.form
+    more = "more" in request.form
+    saving = more or "save" in request.form
     verb = service.save_check if saving else formal_check.VERBS.get(chosen)
     problems: tuple[Problem, ...]
     try:
@@ -162,7 +169,8 @@ def _decide(case: Case) -> ResponseReturnValue:
     }
     flash(_("The check is saved.") if saving else done[Outcome(chosen)], "success")
     target = ".reviews" if chosen == Outcome.ADMITTED and not saving else ".check"
-    return redirect(url_for(target, application_id=case.application.id), 303)
+    anchor = "requests" if more else None
+    return redirect(url_for(target, application_id=case.application.id, _anchor=anchor), 303)
 
 
 def _check_page(
@@ -182,12 +190,18 @@ def _check_page(
     items = formal_check.items_of(case)
     if form is None:
         form = CheckForm(version=present.version if present else None)
+    said = findings or _saved(present, items)
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for target in targets(case.package, case.rules) if open_now else ():
+        groups.setdefault(say(target.group), []).append((target.field, _in_words(target.label)))
     return _render(
         "check",
         case,
+        wishes=[(wish.field, wish.note) for wish in said.requests] + [("", "")] * EMPTY_REQUESTS,
+        wish_groups=groups,
         form=form,
         items=items,
-        findings=findings or _saved(present, items),
+        findings=said,
         present=present,
         decided=decided,
         open_now=open_now,
@@ -198,6 +212,10 @@ def _check_page(
         chosen=chosen,
         problems=problems,
     )
+
+
+def _in_words(label: Message | Mapping[str, str]) -> str:
+    return say(label) if isinstance(label, Message) else label[locale()]
 
 
 def _findings(items: list[CheckItem]) -> Findings:
@@ -211,7 +229,18 @@ def _findings(items: list[CheckItem]) -> Findings:
         comment=typed.get("comment", ""),
         reasons=tuple(typed.getlist("reasons")),
         days=typed.get("days", ""),
+        requests=tuple(wish for wish in _wishes() if wish.field or wish.note.strip()),
     )
+
+
+def _wishes() -> list[Wish]:
+    """The rows of requests as they were typed."""
+    typed, found = request.form, []
+    for place in range(MAX_REQUESTS):
+        if f"request-{place}" not in typed:
+            break
+        found.append(Wish(typed[f"request-{place}"], typed.get(f"request-{place}-note", "")))
+    return found
 
 
 def _saved(present: FormalCheck | None, items: list[CheckItem]) -> Findings:
@@ -219,7 +248,8 @@ def _saved(present: FormalCheck | None, items: list[CheckItem]) -> Findings:
     if present is None:
         return Findings(answers={item.key: Answer(item.found) for item in items})
     answers = {each["key"]: Answer(each["ok"], each["note"]) for each in present.checklist}
-    return Findings(answers, present.comment, tuple(present.reasons))
+    wishes = tuple(Wish(each["field"], each["note"]) for each in present.requests)
+    return Findings(answers, present.comment, tuple(present.reasons), requests=wishes)
 
 
 @page(

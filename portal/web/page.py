@@ -55,10 +55,12 @@ def _actor() -> Actor:
     return load_actor(session(), current_user)
 
 
-def unread() -> int:
-    """How many notices the reader of this request has not read, as its session's query found them."""
+def unread(kind: str = "") -> int:
+    """How many notices the reader of this request has not read, all or of one kind, as the session's query found."""
     reader = g.get("reader")
-    return reader.unread if reader is not None and current_actor().is_authenticated else 0
+    if reader is None or not current_actor().is_authenticated:
+        return 0
+    return int(reader.unread.get(kind, 0) if kind else sum(reader.unread.values()))
 
 
 def page(

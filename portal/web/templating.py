@@ -38,6 +38,7 @@ def init_templating(app: Flask) -> None:
         say=say,
         can=can,
         asset=asset,
+        corrections_here=_corrections_here,
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -78,6 +79,12 @@ def _instant(value: datetime | None, zone: str | None = None) -> str:
     if value is None:
         return ""
     return formats.format_datetime(value, ZoneInfo(zone) if zone else MOSCOW, locale())
+
+
+def _corrections_here() -> Any:
+    from portal.web.application_following import corrections_here
+
+    return corrections_here()
 
 
 def _context() -> dict[str, Any]:

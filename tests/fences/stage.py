@@ -16,6 +16,8 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import Connection
 from werkzeug.routing import Rule
 
+from portal.applications import messages
+from portal.applications.messages import Attached
 from portal.clusters import service as clusters
 from portal.clusters.models import ImportKind
 from portal.core.db import db
@@ -27,6 +29,8 @@ from portal.identity.policy import Actor
 from portal.identity.queries import load_actor
 
 DRAFT_CANARY: Final = "CANARY-DRAFT-5d1e"
+PAPER: Final = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+MESSAGE_CANARY: Final = "CANARY-MESSAGE-77c3"
 REVIEW_CANARY: Final = "CANARY-REVIEW-90ab"
 
 READERS: Final[Mapping[str, str | None]] = {
@@ -49,6 +53,8 @@ READERS: Final[Mapping[str, str | None]] = {
 """Roles and whom of the demo they are; ``outsider`` reviews, but not the application of the table."""
 
 OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "applications.compare_versions": {"from": "1", "to": "1"},
+    "officer_versions.compare": {"from": "1", "to": "1"},
     "applications.part_section": {"name": "costs"},
     "applications.part_section_fields": {"name": "costs"},
     "public.results": {"code": "2016"},
@@ -122,6 +128,7 @@ def _plant() -> None:
     organisation = next(iter(owner.memberships))
     invitations.invite(session, owner, organisation_id=organisation, email="colleague@demo.example", role="editor")
     _begin_upload(owner)
+    _correspond(session)
     # Marks cannot be changed; a draft of a review can.
     session.execute(
         text(
@@ -147,6 +154,13 @@ def _begin_upload(owner: Actor) -> None:
             name="plan.pdf",
             size=1000,
         )
+
+
+def _correspond(session: Any) -> None:
+    """A message of a participant with a file, about the submitted project: reviewers must not see it."""
+    owner = load_actor(session, _user("initiator@demo.example"))
+    paper = Attached("plan.pdf", io.BytesIO(PAPER))
+    messages.send(session, owner, application_id=_application("sent"), text=MESSAGE_CANARY, attached=paper)
 
 
 def _user(email: str) -> User:
@@ -199,6 +213,8 @@ def _values(which: str) -> dict[str, Any]:
         "run_id": "select id from score_run where kind = 'track' and cast(:key as uuid) is not null limit 1",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
         "task_id": "select id from task where cast(:key as uuid) is not null limit 1",
+        "correction_id": "select c.id from correction_request c where c.application_id = :key limit 1",
+        "message_id": "select m.id from application_message m where m.application_id = :key limit 1",
         "notice_id": "select n.id from notice n join user_account u on u.id = n.user_id"
         " where u.email = 'initiator@demo.example' and cast(:key as uuid) is not null order by n.id limit 1",
         "user_id": "select id from user_account where email = 'editor@demo.example' and cast(:key as uuid) is not null",
@@ -243,7 +259,8 @@ def url_of(app: Flask, rule: Rule, values: Mapping[str, Any]) -> str:
         chosen = {**values, **OTHERS.get(rule.endpoint, {})}
         if rule.endpoint.startswith("rule_questions."):
             chosen |= {"rule_set_id": values["asking_rules"], "code": "Q-01"}
-        return url_for(rule.endpoint, **{name: chosen[name] for name in rule.arguments})
+        extra = OTHERS.get(rule.endpoint, {})
+        return url_for(rule.endpoint, **{name: chosen[name] for name in (*rule.arguments, *extra)})
 
 
 def form(endpoint: str, values: Mapping[str, Any]) -> dict[str, str]:
@@ -251,6 +268,8 @@ def form(endpoint: str, values: Mapping[str, Any]) -> dict[str, str]:
     names = {
         "applications.confirm": {"participant": values["participant_id"], "digest": "0" * 64},
         "applications.participants": {"organisation": values["invitable_id"]},
+        "applications.messages": {"text": "A question"},
+        "staff_messages.show": {"text": "An answer"},
         "officer.check": {"submission_id": values["submission_id"], "save": "y"},
     }.get(endpoint, {})
     return {"idempotency_key": str(uuid4()), **{name: str(value) for name, value in names.items()}}

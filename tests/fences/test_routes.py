@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from portal.web.security import LIBRARY_ROUTES
-from tests.fences.stage import DRAFT_CANARY, READERS, REVIEW_CANARY, Stage, form, staged, url_of
+from tests.fences.stage import DRAFT_CANARY, MESSAGE_CANARY, READERS, REVIEW_CANARY, Stage, form, staged, url_of
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +27,8 @@ REFUSED: Final = frozenset({401, 403, 404})
 SHARES: Final = 4
 OWN: Final = frozenset({"viewer", "editor", "owner", "partner"})
 """Those who may read the initiator's draft."""
+CORRESPONDENTS: Final = OWN | {"officer", "administrator", "auditor"}
+"""Those who may read the messages about its submitted project."""
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,8 @@ def _ask_all(stage: Stage, method: str, url: str, line: str, faults: list[str], 
             faults.append(f"{line} as {name} shows the draft of another organisation")
         if REVIEW_CANARY.encode() in body and name != "reviewer":
             faults.append(f"{line} as {name} shows a review that is not handed in")
+        if MESSAGE_CANARY.encode() in body and name not in CORRESPONDENTS:
+            faults.append(f"{line} as {name} shows a message that is not for them")
         if not _refused(answer):
             let_in.append(name)
     return "all" if len(let_in) == len(READERS) else ", ".join(let_in) or "nobody"
