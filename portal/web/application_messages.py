@@ -15,8 +15,8 @@ from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.documents.kinds import DOCUMENTS, accept
 from portal.identity.policy import Permission, allowed, authorize
-from portal.web.application_documents import send as download
 from portal.web.application_frame import blueprint, opened
+from portal.web.files import send as download
 from portal.web.forms import ActionForm
 from portal.web.page import page
 

@@ -16,8 +16,8 @@ from portal.documents.kinds import DOCUMENTS, accept
 from portal.identity.policy import Permission, allowed, authorize
 from portal.review import queries
 from portal.review.queries import Case
-from portal.web.application_documents import send as download
 from portal.web.application_messages import attached
+from portal.web.files import send as download
 from portal.web.forms import ActionForm
 from portal.web.page import current_actor, page
 from portal.web.paging import Page, keyset
