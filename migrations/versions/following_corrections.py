@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "following_corrections"
-down_revision = "following_notices"
+down_revision = "signing_signatures"
 branch_labels = None
 depends_on = None
 
