@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
+from portal.applications.downloads import check_readable
 from portal.applications.letters import path, title_of
 from portal.applications.models import Application, Participant, ParticipantState, Thread, ThreadMessage
 from portal.applications.queries import people_of
@@ -165,6 +166,7 @@ def file_of(session: Session, actor: Actor, application_id: UUID, message_id: UU
     )
     if row is None or row.file is None:
         raise NotFound
+    check_readable(actor, row.file)
     return row.file
 
 
