@@ -20,6 +20,7 @@ from portal.core import jobs
 from portal.core.db import db
 from portal.documents import jobs as _jobs_of_documents  # noqa: F401 - taking files in writes tasks of its kinds
 from portal.documents import service as documents
+from portal.documents.signatures import cms
 from portal.notifications import jobs as notifications
 from portal.notifications import letters, tokens
 from portal.web import register_pages
@@ -56,6 +57,7 @@ def create_app(config: Config | None = None) -> Flask:
     letters.configure(config.public_url)
     tokens.configure(config.secret_key)
     documents.configure(config.files_url, config.clamd_url)
+    cms.configure(config.signing_roots)
     jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))
     csrf = CSRFProtect(app)
     init_language(app)

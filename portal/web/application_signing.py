@@ -19,12 +19,13 @@ from portal.applications.models import Participant, Signature
 from portal.applications.policy import Part
 from portal.applications.rules import EDITABLE
 from portal.applications.scope import Binding, manifest_bytes
-from portal.applications.signing import Confirmation
+from portal.applications.signing import Confirmation, SignedFile
 from portal.applications.submission import standing
 from portal.applications.voiding import names_of
 from portal.core.canonical import canonical_json
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems, Stale
+from portal.documents.signatures import cms
 from portal.identity.policy import Permission, allowed, authorize
 from portal.web import fresh
 from portal.web.application_frame import Tasks, blueprint, hrefs, opened, section_url
@@ -111,6 +112,7 @@ def sign(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
             participant_id=part.id,
             expected_digest=request.form.get("digest", ""),
             shown=fresh.show(),
+            signed_file=_signed_file(dossier.binding(part), dossier.intake.now),
         )
     except Stale as stale:
         return _sign(opened(application_id), part, (Problem("stale", "", stale.reason),)), 409
@@ -118,6 +120,19 @@ def sign(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
         return _sign(opened(application_id), part, refused.problems), 422
     flash(_("Your organisation has signed this version."), "success")
     return redirect(section_url(dossier, "confirmation", None), 303)
+
+
+def _signed_file(binding: Binding, now: datetime) -> SignedFile | None:
+    """The signature file that was chosen, checked. Raises :class:`Problems` on ``signature_file``."""
+    chosen = request.files.get("signature_file")
+    if chosen is None or not chosen.filename:
+        return None
+    content = chosen.stream.read(cms.MAX_SIZE + 1)
+    try:
+        proven = cms.check(manifest_bytes(binding.manifest), content, now, cms.configured_roots())
+    except cms.BadSignature as bad:
+        raise Problems.one(bad.code, "signature_file", bad.message) from None
+    return SignedFile(content, proven.to_json())
 
 
 def _sign(dossier: Dossier, part: Participant, problems: tuple[Problem, ...] = ()) -> str:
@@ -138,7 +153,7 @@ def _sign(dossier: Dossier, part: Participant, problems: tuple[Problem, ...] = (
         address=_addresses(dossier),
         standing=stands,
         problems=problems,
-        hrefs={**hrefs(dossier, stands.problems), "password": "#password"},
+        hrefs={**hrefs(dossier, stands.problems), "password": "#password", "signature_file": "#signature_file"},
         asked=None if fresh.fresh() else fresh.kind(),
         action_form=ActionForm(formdata=None),
     )
@@ -174,6 +189,38 @@ def signed_content(application_id: UUID, participant_id: UUID) -> ResponseReturn
     """The parts whose SHA-256 the manifest lists, by name."""
     binding = _binding(application_id, participant_id)
     return _file(canonical_json(binding.scope), f"content-{str(participant_id)[-8:]}.json")
+
+
+@page(
+    blueprint,
+    "/<uuid:application_id>/signatures/<uuid:signature_id>/manifest.json",
+    get=Permission.APPLICATION_VIEW,
+)
+def signed_manifest(application_id: UUID, signature_id: UUID) -> ResponseReturnValue:
+    """The manifest of a signature that was given."""
+    row = _given(application_id, signature_id)
+    return _file(manifest_bytes(row.manifest), f"manifest-{str(row.id)[-8:]}.json")
+
+
+@page(
+    blueprint,
+    "/<uuid:application_id>/signatures/<uuid:signature_id>/signature.p7s",
+    get=Permission.APPLICATION_VIEW,
+)
+def signature_file(application_id: UUID, signature_id: UUID) -> ResponseReturnValue:
+    """The signature file as it was given."""
+    row = _given(application_id, signature_id)
+    if row.file is None:
+        raise NotFound
+    return _file(row.file, f"signature-{str(row.id)[-8:]}.p7s", "application/pkcs7-signature")
+
+
+def _given(application_id: UUID, signature_id: UUID) -> Signature:
+    dossier = opened(application_id)
+    found = next((row for row in signing.signatures(dossier) if row.id == signature_id), None)
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _binding(application_id: UUID, participant_id: UUID) -> Binding:

@@ -183,6 +183,7 @@ def _values(which: str) -> dict[str, Any]:
     application = _application(which)
     found: dict[str, Any] = {"application_id": application}
     queries = {
+        "signature_id": "select id from signature where application_id = :key order by id limit 1",
         "participant_id": "select id from participant where application_id = :key and role = 'initiator'",
         "attachment_id": "select id from attachment where application_id = :key order by id limit 1",
         "file_id": "select file_id from attachment where application_id = :key order by id limit 1",

@@ -1,0 +1,184 @@
+"""Checking signatures of GOST R 34.10-2012 (RFC 7091) on the curves of the Russian profile (RFC 4357, RFC 7836).
+
+Checking only: no private key is ever handled here. Keys and signatures are as certificates keep them (RFC 9215).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from portal.documents.signatures import streebog
+
+Point = tuple[int, int] | None
+"""A point of a curve, affine; None is the point at infinity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """y^2 = x^3 + ax + b over the field of ``p``; the base point (x, y) has the order ``q``."""
+
+    p: int
+    a: int
+    b: int
+    q: int
+    x: int
+    y: int
+
+    @property
+    def size(self) -> int:
+        """Octets of a coordinate."""
+        return 32 if self.p.bit_length() <= 256 else 64
+
+    def has(self, x: int, y: int) -> bool:
+        return 0 <= x < self.p and 0 <= y < self.p and (y * y - x * x * x - self.a * x - self.b) % self.p == 0
+
+    def add(self, left: Point, right: Point) -> Point:
+        if left is None or right is None:
+            return left or right
+        (x1, y1), (x2, y2) = left, right
+        if x1 == x2 and (y1 + y2) % self.p == 0:
+            return None
+        if left == right:
+            slope = (3 * x1 * x1 + self.a) * pow(2 * y1, -1, self.p)
+        else:
+            slope = (y2 - y1) * pow(x2 - x1, -1, self.p)
+        x3 = (slope * slope - x1 - x2) % self.p
+        return x3, (slope * (x1 - x3) - y1) % self.p
+
+    def times(self, factor: int, point: Point) -> Point:
+        result: Point = None
+        while factor:
+            if factor & 1:
+                result = self.add(result, point)
+            point, factor = self.add(point, point), factor >> 1
+        return result
+
+
+def verify(curve: Curve, key: bytes, digest: bytes, signature: bytes) -> bool:
+    """Whether ``signature`` fits ``digest`` and the public ``key`` (RFC 7091, section 6.2).
+
+    ``key``: x and y, little-endian; ``digest`` as :func:`streebog.digest` gives it; ``signature``: s and r,
+    big-endian, each of the size of a coordinate.
+    """
+    size = curve.size
+    if len(key) != 2 * size or len(signature) != 2 * size:
+        return False
+    point = int.from_bytes(key[:size], "little"), int.from_bytes(key[size:], "little")
+    s, r = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+    if not curve.has(*point) or not 0 < r < curve.q or not 0 < s < curve.q:
+        return False
+    e = int.from_bytes(digest, "little") % curve.q or 1
+    v = pow(e, -1, curve.q)
+    found = curve.add(curve.times(s * v % curve.q, (curve.x, curve.y)), curve.times(-r * v % curve.q, point))
+    return found is not None and found[0] % curve.q == r
+
+
+_CURVES_HEX: Final = {
+    "A256": (
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFD97",
+        "C2173F1513981673AF4892C23035A27CE25E2013BF95AA33B22C656F277E7335",
+        "295F9BAE7428ED9CCC20E7C359A9D41A22FCCD9108E17BF7BA9337A6F8AE9513",
+        "400000000000000000000000000000000FD8CDDFC87B6635C115AF556C360C67",
+        "91E38443A5E82C0D880923425712B2BB658B9196932E02C78B2582FE742DAA28",
+        "32879423AB1A0375895786C4BB46E9565FDE0B5344766740AF268ADB32322E5C",
+    ),
+    "B256": (
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFD97",
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFD94",
+        "00000000000000000000000000000000000000000000000000000000000000A6",
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF6C611070995AD10045841B09B761B893",
+        "0000000000000000000000000000000000000000000000000000000000000001",
+        "8D91E471E0989CDA27DF505A453F2B7635294F2DDF23E3B122ACC99C9E9F1E14",
+    ),
+    "C256": (
+        "8000000000000000000000000000000000000000000000000000000000000C99",
+        "8000000000000000000000000000000000000000000000000000000000000C96",
+        "3E1AF419A269A5F866A7D3C25C3DF80AE979259373FF2B182F49D4CE7E1BBC8B",
+        "800000000000000000000000000000015F700CFFF1A624E5E497161BCC8A198F",
+        "0000000000000000000000000000000000000000000000000000000000000001",
+        "3FA8124359F96680B83D1C3EB2C070E5C545C9858D03ECFB744BF8D717717EFC",
+    ),
+    "D256": (
+        "9B9F605F5A858107AB1EC85E6B41C8AACF846E86789051D37998F7B9022D759B",
+        "9B9F605F5A858107AB1EC85E6B41C8AACF846E86789051D37998F7B9022D7598",
+        "000000000000000000000000000000000000000000000000000000000000805A",
+        "9B9F605F5A858107AB1EC85E6B41C8AA582CA3511EDDFB74F02F3A6598980BB9",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "41ECE55743711A8C3CBF3783CD08C0EE4D4DC440D4641A8F366E550DFDB3BB67",
+    ),
+    "A512": (
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFDC7",
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFDC4",
+        "E8C2505DEDFC86DDC1BD0B2B6667F1DA34B82574761CB0E879BD081CFD0B6265"
+        "EE3CB090F30D27614CB4574010DA90DD862EF9D4EBEE4761503190785A71C760",
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+        "27E69532F48D89116FF22B8D4E0560609B4B38ABFAD2B85DCACDB1411F10B275",
+        "0000000000000000000000000000000000000000000000000000000000000000"
+        "0000000000000000000000000000000000000000000000000000000000000003",
+        "7503CFE87A836AE3A61B8816E25450E6CE5E1C93ACF1ABC1778064FDCBEFA921"
+        "DF1626BE4FD036E93D75E6A50E3A41E98028FE5FC235F5B889A589CB5215F2A4",
+    ),
+    "B512": (
+        "8000000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000000000000000000000000000000000006F",
+        "8000000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000000000000000000000000000000000006C",
+        "687D1B459DC841457E3E06CF6F5E2517B97C7D614AF138BCBF85DC806C4B289F"
+        "3E965D2DB1416D217F8B276FAD1AB69C50F78BEE1FA3106EFB8CCBC7C5140116",
+        "8000000000000000000000000000000000000000000000000000000000000001"
+        "49A1EC142565A545ACFDB77BD9D40CFA8B996712101BEA0EC6346C54374F25BD",
+        "0000000000000000000000000000000000000000000000000000000000000000"
+        "0000000000000000000000000000000000000000000000000000000000000002",
+        "1A8F7EDA389B094C2C071E3647A8940F3C123B697578C213BE6DD9E6C8EC7335"
+        "DCB228FD1EDF4A39152CBCAAF8C0398828041055F94CEEEC7E21340780FE41BD",
+    ),
+    "C512": (
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFDC7",
+        "DC9203E514A721875485A529D2C722FB187BC8980EB866644DE41C68E1430645"
+        "46E861C0E2C9EDD92ADE71F46FCF50FF2AD97F951FDA9F2A2EB6546F39689BD3",
+        "B4C4EE28CEBC6C2C8AC12952CF37F16AC7EFB6A9F69F4B57FFDA2E4F0DE5ADE0"
+        "38CBC2FFF719D2C18DE0284B8BFEF3B52B8CC7A5F5BF0A3C8D2319A5312557E1",
+        "3FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+        "C98CDBA46506AB004C33A9FF5147502CC8EDA9E7A769A12694623CEF47F023ED",
+        "E2E31EDFC23DE7BDEBE241CE593EF5DE2295B7A9CBAEF021D385F7074CEA043A"
+        "A27272A7AE602BF2A7B9033DB9ED3610C6FB85487EAE97AAC5BC7928C1950148",
+        "F5CE40D95B5EB899ABBCCFF5911CB8577939804D6527378B8C108C3D2090FF9B"
+        "E18E2D33E3021ED2EF32D85822423B6304F726AA854BAE07D0396E9A9ADDC40F",
+    ),
+}
+
+
+def _curve(name: str) -> Curve:
+    return Curve(*(int(text, 16) for text in _CURVES_HEX[name]))
+
+
+CURVES: Final = {
+    "1.2.643.2.2.35.1": _curve("B256"),
+    "1.2.643.2.2.35.2": _curve("C256"),
+    "1.2.643.2.2.35.3": _curve("D256"),
+    "1.2.643.2.2.36.0": _curve("B256"),
+    "1.2.643.2.2.36.1": _curve("D256"),
+    "1.2.643.7.1.2.1.1.1": _curve("A256"),
+    "1.2.643.7.1.2.1.1.2": _curve("B256"),
+    "1.2.643.7.1.2.1.1.3": _curve("C256"),
+    "1.2.643.7.1.2.1.1.4": _curve("D256"),
+    "1.2.643.7.1.2.1.2.1": _curve("A512"),
+    "1.2.643.7.1.2.1.2.2": _curve("B512"),
+    "1.2.643.7.1.2.1.2.3": _curve("C512"),
+}
+"""The parameter sets by their object identifiers."""
+HASHES: Final = {"1.2.643.7.1.1.2.2": 256, "1.2.643.7.1.1.2.3": 512}
+"""Streebog's lengths by object identifier."""
+SIGNATURES: Final = {"1.2.643.7.1.1.3.2": 256, "1.2.643.7.1.1.3.3": 512}
+"""Signature with Streebog: the length of the hash."""
+KEYS: Final = {"1.2.643.7.1.1.1.1": 256, "1.2.643.7.1.1.1.2": 512}
+"""Public keys of GOST R 34.10-2012: the length of the hash they sign."""
+
+
+def hashed(data: bytes, bits: int) -> bytes:
+    """Streebog of ``data``."""
+    return streebog.digest(data, bits)
