@@ -12,7 +12,9 @@ import portal.applications.models
 import portal.audit.models
 import portal.awards.models
 import portal.budget.models
+import portal.clusters.board_models
 import portal.clusters.models
+import portal.clusters.profile_models
 import portal.core.idempotency
 import portal.core.jobs
 import portal.documents.models

@@ -1,4 +1,4 @@
-"""The two tables of an import: their columns in both languages, and what an uploaded sheet says. Pure."""
+"""The tables of an import: their columns in both languages, and what an uploaded sheet says. Pure."""
 
 from __future__ import annotations
 
@@ -51,14 +51,50 @@ MEMBERS: Final = (
     Column("name_en", "Название на английском", "Name in English", ("Demo Valves LLC",) * 2),
     Column("final_producer", "Конечный производитель", "Final producer", ("да", "yes")),
     Column("product", "Продукция", "Product", ("задвижки", "gate valves")),
+    Column("special_territory", "Особая территория", "Special territory", ("нет", "no")),
+    Column("spic", "СПИК", "Special investment contract", ("нет", "no")),
+    Column("starting", "Ещё не производит", "Not producing yet", ("нет", "no")),
+)
+_INN: Final = ("3699900012", "3699900020")
+SUPPLIES: Final = (
+    Column("supplier_inn", "ИНН поставщика", "INN of the supplier", (_INN[0],) * 2, required=True),
+    Column("supplier_kpp", "КПП поставщика", "KPP of the supplier", ("", "")),
+    Column("buyer_inn", "ИНН покупателя", "INN of the buyer", (_INN[1],) * 2, required=True),
+    Column("buyer_kpp", "КПП покупателя", "KPP of the buyer", ("", "")),
+    Column("okpd2", "ОКПД 2", "OKPD 2", ("24.51.11",) * 2, required=True),
+    Column("product_ru", "Продукция", "Product in Russian", ("отливки корпусов",) * 2, required=True),
+    Column("product_en", "Продукция на английском", "Product in English", ("valve body castings",) * 2),
+    Column("year", "Год", "Year", ("2017",) * 2, required=True),
+    Column("volume", "Объём без НДС, руб.", "Volume without VAT, RUB", ("48500000", "48500000"), required=True),
+)
+FIGURES: Final = (
+    Column("inn", "ИНН", "INN", (_INN[0],) * 2, required=True),
+    Column("kpp", "КПП", "KPP", ("", "")),
+    Column("year", "Год", "Year", ("2017",) * 2, required=True),
+    Column("output", "Выпуск без НДС, руб.", "Output without VAT, RUB", ("210000000",) * 2, required=True),
+    Column("exports", "В том числе экспорт, руб.", "Of it exports, RUB", ("12000000",) * 2, required=True),
+    Column("jobs", "Рабочие места", "Jobs", ("180",) * 2, required=True),
+    Column("hp_jobs", "Из них высокопроизводительные", "Of them high-productivity", ("104",) * 2, required=True),
+    Column("value_added", "Добавленная стоимость, руб.", "Value added, RUB", ("84000000",) * 2),
 )
 TABLES: Final[Mapping[ImportKind, tuple[Column, ...]]] = {
     ImportKind.CLUSTERS: CLUSTERS,
     ImportKind.MEMBERS: MEMBERS,
+    ImportKind.SUPPLIES: SUPPLIES,
+    ImportKind.FIGURES: FIGURES,
 }
+KEYS: Final[Mapping[ImportKind, tuple[str, ...]]] = {
+    ImportKind.CLUSTERS: ("code",),
+    ImportKind.MEMBERS: ("cluster", "inn", "kpp"),
+    ImportKind.SUPPLIES: ("supplier_inn", "supplier_kpp", "buyer_inn", "buyer_kpp", "okpd2", "year"),
+    ImportKind.FIGURES: ("inn", "kpp", "year"),
+}
+"""What tells two rows of a table apart."""
 READERS: Final[Mapping[ImportKind, Callable[[Mapping[str, str]], tuple[fields.Values, list[Problem]]]]] = {
     ImportKind.CLUSTERS: fields.cluster,
     ImportKind.MEMBERS: fields.member,
+    ImportKind.SUPPLIES: fields.supply,
+    ImportKind.FIGURES: fields.figures,
 }
 
 Fault = dict[str, Any]
@@ -169,8 +205,7 @@ def _padded(row: Sequence[str], width: int) -> list[str]:
 
 
 def _key(kind: ImportKind, texts: Mapping[str, str]) -> tuple[str, ...]:
-    names = ("code",) if kind == ImportKind.CLUSTERS else ("cluster", "inn", "kpp")
-    return tuple(_identifier(texts[name]) for name in names)
+    return tuple(_identifier(texts.get(name, "")) for name in KEYS[kind])
 
 
 def _organisation(texts: Mapping[str, str]) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from portal.clusters.rules import MAX_PRODUCT
@@ -21,12 +22,16 @@ from portal.core.identifiers import (
     check_kpp,
     check_ogrn,
     check_ogrnip,
+    check_okpd2,
     check_okved2,
 )
 from portal.core.language import N_
+from portal.core.money import NumberError, parse_decimal, parse_money
 
 MAX_NAME: Final = 300
 MAX_SECTOR: Final = 200
+MARKS: Final = ("special_territory", "spic", "starting")
+"""Marks of a member that Decree 779 asks for; see :class:`~portal.clusters.models.ClusterMember`."""
 
 Values = dict[str, Any]
 
@@ -72,6 +77,45 @@ def member(texts: Mapping[str, str]) -> tuple[Values, list[Problem]]:
     read.each("name_en", _text(MAX_NAME))
     read.each("final_producer", yes_or_no)
     read.each("product", _text(MAX_PRODUCT))
+    for mark in MARKS:
+        read.each(mark, yes_or_no)
+    return read.values, read.problems
+
+
+def supply(texts: Mapping[str, str]) -> tuple[Values, list[Problem]]:
+    """A line of the functional map from texts, and all problems; the parties stay as identifiers."""
+    read = _Reading(texts)
+    for party in ("supplier", "buyer"):
+        read.each(f"{party}_inn", check_inn)
+        read.each(f"{party}_kpp", lambda text: check_kpp(text) if text else None)
+    read.each("okpd2", check_okpd2)
+    read.each("product_ru", _required_product)
+    read.each("product_en", _text(MAX_PRODUCT))
+    read.each("year", year)
+    read.each("volume", _positive_money)
+    same = read.values.get("supplier_inn") == read.values.get("buyer_inn")
+    if "supplier_inn" in read.values and same and texts.get("supplier_kpp") == texts.get("buyer_kpp"):
+        read.add("parties", "buyer_inn", N_("The supplier and the buyer are the same organisation."))
+    return read.values, read.problems
+
+
+def figures(texts: Mapping[str, str]) -> tuple[Values, list[Problem]]:
+    """A member's figures of a year from texts, and all problems."""
+    read = _Reading(texts)
+    read.each("inn", check_inn)
+    read.each("kpp", lambda text: check_kpp(text) if text else None)
+    read.each("year", year)
+    read.each("output", parse_money)
+    read.each("exports", lambda text: parse_money(text or "0"))
+    read.each("jobs", _count)
+    read.each("hp_jobs", lambda text: _count(text or "0"))
+    read.each("value_added", lambda text: parse_money(text, allow_negative=True) if text else None)
+    output, exports = read.values.get("output"), read.values.get("exports")
+    if output is not None and exports is not None and exports > output:
+        read.add("too_large", "exports", N_("The exports cannot be more than the whole output."))
+    jobs, hp_jobs = read.values.get("jobs"), read.values.get("hp_jobs")
+    if jobs is not None and hp_jobs is not None and hp_jobs > jobs:
+        read.add("too_large", "hp_jobs", N_("There cannot be more high-productivity jobs than jobs."))
     return read.values, read.problems
 
 
@@ -95,7 +139,7 @@ class _Reading:
             return
         try:
             self.values[key] = check(tidy(self.texts[key]))
-        except (FieldError, IdentifierError) as error:
+        except (FieldError, IdentifierError, NumberError) as error:
             self.add(error.code, key, error.message)
 
     def add(self, code: str, key: str, message: Any) -> None:
@@ -114,6 +158,35 @@ def yes_or_no(text: str) -> bool:
     if text.casefold() in _NO:
         return False
     raise FieldError("format", N_("Write yes or no."))
+
+
+def year(text: str) -> int:
+    """A reporting year from 2000 to 2100."""
+    if not re.fullmatch("2[0-9]{3}", text) or int(text) > 2100:
+        raise FieldError("format", N_("Enter a year with four digits, for example 2017."))
+    return int(text)
+
+
+def day(text: str) -> date | None:
+    """A date as people write it, or None for an empty text."""
+    return _day(text)
+
+
+def _count(text: str) -> int:
+    return int(parse_decimal(text, places=0, maximum=Decimal(10_000_000)))
+
+
+def _positive_money(text: str) -> Decimal:
+    amount = parse_money(text)
+    if amount == 0:
+        raise FieldError("too_small", N_("Enter an amount above zero."))
+    return amount
+
+
+def _required_product(text: str) -> str:
+    if not text:
+        raise FieldError("empty", N_("Enter the product."))
+    return _text(MAX_PRODUCT)(text)
 
 
 def _code(text: str) -> str:

@@ -12,6 +12,13 @@ from sqlalchemy.orm import Session
 from portal.clusters import columns
 from portal.clusters.columns import Fault, Sheet
 from portal.clusters.fields import Values
+from portal.clusters.functional_map import (
+    NOT_A_MEMBER,
+    TWO_MEMBERS,
+    Parties,
+    apply_figures,
+    apply_supplies,
+)
 from portal.clusters.models import Cluster, ImportKind, ImportState, RegisterImport
 from portal.clusters.register import apply_clusters, apply_members
 from portal.clusters.service import NOT_REGISTERED, spec_organisations
@@ -79,7 +86,7 @@ def _check(session: Session, row: RegisterImport, sheet: Sheet) -> Progress:
     start = row.progress_done
     checked = [(line, *columns.check_row(sheet, line, texts)) for line, texts in sheet.rows[start : start + STEP]]
     found = [fault for _, _, faults in checked for fault in faults]
-    found += _unknown(session, sheet.kind, [(line, values) for line, values, _ in checked])
+    found += _unknown(session, row, sheet.kind, [(line, values) for line, values, _ in checked])
     row.report = {**row.report, "faults": [*row.report["faults"], *sorted(found, key=_line)]}
     row.progress_done = start + len(checked)
     if row.progress_done == len(sheet.rows):
@@ -89,8 +96,12 @@ def _check(session: Session, row: RegisterImport, sheet: Sheet) -> Progress:
     return Progress(row.progress_done, row.progress_total)
 
 
-def _unknown(session: Session, kind: ImportKind, rows: Sequence[tuple[int, Values]]) -> list[Fault]:
-    """What only the database can tell: clusters and specialised organisations that do not exist."""
+def _unknown(
+    session: Session, row: RegisterImport, kind: ImportKind, rows: Sequence[tuple[int, Values]]
+) -> list[Fault]:
+    """What only the database can tell: clusters, members and specialised organisations that do not exist."""
+    if row.cluster_id is not None:
+        return _strangers(Parties(session, row.cluster_id), kind, rows)
     if kind == ImportKind.MEMBERS:
         codes = {values["cluster"] for _, values in rows if "cluster" in values}
         known = set(session.scalars(select(Cluster.code).where(Cluster.code.in_(codes))))
@@ -108,14 +119,33 @@ def _unknown(session: Session, kind: ImportKind, rows: Sequence[tuple[int, Value
     ]
 
 
+def _strangers(parties: Parties, kind: ImportKind, rows: Sequence[tuple[int, Values]]) -> list[Fault]:
+    names = ("supplier_", "buyer_") if kind == ImportKind.SUPPLIES else ("",)
+    found = []
+    for line, values in rows:
+        for name in names:
+            inn, kpp = values.get(f"{name}inn"), values.get(f"{name}kpp")
+            if inn is not None and parties.find(inn, kpp) is None:
+                message = TWO_MEMBERS if parties.ambiguous(inn, kpp) else NOT_A_MEMBER
+                found.append(columns.fault(line, f"{name}inn", message, inn))
+    return found
+
+
+_WRITERS: Final = {
+    ImportKind.CLUSTERS: apply_clusters,
+    ImportKind.MEMBERS: apply_members,
+    ImportKind.SUPPLIES: apply_supplies,
+    ImportKind.FIGURES: apply_figures,
+}
+
+
 def _apply(session: Session, row: RegisterImport, sheet: Sheet) -> Progress:
     rows = [(line, columns.READERS[sheet.kind](texts)[0]) for line, texts in sheet.rows]
     # What others changed since the check is looked at again: here nothing can change any more unseen.
-    faults = _unknown(session, sheet.kind, rows)
+    faults = _unknown(session, row, sheet.kind, rows)
     if faults:
         return _fail(session, row, faults)
-    write = apply_clusters if sheet.kind == ImportKind.CLUSTERS else apply_members
-    outcome = write(session, _ACTOR, row, rows)
+    outcome = _WRITERS[sheet.kind](session, _ACTOR, row, rows)
     row.report = {
         **row.report,
         "created": outcome.created,

@@ -1,4 +1,4 @@
-"""Letters about memberships: to the signers of the other side, each in their own language."""
+"""Letters about memberships and the board: to the signers of the other side, each in their own language."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.clusters.board_models import BoardPost
 from portal.clusters.models import Cluster, ClusterMember
 from portal.core.language import N_, Message
 from portal.identity.models import Membership, Organisation, OrgRole, User
+from portal.identity.policy import Actor
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.service import tell
 
@@ -23,6 +25,10 @@ CONFIRMED: Final = declare(
 REFUSED: Final = declare(
     "membership_refused", Topic.CLUSTERS, N_("A membership in a cluster is not confirmed"), important=True
 )
+CONTACT: Final = declare(
+    "board_contact", Topic.CLUSTERS, N_("An organisation asks for contact about a post on the board"), important=True
+)
+TAKEN_OFF: Final = declare("board_removed", Topic.CLUSTERS, N_("A post is taken off the board"), important=True)
 LEFT: Final = declare("membership_left", Topic.CLUSTERS, N_("A member has left a cluster"))
 
 
@@ -100,6 +106,44 @@ def left(session: Session, row: ClusterMember, cluster: Cluster, organisation: O
     )
 
 
+def contact_asked(
+    session: Session, post: BoardPost, asking: Organisation, actor: Actor, message: str, contact_id: UUID
+) -> None:
+    """To the people behind a post: who asks for contact, with the address to answer to."""
+    name = {"ru": asking.name_ru, "en": asking.name_en or asking.name_ru}
+    _tell(
+        session,
+        key=f"board_contact:{contact_id}",
+        kind=CONTACT,
+        about=("board_post", post.id),
+        organisation_id=post.organisation_id,
+        subject=N_("About your post: %(title)s", title=post.title),
+        paragraphs=[
+            N_("%(organisation)s, INN %(inn)s, asks you to get in touch.", organisation=name, inn=asking.inn),
+            N_("%(person)s writes: %(message)s", person=actor.audit_name, message=message),
+            N_("To answer, write to %(email)s. Your own address was not shown to anybody.", email=actor.email),
+        ],
+        link=(N_("Open the post"), f"/board/{post.id}"),
+    )
+
+
+def post_removed(session: Session, post: BoardPost, reason: str, at: datetime) -> None:
+    """To the people behind a post: why it was taken off the board."""
+    _tell(
+        session,
+        key=f"board_removed:{post.id}:{at.isoformat()}",
+        kind=TAKEN_OFF,
+        about=("board_post", post.id),
+        organisation_id=post.organisation_id,
+        subject=N_("Taken off the board: %(title)s", title=post.title),
+        paragraphs=[
+            N_("Your post “%(title)s” was taken off the board of needs and offers.", title=post.title),
+            N_("Reason: %(reason)s", reason=reason),
+        ],
+        link=(N_("Open the post"), f"/board/{post.id}"),
+    )
+
+
 def _names(cluster: Cluster, organisation: Organisation) -> dict[str, dict[str, str]]:
     return {
         "cluster": {"ru": cluster.name_ru, "en": cluster.name_en or cluster.name_ru},
@@ -117,15 +161,39 @@ def _write(
     paragraphs: Sequence[Message],
     link: tuple[Message, str],
 ) -> None:
+    _tell(
+        session,
+        key=f"{kind}:{row.id}:{at.isoformat()}",
+        kind=kind,
+        about=("cluster_member", row.id),
+        organisation_id=organisation_id,
+        subject=subject,
+        paragraphs=paragraphs,
+        link=link,
+    )
+
+
+def _tell(
+    session: Session,
+    *,
+    key: str,
+    kind: str,
+    about: tuple[str, UUID],
+    organisation_id: UUID | None,
+    subject: Message,
+    paragraphs: Sequence[Message],
+    link: tuple[Message, str],
+) -> None:
+    """To everybody who signs for the organisation, once for the key."""
     tell(
         session,
         _signers(session, organisation_id),
         kind=kind,
-        key=f"{kind}:{row.id}:{at.isoformat()}",
+        key=key,
         subject=subject,
         paragraphs=paragraphs,
         link=link,
-        about=("cluster_member", row.id),
+        about=about,
     )
 
 

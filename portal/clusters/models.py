@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.core.db import Base, Keyed, Stamped
@@ -23,10 +23,16 @@ class MembershipState(StrEnum):
 
 
 class ImportKind(StrEnum):
-    """Which table an import brings."""
+    """Which table an import brings: the register's two, and the two of one cluster's functional map."""
 
     CLUSTERS = "clusters"
     MEMBERS = "members"
+    SUPPLIES = "supplies"
+    FIGURES = "figures"
+
+
+MAP_KINDS: Final = frozenset({ImportKind.SUPPLIES, ImportKind.FIGURES})
+"""Imports that belong to a cluster."""
 
 
 class ImportState(StrEnum):
@@ -45,6 +51,7 @@ class Cluster(Keyed, Stamped, Base):
     __tablename__ = "cluster"
     __table_args__ = (
         CheckConstraint("valid_until is null or registered_on is null or valid_until >= registered_on", name="dates"),
+        Index("ix_cluster_by_name_ru", text("replace(lower(name_ru), 'ё', 'е')"), "id"),
     )
 
     code: Mapped[str] = mapped_column(unique=True)
@@ -72,7 +79,11 @@ class Cluster(Keyed, Stamped, Base):
 
 
 class ClusterMember(Keyed, Stamped, Base):
-    """An organisation in a cluster: it asks, the specialised organisation confirms or refuses."""
+    """An organisation in a cluster: it asks, the specialised organisation confirms or refuses.
+
+    ``special_territory``: it works in a special economic zone, a monotown or the like; ``spic``: it is party to a
+    special investment contract; ``starting``: it has not begun to produce yet (all of them matter to Decree 779).
+    """
 
     __tablename__ = "cluster_member"
     __table_args__ = (
@@ -89,6 +100,9 @@ class ClusterMember(Keyed, Stamped, Base):
     state: Mapped[str]
     final_producer: Mapped[bool] = mapped_column(default=False)
     product: Mapped[str] = mapped_column(default="")
+    special_territory: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    spic: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    starting: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     requested_at: Mapped[datetime | None]
     requested_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
@@ -100,7 +114,7 @@ class ClusterMember(Keyed, Stamped, Base):
 
 
 class RegisterImport(Keyed, Stamped, Base):
-    """An uploaded table of clusters or members: checked and applied in the background, all of it or nothing.
+    """An uploaded table of the register or of a cluster's map, applied in the background: all of it or nothing.
 
     ``report``: ``{"rows": n, "created": n, "changed": n, "unchanged": n, "faults": [...]}``; a fault is
     ``{"line": n, "field": key, "value": text, "reason": {"ru", "en"}}``, ``line`` 0 for the file as a whole.
@@ -111,9 +125,11 @@ class RegisterImport(Keyed, Stamped, Base):
         CheckConstraint(one_of("kind", ImportKind), name="kind"),
         CheckConstraint(one_of("state", ImportState), name="state"),
         CheckConstraint("progress_done between 0 and progress_total", name="progress"),
+        CheckConstraint("(kind in ('supplies', 'figures')) = (cluster_id is not null)", name="place"),
     )
 
     kind: Mapped[str]
+    cluster_id: Mapped[UUID | None] = mapped_column(ForeignKey("cluster.id"), index=True)
     file_id: Mapped[UUID] = mapped_column(ForeignKey("stored_file.id"))
     started_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     state: Mapped[str] = mapped_column(default=ImportState.WAITING)

@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 import portal.clusters.policy  # noqa: F401 - registers the rules and scopes
 from portal.clusters.models import Cluster, ClusterMember, MembershipState, RegisterImport
-from portal.clusters.rules import Conformity, conformity, task_key
-from portal.core import okved
+from portal.clusters.profile_models import (
+    ActionState,
+    ClusterProgramme,
+    Programme,
+    Roadmap,
+    RoadmapAction,
+    RoadmapState,
+)
+from portal.clusters.roadmap_diff import order
+from portal.clusters.rules import task_key
 from portal.core.jobs import Task
 from portal.identity.models import Organisation, OrgRole
 from portal.identity.policy import Actor
@@ -142,10 +150,19 @@ class Listed:
     waiting: int
 
 
-def listed(clusters: Select[Any], *, text: str = "", region: str = "", locale: str = "ru") -> Select[Any]:
-    """The list of the register, from a permitted select of clusters; both filters narrow it.
+def listed(
+    clusters: Select[Any],
+    *,
+    text: str = "",
+    region: str = "",
+    sector: str = "",
+    programme: str = "",
+    locale: str = "ru",
+) -> Select[Any]:
+    """The list of the register, from a permitted select of clusters; every filter narrows it.
 
-    Sorted by the name in ``locale``.
+    Rows are ``(cluster, members, waiting, name)``, to be ordered by :func:`by_name`. ``sector``: the Russian
+    sector; ``programme``: of :class:`Programme`, now or in the past.
     """
     counted = (
         select(
@@ -157,10 +174,14 @@ def listed(clusters: Select[Any], *, text: str = "", region: str = "", locale: s
         .subquery()
     )
     statement = clusters.outerjoin(counted, counted.c.cluster_id == Cluster.id).add_columns(
-        func.coalesce(counted.c.members, 0), func.coalesce(counted.c.waiting, 0)
+        func.coalesce(counted.c.members, 0), func.coalesce(counted.c.waiting, 0), by_name(locale)[0]
     )
     if region:
         statement = statement.where(Cluster.regions.contains([region]))
+    if sector:
+        statement = statement.where(Cluster.sector_ru == sector)
+    if programme:
+        statement = statement.where(_ever_took_part(programme))
     if text:
         statement = statement.where(
             or_(
@@ -176,29 +197,76 @@ def listed(clusters: Select[Any], *, text: str = "", region: str = "", locale: s
                 )
             )
         )
+    return statement
+
+
+def by_name(locale: str) -> tuple[ColumnElement[str], ColumnElement[UUID]]:
+    """The order of the register: the name in the language, then the key."""
     name = Cluster.name_ru if locale == "ru" else func.coalesce(func.nullif(Cluster.name_en, ""), Cluster.name_ru)
-    return statement.order_by(_sortable(name), Cluster.id)
+    return _sortable(name), Cluster.__table__.c.id
+
+
+def _ever_took_part(programme: str) -> ColumnElement[bool]:
+    if programme == Programme.INDUSTRIAL:
+        return Cluster.registered_on.is_not(None)
+    return Cluster.id.in_(select(ClusterProgramme.cluster_id).where(ClusterProgramme.programme == programme))
+
+
+def sectors(session: Session) -> list[tuple[str, str]]:
+    """The sectors of the register in both languages, by the Russian name."""
+    statement = (
+        select(Cluster.sector_ru, func.max(Cluster.sector_en))
+        .where(Cluster.sector_ru != "")
+        .group_by(Cluster.sector_ru)
+        .order_by(_sortable(Cluster.sector_ru))
+    )
+    return [(russian, english or russian) for russian, english in session.execute(statement)]
+
+
+def region_counts(session: Session) -> dict[str, int]:
+    """How many clusters each federal subject has a part in."""
+    codes = select(func.jsonb_array_elements_text(Cluster.regions).label("code")).subquery()
+    statement = select(codes.c.code, func.count()).group_by(codes.c.code)
+    return {row.code: row[1] for row in session.execute(statement)}
 
 
 def register(session: Session, statement: Select[Any], limit: int) -> list[Listed]:
-    """Run :func:`listed`."""
-    return [Listed(cluster, members, waiting) for cluster, members, waiting in session.execute(statement.limit(limit))]
+    """Run :func:`listed` in the order of the Russian names."""
+    rows = session.execute(statement.order_by(*by_name("ru")).limit(limit))
+    return [Listed(cluster, members, waiting) for cluster, members, waiting, _name in rows]
 
 
-def conformity_of(session: Session, cluster_id: UUID) -> tuple[Conformity, ...]:
-    """What the register can answer of the requirements to a cluster."""
-    first, last = okved.SECTIONS[okved.INDUSTRY]
-    industrial = cast(func.left(Organisation.okved2, 2), Integer).between(first, last)
-    counts = session.execute(
-        select(
-            func.count().filter(industrial),
-            func.count().filter(and_(industrial, ClusterMember.final_producer)),
-        )
-        .select_from(ClusterMember)
-        .join(ClusterMember.organisation)
-        .where(ClusterMember.cluster_id == cluster_id, _CONFIRMED)
-    ).one()
-    return conformity(*counts)
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """An action that a project can cite: the code stays the same from version to version."""
+
+    code: str
+    title_ru: str
+    title_en: str
+    kind: str
+    state: str
+    version: int
+
+
+def roadmap_actions(session: Session, cluster_id: UUID) -> list[Cited]:
+    """The actions of the newest published version, dropped ones not, by code; none without a roadmap."""
+    newest = (
+        select(Roadmap.id, Roadmap.number)
+        .where(Roadmap.cluster_id == cluster_id, Roadmap.state == RoadmapState.PUBLISHED)
+        .order_by(Roadmap.number.desc())
+        .limit(1)
+        .subquery()
+    )
+    statement = (
+        select(RoadmapAction, newest.c.number)
+        .join(newest, newest.c.id == RoadmapAction.roadmap_id)
+        .where(RoadmapAction.state != ActionState.DROPPED)
+    )
+    found = [
+        Cited(row.code, row.title_ru, row.title_en, row.kind, row.state, number)
+        for row, number in session.execute(statement)
+    ]
+    return sorted(found, key=lambda row: order(row.code))
 
 
 def with_spec_org(clusters: Select[Any]) -> Select[Any]:
@@ -223,7 +291,7 @@ def import_parked(session: Session, row: RegisterImport) -> bool:
 
 def _sortable(column: ColumnElement[str] | object) -> ColumnElement[str]:
     """Without ICU "ё" sorts after "я"."""
-    return func.replace(func.lower(column), "ё", "е")
+    return func.replace(func.lower(column), "ё", "е", type_=String)
 
 
 def _holds(column: object, text: str) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.audit import service as audit
-from portal.clusters.fields import Values
+from portal.clusters.fields import MARKS, Values
 from portal.clusters.models import Cluster, ClusterMember, MembershipState, RegisterImport
 from portal.clusters.service import assign, spec_organisations
 from portal.core.clock import now
@@ -23,7 +23,7 @@ AUDIT_ROWS: Final = 200
 _LOCK: Final = text("select pg_advisory_xact_lock(:key)")
 _LOCK_KEY: Final = 0x4A50_0002
 _ORGANISATION: Final[tuple[str, ...]] = ("ogrn", "okved2", "region", "name_ru", "name_en")
-_MEMBERSHIP: Final[tuple[str, ...]] = ("final_producer", "product")
+_MEMBERSHIP: Final[tuple[str, ...]] = ("final_producer", "product", *MARKS)
 
 Row = tuple[int, Values]
 
@@ -70,7 +70,7 @@ def apply_clusters(session: Session, actor: Actor, row: RegisterImport, rows: Se
             outcome.note(line, cluster.id, True, columns)
         else:
             outcome.note(line, cluster.id, False, assign(cluster, columns))
-    _finish(session, actor, row, outcome)
+    finish(session, actor, row, outcome)
     return outcome
 
 
@@ -111,7 +111,7 @@ def apply_members(session: Session, actor: Actor, row: RegisterImport, rows: Seq
             held.decided_at, held.decided_by = at, row.started_by
         changes |= assign(held, columns)
         outcome.note(line, held.id, False, changes)
-    _finish(session, actor, row, outcome)
+    finish(session, actor, row, outcome)
     return outcome
 
 
@@ -159,7 +159,7 @@ def _memberships(
     return {(member.cluster_id, member.organisation_id): member for member in found}
 
 
-def _finish(session: Session, actor: Actor, row: RegisterImport, outcome: Outcome) -> None:
+def finish(session: Session, actor: Actor, row: RegisterImport, outcome: Outcome) -> None:
     """Flush, and note the changed rows in parcels: the audit chain is locked for a short time only."""
     session.flush()
     for start in range(0, len(outcome.events), AUDIT_ROWS):

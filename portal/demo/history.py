@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from portal.core.db import db
-from portal.demo import clusters, programme, tender_2016, tender_2018, tender_open
+from portal.demo import cluster_life, clusters, programme, tender_2016, tender_2018, tender_open
 from portal.demo.filing import Register
 from portal.demo.moments import moment, moscow
 from portal.demo.people import People
@@ -29,6 +29,8 @@ def load() -> None:
     programme.give(people, programme_id, moscow(2018, 1, 22), "ДЕМО-12", programme.years_of(2018))
     tender_2018.load(people, register, programme_id)
     _say(began, "tender of 2018")
+    cluster_life.load(people, register)
+    _say(began, "life of the clusters")
     tender_open.load(people, register, programme_id)
     _say(began, "open tender")
     db.session.remove()

@@ -16,7 +16,7 @@ from portal.web.page import unread
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A link of the navigation; ``section`` are the blueprints in which it is marked as the present one.
+    """A link of the navigation; ``section``: the blueprints, by blanks, in which it is marked as the present one.
 
     ``unread_of``: the kind of notices whose unread ones are counted beside it.
     """
@@ -28,9 +28,10 @@ class Entry:
     unread_of: str = ""
 
 
+CLUSTERS: Final = "clusters cluster_map cluster_imports cluster_profile cluster_roadmap board spec_org"
 PUBLIC: Final = (
     Entry(N_("Tenders"), "public.home", Permission.PUBLIC, "public"),
-    Entry(N_("Clusters"), "clusters.register", Permission.PUBLIC, "clusters"),
+    Entry(N_("Clusters"), "clusters.register", Permission.PUBLIC, CLUSTERS),
     Entry(N_("Calculator"), "calculator.show", Permission.PUBLIC, "calculator"),
     Entry(N_("My applications"), "applications.index", Permission.APPLICATION_LIST_OWN, "applications"),
     Entry(N_("Organisations"), "organisations.index", Permission.SIGNED_IN, "organisations"),
@@ -52,7 +53,7 @@ STAFF: Final = (
     Entry(N_("Audit trail"), "audit.index", Permission.AUDIT_READ, "audit"),
 )
 
-OPEN: Final = ("public", "clusters", "calculator", "mail")
+OPEN: Final = ("public", *CLUSTERS.split(), "calculator", "mail")
 
 
 def navigation(actor: Actor) -> list[dict[str, Any]]:
@@ -63,7 +64,7 @@ def navigation(actor: Actor) -> list[dict[str, Any]]:
         {
             "label": render(entry.label, reading),
             "href": _href(request.script_root, entry.endpoint),
-            "current": request.blueprint == entry.section,
+            "current": request.blueprint in entry.section.split(),
             "badge": unread(entry.unread_of) if entry.unread_of else 0,
         }
         for entry in entries

@@ -35,18 +35,22 @@ def keyset(
     key: Callable[[T], tuple[Any, ...]],
     cursor: str | None,
     size: int = PAGE_SIZE,
+    *,
+    rising: bool = False,
 ) -> Page[T]:
     """One page of ``statement``, newest first by ``columns`` (together unique, none of them null).
 
     ``cursor`` is what an earlier :class:`Page` gave; a cursor that cannot be read shows the first page.
+    ``rising``: the smallest first, as in a list by name; ``newer`` then leads to what stands before.
     """
     backwards, place = _read(cursor)
     ordered = statement
+    upwards = backwards is not rising
     if place is not None and len(place) == len(columns):
         here = tuple_(*columns)
         there = tuple_(*(literal(value, column.type) for value, column in zip(place, columns, strict=True)))
-        ordered = ordered.where(here > there if backwards else here < there)
-    ordered = ordered.order_by(*(c.asc() if backwards else c.desc() for c in columns)).limit(size + 1)
+        ordered = ordered.where(here > there if upwards else here < there)
+    ordered = ordered.order_by(*(c.asc() if upwards else c.desc() for c in columns)).limit(size + 1)
     result = session.execute(ordered)
     found: list[Any] = list(result.scalars() if len(statement.column_descriptions) == 1 else result)
     more = len(found) > size

@@ -31,7 +31,14 @@ pages = Blueprint("register", __name__, url_prefix="/register")
 LIST_LIMIT: Final = 1000
 IMPORTS_SHOWN: Final = 10
 FAULTS_SHOWN: Final = 200
-KIND_NAMES: Final = {ImportKind.CLUSTERS: _l("Clusters"), ImportKind.MEMBERS: _l("Members of clusters")}
+KIND_NAMES: Final = {
+    ImportKind.CLUSTERS: _l("Clusters"),
+    ImportKind.MEMBERS: _l("Members of clusters"),
+    ImportKind.SUPPLIES: _l("Functional map"),
+    ImportKind.FIGURES: _l("Figures of the members"),
+}
+OWN_KINDS: Final = (ImportKind.CLUSTERS, ImportKind.MEMBERS)
+"""The tables of the register itself; the others belong to a cluster's own pages."""
 _FIELDS: Final = tuple(column.key for column in columns.CLUSTERS)
 
 
@@ -55,7 +62,7 @@ class ImportForm(PortalForm):
 
     kind = RadioField(
         _l("What the table holds"),
-        choices=[SelectChoice(kind.value, name) for kind, name in KIND_NAMES.items()],
+        choices=[SelectChoice(kind.value, KIND_NAMES[kind]) for kind in OWN_KINDS],
         validators=[InputRequired(_l("Choose what the table holds."))],
     )
     file = FileField(
@@ -71,7 +78,8 @@ def index() -> ResponseReturnValue:
     """All clusters, and the latest imports."""
     actor, current = current_actor(), session()
     statement = queries.listed(queries.with_spec_org(scope(actor, Cluster)), locale=locale())
-    imports = current.scalars(queries.recent_imports(scope(actor, RegisterImport), IMPORTS_SHOWN)).all()
+    own = scope(actor, RegisterImport).where(RegisterImport.cluster_id.is_(None))
+    imports = current.scalars(queries.recent_imports(own, IMPORTS_SHOWN)).all()
     return render_template(
         "register/index.html",
         rows=queries.register(current, statement, LIST_LIMIT),
@@ -147,67 +155,78 @@ def upload() -> ResponseReturnValue:
             return redirect(url_for(".report", import_id=row.id), 303)
     elif form.is_submitted():
         status = 422
-    tables = [(kind, KIND_NAMES[kind], columns.TABLES[kind]) for kind in ImportKind]
+    tables = [(kind, KIND_NAMES[kind], columns.TABLES[kind]) for kind in OWN_KINDS]
     return render_template("register/import.html", form=form, tables=tables), status
 
 
 @page(pages, "/import/<uuid:import_id>", get=Permission.CLUSTER_IMPORT)
 def report(import_id: UUID) -> ResponseReturnValue:
     """How far an import has come, and what came of it."""
-    row = _import(import_id)
+    return render_template("register/report.html", **report_of(import_row(import_id)))
+
+
+def report_of(row: RegisterImport) -> dict[str, Any]:
+    """Variables of ``register/_report.html``."""
     faults = row.report.get("faults", [])
-    return render_template(
-        "register/report.html",
-        row=row,
-        parked=queries.import_parked(session(), row),
-        faults=faults[:FAULTS_SHOWN],
-        more=max(0, len(faults) - FAULTS_SHOWN),
-        lines=len({fault["line"] for fault in faults}),
-        kind_name=KIND_NAMES[ImportKind(row.kind)],
-        column_name=_column_names(row),
-        running=_running(row),
-    )
+    return {
+        "row": row,
+        "parked": queries.import_parked(session(), row),
+        "faults": faults[:FAULTS_SHOWN],
+        "more": max(0, len(faults) - FAULTS_SHOWN),
+        "lines": len({fault["line"] for fault in faults}),
+        "kind_name": KIND_NAMES[ImportKind(row.kind)],
+        "column_name": _column_names(row),
+        "running": running(row),
+    }
 
 
 @page(pages, "/import/<uuid:import_id>/progress", get=Permission.CLUSTER_IMPORT)
 def progress(import_id: UUID) -> ResponseReturnValue:
     """The progress bar alone, for those who poll."""
-    row = _import(import_id)
+    row = import_row(import_id)
     parked = queries.import_parked(session(), row)
-    return render_template("register/progress.html", row=row, parked=parked, running=_running(row))
+    return render_template("register/progress.html", row=row, parked=parked, running=running(row))
 
 
 @page(pages, "/import/<uuid:import_id>/faults.<extension>", get=Permission.CLUSTER_IMPORT)
 def faults(import_id: UUID, extension: str) -> ResponseReturnValue:
     """Every bad row as a table: line, column, what stands there, reason."""
-    row = _import(import_id)
+    return faults_table(import_row(import_id), extension)
+
+
+def faults_table(row: RegisterImport, extension: str) -> Response:
+    """Every bad row of an import as a table."""
     names = _column_names(row)
     head = [_("Line"), _("Column"), _("What stands there"), _("Reason")]
     found = [
         [str(f["line"] or ""), names.get(f["field"], ""), f["value"], f["reason"][locale()]]
         for f in row.report.get("faults", [])
     ]
-    return _table([head, *found], _("faults"), extension)
+    return as_table([head, *found], _("faults"), extension)
 
 
 @page(pages, "/template/<kind>.<extension>", get=Permission.CLUSTER_IMPORT)
 def template(kind: str, extension: str) -> ResponseReturnValue:
     """An empty table with the right header and one example."""
-    if kind not in set(ImportKind):
+    if kind not in OWN_KINDS:
         abort(404)
-    return _table(columns.template(ImportKind(kind), locale()), str(KIND_NAMES[ImportKind(kind)]), extension)
+    return as_table(columns.template(ImportKind(kind), locale()), str(KIND_NAMES[ImportKind(kind)]), extension)
 
 
-def _import(import_id: UUID) -> RegisterImport:
+def import_row(import_id: UUID, cluster_id: UUID | None = None) -> RegisterImport:
+    """An import of the register, or of a cluster's map, with its file and who started it."""
     actor = current_actor()
-    statement = queries.recent_imports(scope(actor, RegisterImport), 1).where(RegisterImport.id == import_id)
+    statement = queries.recent_imports(scope(actor, RegisterImport), 1).where(
+        RegisterImport.id == import_id, RegisterImport.cluster_id.is_not_distinct_from(cluster_id)
+    )
     row: RegisterImport | None = session().scalar(statement)
     if row is None:
         abort(404)
     return row
 
 
-def _running(row: RegisterImport) -> bool:
+def running(row: RegisterImport) -> bool:
+    """Whether an import is still at work."""
     return row.state in (ImportState.WAITING, ImportState.CHECKING, ImportState.APPLYING)
 
 
@@ -236,7 +255,8 @@ def _as_texts(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[list[str]], name: str, extension: str) -> Response:
+def as_table(rows: list[list[str]], name: str, extension: str) -> Response:
+    """The table as a download, ``csv`` or ``xlsx``."""
     if extension not in WRITERS:
         abort(404)
     write, content_type = WRITERS[extension]

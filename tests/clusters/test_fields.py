@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from portal.clusters import fields
-from portal.clusters.rules import conformity
 
 CLUSTER = {
     "code": "D1",
@@ -128,11 +127,3 @@ def test_a_missing_column_stays_out_of_the_values() -> None:
     values, problems = fields.member(texts)
     assert problems == []
     assert "product" not in values
-
-
-def test_conformity_at_its_limits() -> None:
-    assert [(c.code, c.value, c.limit, c.holds) for c in conformity(10, 1)] == [
-        ("CL-01", 10, 10, True),
-        ("CL-02", 1, 1, True),
-    ]
-    assert [c.holds for c in conformity(9, 0)] == [False, False]

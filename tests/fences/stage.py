@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +15,15 @@ from flask import Flask, url_for
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from portal.applications import messages
 from portal.applications.messages import Attached
+from portal.clusters import board, functional_map, profile, roadmap
 from portal.clusters import service as clusters
 from portal.clusters.models import ImportKind
+from portal.core.clock import today
 from portal.core.db import db
 from portal.core.db import session as current_session
 from portal.documents import uploads
@@ -32,6 +36,11 @@ DRAFT_CANARY: Final = "CANARY-DRAFT-5d1e"
 PAPER: Final = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 MESSAGE_CANARY: Final = "CANARY-MESSAGE-77c3"
 REVIEW_CANARY: Final = "CANARY-REVIEW-90ab"
+ROADMAP_CANARY: Final = "CANARY-ROADMAP-77c2"
+BOARD_CANARY: Final = "CANARY-BOARD-e81f"
+TEASER_CANARY: Final = "CANARY-TEASER-3b6d"
+VOLUME_CANARY: Final = re.compile(r"31[\s\u00a0\u202f,]?415[\s\u00a0\u202f,]?926")
+"""The volume of a supply in the initiator's cluster, however it is written."""
 
 READERS: Final[Mapping[str, str | None]] = {
     "anonymous": None,
@@ -58,8 +67,12 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "applications.part_section": {"name": "costs"},
     "applications.part_section_fields": {"name": "costs"},
     "public.results": {"code": "2016"},
+    "cluster_imports.template": {"kind": "supplies"},
+    "cluster_imports.report": {"import_id": "map_import_id"},
+    "cluster_imports.progress": {"import_id": "map_import_id"},
+    "cluster_imports.faults": {"import_id": "map_import_id"},
 }
-"""Where the same variable means something else."""
+"""Where the same variable means something else: a value, or the name of another one."""
 
 
 @dataclass
@@ -129,6 +142,7 @@ def _plant() -> None:
     invitations.invite(session, owner, organisation_id=organisation, email="colleague@demo.example", role="editor")
     _begin_upload(owner)
     _correspond(session)
+    _plant_cluster(session)
     # Marks cannot be changed; a draft of a review can.
     session.execute(
         text(
@@ -161,6 +175,48 @@ def _correspond(session: Any) -> None:
     owner = load_actor(session, _user("initiator@demo.example"))
     paper = Attached("plan.pdf", io.BytesIO(PAPER))
     messages.send(session, owner, application_id=_application("sent"), text=MESSAGE_CANARY, attached=paper)
+
+
+def _plant_cluster(session: Session) -> None:
+    """A draft of the roadmap, an import of the map, and a volume that only the cluster and the fund may see."""
+    centre = load_actor(session, _user("centre@demo.example"))
+    cluster_id = _one("select id from cluster where code = 'D1'")[0]
+    roadmap.start_version(session, centre, cluster_id=cluster_id, reason_ru=ROADMAP_CANARY, reason_en=ROADMAP_CANARY)
+    administrator = load_actor(session, _user("admin@demo.example"))
+    values = {"programme": "leading", "since": "19.10.2016", "until": "31.12.2020"}
+    profile.add_programme(session, administrator, cluster_id=cluster_id, **values)
+    functional_map.start_import(
+        session,
+        centre,
+        cluster_id=cluster_id,
+        kind=ImportKind.SUPPLIES,
+        name="map.csv",
+        stream=io.BytesIO(b"x;y\n1;2\n"),
+    )
+    owner = load_actor(session, _user("initiator@demo.example"))
+    organisation_id = next(iter(owner.memberships))
+    for visibility, title, body in (("cluster", BOARD_CANARY, BOARD_CANARY), ("public", "Board", TEASER_CANARY)):
+        board.post(
+            session,
+            owner,
+            cluster_id=cluster_id,
+            organisation_id=organisation_id,
+            values={
+                "side": "need",
+                "kind": "logistics",
+                "title": title,
+                "text": body,
+                "visibility": visibility,
+                "valid_until": today(session).isoformat(),
+            },
+        )
+    session.execute(
+        text(
+            "update supply set volume = 31415926.53 where cluster_id = :key"
+            " and year = (select max(year) from supply where cluster_id = :key)"
+        ),
+        {"key": cluster_id},
+    )
 
 
 def _user(email: str) -> User:
@@ -209,7 +265,19 @@ def _values(which: str) -> dict[str, Any]:
         " where a.id = :key and m.state = 'confirmed' and organisation_id not in"
         " (select organisation_id from participant where application_id = :key) order by m.id limit 1",
         "invitation_id": "select id from invitation where cast(:key as uuid) is not null",
-        "import_id": "select id from register_import where cast(:key as uuid) is not null",
+        "import_id": "select id from register_import where cluster_id is null and cast(:key as uuid) is not null",
+        "map_import_id": "select id from register_import where cluster_id is not null"
+        " and cast(:key as uuid) is not null",
+        "post_id": "select id from board_post where visibility = 'cluster' and title like 'CANARY%'"
+        " and cast(:key as uuid) is not null",
+        "supply_id": "select s.id from supply s join application a on a.cluster_id = s.cluster_id where a.id = :key"
+        " order by s.id limit 1",
+        "object_id": "select o.id from infrastructure_object o join application a on a.cluster_id = o.cluster_id"
+        " where a.id = :key order by o.id limit 1",
+        "document_id": "select d.id from cluster_document d join application a on a.cluster_id = d.cluster_id"
+        " where a.id = :key order by d.id limit 1",
+        "programme_row_id": "select p.id from cluster_programme p join application a on a.cluster_id = p.cluster_id"
+        " where a.id = :key limit 1",
         "programme_id": "select id from programme where cast(:key as uuid) is not null",
         "run_id": "select id from score_run where kind = 'track' and cast(:key as uuid) is not null limit 1",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
@@ -232,6 +300,7 @@ def _values(which: str) -> dict[str, Any]:
         "extension": "csv",
         "token": "no-such-token",
         "filename": "js/portal.js",
+        "action_code": "RM-01",
     }
 
 
@@ -257,7 +326,8 @@ def _client(app: Flask, email: str | None) -> FlaskClient:
 def url_of(app: Flask, rule: Rule, values: Mapping[str, Any]) -> str:
     """The URL of a rule with the stage's objects."""
     with app.test_request_context():
-        chosen = {**values, **OTHERS.get(rule.endpoint, {})}
+        others = {name: values.get(other, other) for name, other in OTHERS.get(rule.endpoint, {}).items()}
+        chosen = {**values, **others}
         if rule.endpoint.startswith("rule_questions."):
             chosen |= {"rule_set_id": values["asking_rules"], "code": "Q-01"}
         extra = OTHERS.get(rule.endpoint, {})
@@ -271,6 +341,7 @@ def form(endpoint: str, values: Mapping[str, Any]) -> dict[str, str]:
         "applications.participants": {"organisation": values["invitable_id"]},
         "applications.messages": {"text": "A question"},
         "staff_messages.show": {"text": "An answer"},
+        "board.contact": {"organisation_id": values["organisation_id"]},
         "officer.check": {"submission_id": values["submission_id"], "save": "y"},
     }.get(endpoint, {})
     return {"idempotency_key": str(uuid4()), **{name: str(value) for name, value in names.items()}}

@@ -13,7 +13,20 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from portal.web.security import LIBRARY_ROUTES
-from tests.fences.stage import DRAFT_CANARY, MESSAGE_CANARY, READERS, REVIEW_CANARY, Stage, form, staged, url_of
+from tests.fences.stage import (
+    BOARD_CANARY,
+    DRAFT_CANARY,
+    MESSAGE_CANARY,
+    READERS,
+    REVIEW_CANARY,
+    ROADMAP_CANARY,
+    TEASER_CANARY,
+    VOLUME_CANARY,
+    Stage,
+    form,
+    staged,
+    url_of,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +40,10 @@ REFUSED: Final = frozenset({401, 403, 404})
 SHARES: Final = 4
 OWN: Final = frozenset({"viewer", "editor", "owner", "partner"})
 """Those who may read the initiator's draft."""
+KEEPERS: Final = frozenset({"centre", "administrator", "auditor"})
+"""Those who may read the draft of the roadmap of the initiator's cluster."""
+CIRCLE: Final = OWN | KEEPERS | {"officer", "chair", "commission"}
+"""Those who may read the figures of the cluster's single members."""
 CORRESPONDENTS: Final = OWN | {"officer", "administrator", "auditor"}
 """Those who may read the messages about its submitted project."""
 
@@ -93,6 +110,14 @@ def _ask_all(stage: Stage, method: str, url: str, line: str, faults: list[str], 
             faults.append(f"{line} as {name} shows a review that is not handed in")
         if MESSAGE_CANARY.encode() in body and name not in CORRESPONDENTS:
             faults.append(f"{line} as {name} shows a message that is not for them")
+        if ROADMAP_CANARY.encode() in body and name not in KEEPERS:
+            faults.append(f"{line} as {name} shows a roadmap that is not published")
+        if BOARD_CANARY.encode() in body and name not in CIRCLE:
+            faults.append(f"{line} as {name} shows a post that is meant for another cluster")
+        if TEASER_CANARY.encode() in body and name not in CIRCLE | {"stranger"}:
+            faults.append(f"{line} as {name} shows more than the teaser of a post")
+        if name not in CIRCLE and VOLUME_CANARY.search(body.decode(errors="replace")):
+            faults.append(f"{line} as {name} shows what a member of another cluster supplies")
         if not _refused(answer):
             let_in.append(name)
     return "all" if len(let_in) == len(READERS) else ", ".join(let_in) or "nobody"
