@@ -104,23 +104,27 @@ def _ask_all(stage: Stage, method: str, url: str, line: str, faults: list[str], 
             body = answer.get_data()
         if answer.status_code >= 500:
             faults.append(f"{line} as {name}: {answer.status_code}")
-        if DRAFT_CANARY.encode() in body and name not in OWN:
-            faults.append(f"{line} as {name} shows the draft of another organisation")
-        if REVIEW_CANARY.encode() in body and name != "reviewer":
-            faults.append(f"{line} as {name} shows a review that is not handed in")
-        if MESSAGE_CANARY.encode() in body and name not in CORRESPONDENTS:
-            faults.append(f"{line} as {name} shows a message that is not for them")
-        if ROADMAP_CANARY.encode() in body and name not in KEEPERS:
-            faults.append(f"{line} as {name} shows a roadmap that is not published")
-        if BOARD_CANARY.encode() in body and name not in CIRCLE:
-            faults.append(f"{line} as {name} shows a post that is meant for another cluster")
-        if TEASER_CANARY.encode() in body and name not in CIRCLE | {"stranger"}:
-            faults.append(f"{line} as {name} shows more than the teaser of a post")
-        if name not in CIRCLE and VOLUME_CANARY.search(body.decode(errors="replace")):
-            faults.append(f"{line} as {name} shows what a member of another cluster supplies")
+        faults += [f"{line} as {name} shows {what}" for what in _leaks(name, body)]
         if not _refused(answer):
             let_in.append(name)
     return "all" if len(let_in) == len(READERS) else ", ".join(let_in) or "nobody"
+
+
+def _leaks(name: str, body: bytes) -> list[str]:
+    """What an answer shows to somebody whom it is not meant for."""
+    text = body.decode(errors="replace")
+    kept = (
+        (DRAFT_CANARY, OWN, "the draft of another organisation"),
+        (REVIEW_CANARY, {"reviewer"}, "a review that is not handed in"),
+        (MESSAGE_CANARY, CORRESPONDENTS, "a message that is not for them"),
+        (ROADMAP_CANARY, KEEPERS, "a roadmap that is not published"),
+        (BOARD_CANARY, CIRCLE, "a post that is meant for another cluster"),
+        (TEASER_CANARY, CIRCLE | {"stranger"}, "more than the teaser of a post"),
+    )
+    found = [what for canary, readers, what in kept if canary in text and name not in readers]
+    if VOLUME_CANARY.search(text) and name not in CIRCLE:
+        found.append("what a member of another cluster supplies")
+    return found
 
 
 def _refused(answer: TestResponse) -> bool:
