@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "clusters_profile"
-down_revision = "0003"
+down_revision = "following_corrections"
 branch_labels = None
 depends_on = None
 
