@@ -32,6 +32,7 @@ def load_handlers() -> None:
     import portal.identity.jobs
     import portal.notifications.jobs
     import portal.notifications.reminders
+    import portal.review.jobs
     import portal.scoring.jobs  # noqa: F401
 
 

@@ -69,7 +69,8 @@ class Application(Keyed, Stamped, Base):
     """An application of one joint project on one track of a tender.
 
     Titles and the requested total repeat what the sections say, for the lists; they are written by the room's
-    verbs together with the section. ``requested_total`` is in roubles.
+    verbs together with the section. ``requested_total`` is in roubles. ``content_sha256`` is what a submitted one
+    says (:mod:`portal.applications.twins`); an organisation says the same in a tender once.
     """
 
     __tablename__ = "application"
@@ -89,6 +90,7 @@ class Application(Keyed, Stamped, Base):
         Index("ix_application_title_ru_prefix", text("lower(title_ru) text_pattern_ops")),
         Index("ix_application_title_en_prefix", text("lower(title_en) text_pattern_ops")),
         Index("ix_application_initiator", "initiator_id"),
+        Index("uq_application_content", "tender_id", "initiator_id", "content_sha256", unique=True),
     )
 
     tender_id: Mapped[UUID] = mapped_column(ForeignKey("tender.id"))
@@ -106,6 +108,7 @@ class Application(Keyed, Stamped, Base):
         ForeignKey("submission.id", use_alter=True, name="fk_application_submission_id")
     )
     correction_due: Mapped[date | None]
+    content_sha256: Mapped[str | None]
     created_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     version: Mapped[int] = mapped_column(default=1)
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from portal.applications import letters, papers
+from portal.applications import letters, papers, twins
 from portal.applications.completeness import problems as missing
 from portal.applications.corrections import unsettled
 from portal.applications.dossier import Dossier, correction_open, intake_open, load
@@ -89,6 +89,7 @@ def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged
         raise Conflict(LATE)
     _require_ready(dossier, acknowledged, unsettled(session, dossier))
     number = application.number or _next_number(session, dossier)
+    twins.mark(session, application, dossier.package.content)
     submission = _freeze(session, actor, dossier, number, received_at)
     application.number = number
     application.state = after
@@ -106,6 +107,7 @@ def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged
         {"submission_id": str(submission.id)},
         key=f"score_submission:{submission.id}",
     )
+    jobs.enqueue(session, "find_similar", {"submission_id": str(submission.id)}, key=f"find_similar:{submission.id}")
     _send_receipts(session, application, submission)
     return submission
 
@@ -119,7 +121,7 @@ def withdraw(session: Session, actor: Actor, *, application_id: UUID) -> Applica
     after = TRANSITIONS.after("withdraw", State(application.state))
     if not is_open:
         raise Conflict(N_("The time for applications is over: it can no longer be withdrawn here."))
-    application.state = after
+    application.state, application.content_sha256 = after, None
     session.execute(
         update(Submission).where(Submission.id == application.submission_id).values(withdrawn_at=withdrawn_at)
     )

@@ -65,6 +65,8 @@ class Permission(StrEnum):
     REVIEW_ASSIGN = "review:assignment:assign"
     REVIEW_FORMAL_CHECK = "review:formal_check:decide"
     REVIEW_READ = "review:review:read"
+    REVIEW_SIMILAR_DECIDE = "review:similar:decide"
+    REVIEW_SIMILAR_VIEW = "review:similar:view"
     REVIEW_WRITE = "review:review:write"
     SCORE_RUN = "scoring:run:start"
     SCORE_VIEW = "scoring:score:view"

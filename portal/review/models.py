@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.applications.models import Application, Submission
@@ -129,3 +130,78 @@ class Mark(Keyed, Base):
     justification: Mapped[str]
 
     assignment: Mapped[Assignment] = relationship(back_populates="marks")
+
+
+class Verdict(StrEnum):
+    """What an officer thinks of two projects that are alike."""
+
+    NO_CONCERN = "no_concern"
+    SAME_PROJECT = "same_project"
+    DOUBLE_FUNDING = "double_funding"
+
+
+class ProjectTrace(Base):
+    """By what an application's last submission is recognised (:class:`portal.review.traces.Trace`).
+
+    The arrays are tokens of the index; ``bands`` those of the text. ``compared``: with how many projects.
+    """
+
+    __tablename__ = "project_trace"
+    __table_args__ = (
+        Index("ix_project_trace_tokens", "inns", "codes", "lines", "files", "bands", postgresql_using="gin"),
+        Index("ix_project_trace_tender", "tender_id"),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"), primary_key=True)
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"), unique=True)
+    tender_id: Mapped[UUID] = mapped_column(ForeignKey("tender.id"))
+    inns: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    codes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    lines: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    files: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    bands: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    content: Mapped[dict[str, Any]]
+    compared: Mapped[int] = mapped_column(default=0)
+
+
+class SimilarPair(Keyed, Stamped, Base):
+    """Two applications that are alike, with the reasons, and what an officer decided about them.
+
+    ``first_id`` is the smaller key, so that a pair is there once. ``reasons`` are those of
+    :meth:`portal.review.similarity.Likeness.as_json`, of the two submissions named beside them.
+    """
+
+    __tablename__ = "similar_pair"
+    __table_args__ = (
+        UniqueConstraint("first_id", "second_id"),
+        CheckConstraint("first_id < second_id", name="order"),
+        CheckConstraint("score between 0 and 1", name="score"),
+        CheckConstraint(f"verdict is null or {one_of('verdict', Verdict)}", name="verdict"),
+        CheckConstraint(
+            "(verdict is null) = (decided_at is null) and (verdict is null) = (decided_by is null)", name="decided"
+        ),
+        CheckConstraint("verdict is null or verdict = 'no_concern' or length(note) > 0", name="note"),
+        Index("ix_similar_pair_second", "second_id"),
+        Index("ix_similar_pair_list", "score", "id"),
+        Index("ix_similar_pair_open", "score", "id", postgresql_where=text("verdict is null")),
+    )
+
+    first_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    second_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    first_submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
+    second_submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
+    score: Mapped[Decimal] = mapped_column(Numeric(4, 3))
+    reasons: Mapped[list[Any]]
+    verdict: Mapped[str | None]
+    note: Mapped[str] = mapped_column(default="")
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    first: Mapped[Application] = relationship(foreign_keys=[first_id], lazy="raise")
+    second: Mapped[Application] = relationship(foreign_keys=[second_id], lazy="raise")
+    first_submission: Mapped[Submission] = relationship(foreign_keys=[first_submission_id], lazy="raise")
+    second_submission: Mapped[Submission] = relationship(foreign_keys=[second_submission_id], lazy="raise")
+    decider: Mapped[User | None] = relationship(foreign_keys=[decided_by], lazy="raise")

@@ -37,16 +37,16 @@ class Subject:
 _TIED: Final = no(N_("You belong to an organisation that takes part in this project."))
 
 
-@rule(Permission.REVIEW_FORMAL_CHECK, Permission.REVIEW_ASSIGN)
+@rule(Permission.REVIEW_FORMAL_CHECK, Permission.REVIEW_ASSIGN, Permission.REVIEW_SIMILAR_DECIDE)
 def _officer(actor: Actor, subject: Subject | None) -> Decision:
     if not actor.has(Role.OFFICER):
         return no(N_("Your role does not include this.")) if actor.has(*READERS) else HIDDEN
     return _TIED if subject is not None and subject.tied(actor) else YES
 
 
-@rule(Permission.REVIEW_READ)
+@rule(Permission.REVIEW_READ, Permission.REVIEW_SIMILAR_VIEW)
 def _read(actor: Actor, subject: Subject | None) -> Decision:
-    """The fund's people who decide or audit read every review, with the reviewer's name."""
+    """The fund's people who decide or audit read every review, with the reviewer's name, and what is alike."""
     if not actor.has(*READERS):
         return HIDDEN
     return _TIED if subject is not None and subject.tied(actor) else YES

@@ -8,8 +8,11 @@ from typing import Any, Final
 
 from flask import current_app, request, url_for
 
+from portal.core.db import session
 from portal.core.language import N_, Message, render
+from portal.identity.models import Role
 from portal.identity.policy import FUND, Actor, Permission, allowed
+from portal.review.similar_queries import open_count
 from portal.web.language import locale
 from portal.web.page import unread
 
@@ -42,6 +45,7 @@ STAFF: Final = (
     Entry(N_("Overview"), "staff.home", Permission.STAFF_HOME, "staff"),
     Entry(N_("Applications"), "officer.index", Permission.APPLICATION_LIST_ALL, "officer"),
     Entry(N_("Messages"), "staff_messages.index", Permission.MESSAGE_LIST, "staff_messages", unread_of="message"),
+    Entry(N_("Similar projects"), "similar.index", Permission.REVIEW_SIMILAR_VIEW, "similar"),
     Entry(N_("My reviews"), "reviews.index", Permission.REVIEW_WRITE, "reviews"),
     Entry(N_("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring"),
     Entry(N_("Decisions"), "awards.index", Permission.AWARD_VIEW, "awards"),
@@ -59,13 +63,14 @@ OPEN: Final = ("public", *CLUSTERS.split(), "calculator", "mail")
 def navigation(actor: Actor) -> list[dict[str, Any]]:
     """The reader's entries: ``{label, href, current, badge}``. Staff get the workspace's, others the public ones."""
     entries = STAFF if actor.has(*FUND) and request.blueprint not in OPEN else PUBLIC
+    decides = actor.has(Role.OFFICER)
     demo, reading = current_app.extensions["portal"].demo, locale()
     return [
         {
             "label": render(entry.label, reading),
             "href": _href(request.script_root, entry.endpoint),
             "current": request.blueprint in entry.section.split(),
-            "badge": unread(entry.unread_of) if entry.unread_of else 0,
+            "badge": _badge(entry, decides),
         }
         for entry in entries
         if entry.endpoint in current_app.view_functions
@@ -73,6 +78,13 @@ def navigation(actor: Actor) -> list[dict[str, Any]]:
         and (actor.is_authenticated or entry.permission in (Permission.PUBLIC, Permission.DEMO_MAIL))
         and (demo or entry.permission is not Permission.DEMO_MAIL)
     ]
+
+
+def _badge(entry: Entry, decides: bool) -> int:
+    """What waits behind an entry: notices not read, and for those who decide pairs of similar projects."""
+    if entry.unread_of:
+        return unread(entry.unread_of)
+    return open_count(session()) if decides and entry.endpoint == "similar.index" else 0
 
 
 @lru_cache

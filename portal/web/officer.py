@@ -19,7 +19,7 @@ from portal.core.errors import NotFound, Problem, Problems
 from portal.core.figures import number
 from portal.core.language import Message
 from portal.identity.policy import Permission, authorize
-from portal.review import formal_check, queries, service
+from portal.review import formal_check, queries, service, similar_queries
 from portal.review.formal_check import Answer, Findings
 from portal.review.models import AssignmentState, FormalCheck, Outcome
 from portal.review.queries import Case
@@ -319,4 +319,11 @@ def revoke(application_id: UUID, assignment_id: UUID) -> ResponseReturnValue:
 
 
 def _render(view: str, case: Case, **context: Any) -> str:
-    return render_template(f"officer/{view}.html", case=case, application=case.application, view=view, **context)
+    return render_template(
+        f"officer/{view}.html",
+        case=case,
+        application=case.application,
+        view=view,
+        similar_open=similar_queries.open_of(session(), case.application.id) or None,
+        **context,
+    )
