@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "questions_similar"
-down_revision = "questions_attachment_codes"
+down_revision = "editing_presence"
 branch_labels = None
 depends_on = None
 

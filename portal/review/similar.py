@@ -232,9 +232,9 @@ def decide(
         problems.append(Problem("too_long", "note", message))
     if problems:
         raise Problems(problems)
-    before = row.verdict
+    before, decided_at = row.verdict, now(session)
     row.verdict, row.note = verdict, note
-    row.decided_at, row.decided_by = now(session), actor.user_id
+    row.decided_at, row.decided_by = decided_at, actor.user_id
     session.flush()
     for key, other in ((row.first_id, row.second_id), (row.second_id, row.first_id)):
         changes = {"pair": row.id, "other": other, "before": before, "verdict": verdict, "note": note}

@@ -281,6 +281,7 @@ def _values(which: str) -> dict[str, Any]:
         "programme_id": "select id from programme where cast(:key as uuid) is not null",
         "run_id": "select id from score_run where kind = 'track' and cast(:key as uuid) is not null limit 1",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
+        "pair_id": "select id from similar_pair where cast(:key as uuid) is not null order by id limit 1",
         "task_id": "select id from task where cast(:key as uuid) is not null limit 1",
         "correction_id": "select c.id from correction_request c where c.application_id = :key limit 1",
         "message_id": "select m.id from application_message m where m.application_id = :key limit 1",
