@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "questions_similar"
-down_revision = "editing_presence"
+down_revision = "signing_signatures"
 branch_labels = None
 depends_on = None
 
