@@ -159,7 +159,8 @@ def _phrases(one: str, other: str) -> list[str]:
     left, right = one.split(), other.split()
     blocks = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
     longest = sorted((block for block in blocks if block.size >= PHRASE), key=lambda block: -block.size)
-    return [" ".join(left[block.a : block.a + block.size])[:200] for block in longest[:3]]
+    phrases = dict.fromkeys(" ".join(left[block.a : block.a + block.size])[:200] for block in longest)
+    return list(phrases)[:3]
 
 
 def wording(stored: Mapping[str, Any]) -> Message:

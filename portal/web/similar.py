@@ -68,12 +68,14 @@ def of_application(application_id: UUID) -> ResponseReturnValue:
     actor, current = current_actor(), session()
     case = queries.case(current, actor, application_id)
     authorize(actor, Permission.REVIEW_SIMILAR_VIEW, case.subject)
+    pairs = similar_queries.pairs_of(current, application_id)
     return render_template(
         "officer/similar.html",
         case=case,
         application=case.application,
         view="similar",
-        pairs=similar_queries.pairs_of(current, application_id),
+        pairs=pairs,
+        similar_open=sum(pair.verdict is None for pair in pairs) or None,
         compared=similar_queries.compared(current, application_id),
     )
 
