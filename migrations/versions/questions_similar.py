@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "questions_similar"
-down_revision = "signing_signatures"
+down_revision = "clusters_board"
 branch_labels = None
 depends_on = None
 
