@@ -79,6 +79,19 @@ class Dossier:
         return [part for part in self.application.participants if part.state == ParticipantState.INVITED]
 
     @property
+    def pending(self) -> list[Participant]:
+        """Invitations that can still be answered; one that has expired keeps nobody waiting."""
+        return [part for part in self.invited if not self.expired(part)]
+
+    def expired(self, part: Participant) -> bool:
+        """Whether the time to answer an invitation is over, by the database's clock."""
+        return (
+            part.state == ParticipantState.INVITED
+            and part.expires_at is not None
+            and part.expires_at <= self.intake.now
+        )
+
+    @property
     def initiator(self) -> Participant:
         return next(part for part in self.application.participants if part.role == ParticipantRole.INITIATOR)
 

@@ -31,6 +31,7 @@ ANSWERED: Final = declare("participant_answered", Topic.PARTNERS, N_("A partner 
 FILE_REFUSED: Final = declare(
     "file_refused", Topic.APPLICATION, N_("The virus check has refused a file"), important=True
 )
+LEAD: Final = declare("project_lead", Topic.PARTNERS, N_("The lead of a project changes hands"), important=True)
 SIGNATURE_VOID: Final = declare(
     "signature_void", Topic.PARTNERS, N_("Your signature no longer holds, because something changed"), important=True
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from portal.clusters.models import Cluster
 from portal.core.db import Base, Keyed, Stamped
@@ -44,6 +44,18 @@ class ParticipantState(StrEnum):
     ACCEPTED = "accepted"
     DECLINED = "declined"
     REMOVED = "removed"
+
+
+class PartRole(StrEnum):
+    """What a person may do for its organisation in one application; without a row it follows from the organisation.
+
+    ``lead``: writes and gives these roles; ``editor``: writes; ``viewer``: reads; ``signatory``: writes and signs.
+    """
+
+    LEAD = "lead"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+    SIGNATORY = "signatory"
 
 
 class Proof(StrEnum):
@@ -127,11 +139,19 @@ class Application(Keyed, Stamped, Base):
 class Participant(Keyed, Stamped, Base):
     """An organisation's part in a joint project."""
 
+    if TYPE_CHECKING:
+        grants: dict[str, str] | None
+
     __tablename__ = "participant"
     __table_args__ = (
         UniqueConstraint("application_id", "organisation_id"),
         CheckConstraint(one_of("role", ParticipantRole), name="role"),
         CheckConstraint(one_of("state", ParticipantState), name="state"),
+        CheckConstraint("state != 'invited' or expires_at is not null", name="invited_until"),
+        CheckConstraint(
+            "lead_offered_at is null or (state = 'accepted' and role = 'participant')", name="lead_offered"
+        ),
+        CheckConstraint("resent between 0 and 3", name="resent"),
         Index(
             "uq_participant_initiator",
             "application_id",
@@ -148,9 +168,38 @@ class Participant(Keyed, Stamped, Base):
     invited_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     responded_at: Mapped[datetime | None]
     responded_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    expires_at: Mapped[datetime | None]
+    resent: Mapped[int] = mapped_column(default=0)
+    decline_reason: Mapped[str | None]
+    lead_offered_at: Mapped[datetime | None]
 
     application: Mapped[Application] = relationship(back_populates="participants")
     organisation: Mapped[Organisation] = relationship(lazy="raise")
+
+
+class PartGrant(Keyed, Stamped, Base):
+    """A person's role in its organisation's part of one application, other than its role there would give."""
+
+    __tablename__ = "part_grant"
+    __table_args__ = (
+        UniqueConstraint("participant_id", "user_id"),
+        CheckConstraint(one_of("role", PartRole), name="role"),
+        Index("ix_part_grant_user", "user_id"),
+    )
+
+    participant_id: Mapped[UUID] = mapped_column(ForeignKey("participant.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    role: Mapped[str]
+    granted_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+
+
+Participant.grants = column_property(  # type: ignore[assignment]
+    select(func.json_object_agg(PartGrant.user_id, PartGrant.role))
+    .where(PartGrant.participant_id == Participant.id)
+    .correlate_except(PartGrant)
+    .scalar_subquery()
+)
+"""User's key -> role, read with the participant itself: no query more, and always as it is now."""
 
 
 class Section(Keyed, Base):

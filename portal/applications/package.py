@@ -94,6 +94,18 @@ def assemble(
     return Assembled(content, tuple(problems))
 
 
+def part_of(part: Participant, typed: Typed, attachments: Iterable[Attachment], rules: RuleSet) -> dict[str, Any]:
+    """One participant's part as in the package, whether it takes part or not any more."""
+    papers = [item for item in attachments if item.removed_at is None]
+    return {
+        "id": str(part.id),
+        "role": part.role,
+        "organisation": _organisation(part.organisation),
+        **dict(_parts(part.id, typed, rules, [])),
+        "documents": _papers(papers, part.id),
+    }
+
+
 def accepted(participants: Iterable[Participant]) -> list[Participant]:
     """Those who take part, the initiator first, then in the order of their invitations."""
     taking = [part for part in participants if part.state == ParticipantState.ACCEPTED]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, false, or_, select
 
-from portal.applications.models import Application, Participant, ParticipantState
+from portal.applications.models import Application, Participant, ParticipantRole, ParticipantState, PartRole
 from portal.core.language import N_
 from portal.identity.models import OrgRole, Role
 from portal.identity.policy import FUND, HIDDEN, YES, Actor, Decision, Permission, no, rule, scope_of
@@ -29,6 +29,35 @@ class Part:
 
     application: Application
     participant: Participant
+
+
+def rights(actor: Actor, part: Participant) -> frozenset[str]:
+    """What the actor may do with a part, of ``read``, ``write``, ``sign``, ``manage``; empty for other organisations.
+
+    A present membership is the ground of it; a present row for this application replaces what the role in the
+    organisation gives. Owners keep everything: nobody can take their own organisation from them.
+    """
+    held = actor.memberships.get(part.organisation_id)
+    if held is None:
+        return frozenset()
+    given = (part.grants or {}).get(str(actor.user_id))
+    if held is OrgRole.OWNER or given is None:
+        return _BY_ORGANISATION[held]
+    return _BY_GRANT[PartRole(given)]
+
+
+_BY_ORGANISATION: Final = {
+    OrgRole.OWNER: frozenset({"read", "write", "sign", "manage"}),
+    OrgRole.SIGNATORY: frozenset({"read", "write", "sign"}),
+    OrgRole.EDITOR: frozenset({"read", "write"}),
+    OrgRole.VIEWER: frozenset({"read"}),
+}
+_BY_GRANT: Final = {
+    PartRole.LEAD: frozenset({"read", "write", "manage"}),
+    PartRole.SIGNATORY: frozenset({"read", "write", "sign"}),
+    PartRole.EDITOR: frozenset({"read", "write"}),
+    PartRole.VIEWER: frozenset({"read"}),
+}
 
 
 @scope_of(Application)
@@ -78,11 +107,11 @@ def _edit(actor: Actor, obj: Application | Part | None) -> Decision:
         return _view(actor, None)
     if isinstance(obj, Part):
         owner, application = obj.participant.organisation_id, obj.application
-        if obj.participant.state == ParticipantState.ACCEPTED and actor.acts_for(owner, *WRITERS):
+        if obj.participant.state == ParticipantState.ACCEPTED and "write" in rights(actor, obj.participant):
             return YES
     else:
         owner, application = obj.initiator_id, obj
-        if actor.acts_for(owner, *WRITERS):
+        if "write" in rights(actor, initiator_of(obj)):
             return YES
     return _seen_but(actor, application, owner)
 
@@ -97,7 +126,7 @@ def _confirm(actor: Actor, part: Part | None) -> Decision:
     if part is None:
         return _view(actor, None)
     owner = part.participant.organisation_id
-    if part.participant.state == ParticipantState.ACCEPTED and actor.acts_for(owner, OrgRole.SIGNATORY):
+    if part.participant.state == ParticipantState.ACCEPTED and "sign" in rights(actor, part.participant):
         return YES
     return _seen_but(actor, part.application, owner, signs=True)
 
@@ -106,9 +135,20 @@ def _confirm(actor: Actor, part: Part | None) -> Decision:
 def _submit(actor: Actor, application: Application | None) -> Decision:
     if application is None:
         return _view(actor, None)
-    if actor.acts_for(application.initiator_id, OrgRole.SIGNATORY):
+    if "sign" in rights(actor, initiator_of(application)):
         return YES
     return _seen_but(actor, application, application.initiator_id, signs=True)
+
+
+@rule(Permission.APPLICATION_ROLES)
+def _roles(actor: Actor, part: Part | None) -> Decision:
+    """Who gives roles for one application: the organisation's owners, and whoever leads its part."""
+    if part is None:
+        return _view(actor, None)
+    if part.participant.state == ParticipantState.ACCEPTED and "manage" in rights(actor, part.participant):
+        return YES
+    seen = _view(actor, part.application)
+    return no(N_("Only an owner of the organisation or the lead of its part gives roles.")) if seen else seen
 
 
 @rule(Permission.APPLICATION_RESPOND)
@@ -181,6 +221,11 @@ def _seen_but(actor: Actor, application: Application, owner: Any, *, signs: bool
     if signs:
         return no(N_("Only an owner or a signatory of the organisation may sign for it."))
     return no(N_("You may read for this organisation, but not write. Ask its owner for the right."))
+
+
+def initiator_of(application: Application) -> Participant:
+    """The initiator's part."""
+    return next(part for part in application.participants if part.role == ParticipantRole.INITIATOR)
 
 
 def _takes_part(actor: Actor, application: Application) -> bool:

@@ -65,7 +65,7 @@ def _problems(dossier: Dossier) -> Iterator[Problem]:
         if problem.field not in known:
             yield problem
     yield from papers.problems(dossier)
-    for part in dossier.invited:
+    for part in dossier.pending:
         message = N_(
             "%(organisation)s has not answered the invitation: wait for its answer or take it back.",
             organisation=letters.name_of(part.organisation),

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     APPLICATION_LIST_ALL = "applications:application:list_all"
     APPLICATION_LIST_OWN = "applications:application:list_own"
     APPLICATION_RESPOND = "applications:participant:respond"
+    APPLICATION_ROLES = "applications:participant:assign"
     APPLICATION_START = "applications:application:start"
     APPLICATION_SUBMIT = "applications:application:submit"
     APPLICATION_VIEW = "applications:application:view"

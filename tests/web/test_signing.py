@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Signature
-from portal.identity.models import User
+from portal.identity.models import OrgRole, User
 from tests.conftest import form
 from tests.factories import applications, identity
 
@@ -179,3 +179,48 @@ def test_receipt_and_paper_list_the_signatures(session: Session, sign_in: SignIn
         assert item["digest"] in page
         assert item["signer"] in page
     assert client.get(f"/applications/{joint.id}/receipt.pdf?lang=ru").data.startswith(b"%PDF-")
+
+
+def test_partners_by_form(session: Session, sign_in: SignIn) -> None:
+    """Send again, read what leaving out means, leave it out; its people keep what they typed, others do not."""
+    joint = applications.filled(session, partners=2)
+    organisation = identity.organisation(session)
+    invitee = identity.member(session, organisation)
+    applications.join(session, joint.cluster, organisation)
+    part, viewer = joint.parts[2], identity.member(session, joint.organisations[0], OrgRole.VIEWER)
+    session.commit()
+    owner, base = sign_in(joint.owners[0]), f"/applications/{joint.id}"
+    owner.post(f"{base}/participants", data=form(organisation=organisation.id))
+    new = next(row for row in joint.dossier.invited if row.organisation_id == organisation.id)
+    assert owner.post(f"{base}/participants/{new.id}/resend", data=form()).status_code == 303
+    assert "can be answered until" in text(sign_in(invitee).get(f"{base}/invitation?lang=en"))
+    declined = sign_in(invitee).post(f"{base}/invitation", data=form(answer="decline", reason="Demo: no capacity"))
+    assert declined.status_code == 303
+    assert "Demo: no capacity" in text(owner.get(f"{base}/participants?lang=en"))
+    page = text(owner.get(f"{base}/participants/{part.id}/remove?lang=en"))
+    assert "4 filled-in sections drop out" in page
+    assert "Nobody has signed yet" in page
+    assert sign_in(viewer).get(f"{base}/participants/{part.id}/remove").status_code == 403
+    assert owner.post(f"{base}/participants/{part.id}/remove", data=form(instead="")).status_code == 303
+    kept = f"{base}/kept/{part.id}"
+    assert "Your part, as it was kept" in text(sign_in(joint.owners[2]).get(f"{kept}?lang=en"))
+    assert [sign_in(joint.owners[place]).get(kept).status_code for place in (0, 1)] == [404, 404]
+
+
+def test_roles_and_the_lead_by_form(session: Session, sign_in: SignIn) -> None:
+    joint = applications.draft(session)
+    person = identity.member(session, joint.organisations[1], OrgRole.VIEWER)
+    session.commit()
+    part = joint.parts[1]
+    base = f"/applications/{joint.id}/participants/{part.id}"
+    first, second = (sign_in(owner) for owner in joint.owners)
+    assert second.get(f"{base}/people?lang=en").status_code == 200
+    assert first.get(f"{base}/people").status_code == 403
+    assert second.post(f"{base}/people", data=form(user=person.id, role="editor")).status_code == 303
+    assert second.post(f"{base}/people", data=form(user=person.id, role="king")).status_code == 404
+    saved = sign_in(person).post(f"{base}/sections/declarations", data=form(version=0, **{"EL-12": "yes"}))
+    assert saved.status_code == 303
+    assert first.post(f"{base}/lead", data=form()).status_code == 303
+    assert "Take over the lead" in text(second.get(f"/applications/{joint.id}/participants?lang=en"))
+    assert second.post(f"{base}/lead", data=form(answer="accept")).status_code == 303
+    assert joint.dossier.initiator.id == part.id
