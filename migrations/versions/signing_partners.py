@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "signing_partners"
-down_revision = "following_corrections"
+down_revision = "questions_similar"
 branch_labels = None
 depends_on = None
 
