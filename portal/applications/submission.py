@@ -22,7 +22,7 @@ from portal.applications.dossier import Dossier, correction_open, intake_open, l
 from portal.applications.eligibility import RuleOutcome, blocking, check
 from portal.applications.facts import facts
 from portal.applications.models import Application, State, Submission
-from portal.applications.rules import TRANSITIONS, registration_number
+from portal.applications.rules import EDITABLE, TRANSITIONS, registration_number
 from portal.applications.signing import of_submission, unconfirmed
 from portal.audit import service as audit
 from portal.core import jobs
@@ -76,7 +76,8 @@ def _problems(dossier: Dossier) -> Iterator[Problem]:
 def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged: bool = False) -> Submission:
     """Freeze the package and its signatures under a registration number and a time.
 
-    ``acknowledged``: the person has read that the application fails rules that lead to refusal. Raises
+    ``acknowledged``: the person has read that the application fails rules that lead to refusal. Submitting what is
+    with the fund already (a second click, another tab, a form sent again) gives the submission there is. Raises
     :class:`Conflict` when it is too late or not possible any more, :class:`Problems` with everything at once.
     """
     received_at, is_open, may_correct = _gate(session, application_id)
@@ -84,6 +85,9 @@ def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged
     application = dossier.application
     authorize(actor, Permission.APPLICATION_SUBMIT, application)
     before = State(application.state)
+    present = session.get(Submission, application.submission_id) if application.submission_id else None
+    if before not in EDITABLE and present is not None:
+        return present
     after = TRANSITIONS.after("submit", before)
     if not (may_correct if before is State.RETURNED else is_open):
         raise Conflict(LATE)

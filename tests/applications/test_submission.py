@@ -214,13 +214,23 @@ def test_withdrawing_is_over_when_intake_is(session: Session) -> None:
         assert joint.application.state == State.SUBMITTED
 
 
-def test_a_draft_is_not_withdrawn_and_nothing_is_submitted_twice(session: Session) -> None:
+def test_a_draft_is_not_withdrawn(session: Session) -> None:
     joint = applications.ready(session)
     with pytest.raises(Conflict):
         submission.withdraw(session, joint.actor(), application_id=joint.id)
-    submit(joint)
-    with pytest.raises(Conflict):
-        submit(joint)
+
+
+def test_submitting_twice_gives_the_one_submission_also_after_closing(session: Session) -> None:
+    with august(session) as joint:
+        first = submit(joint)
+        assert submit(joint).id == first.id
+        with at(session, CLOSES + timedelta(days=1)):
+            assert submit(joint).id == first.id
+        service.admit(session, joint.actor(), joint.id)
+        assert submit(joint).id == first.id
+        assert joint.application.state == State.EXPERTISE
+    assert session.scalar(select(func.count()).select_from(Submission)) == 1
+    assert len(session.scalars(select(Letter).where(Letter.kind == "application_submitted")).all()) == 2
 
 
 def test_a_correction_is_in_time_until_its_day_ends_in_the_tenders_zone(session: Session) -> None:
