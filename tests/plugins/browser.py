@@ -98,10 +98,10 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(app: Flask, mail_folder: Path, *, workers: bool = True) -> Iterator[Site]:
-    """Serve the application on a free port of this machine, with workers, until the block ends."""
+def serving(app: Flask, mail_folder: Path, *, workers: bool = True, port: int = 0) -> Iterator[Site]:
+    """Serve the application on a free port of this machine (or on ``port``), with workers, until the block ends."""
     app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
     site = Site(app, f"http://127.0.0.1:{server.server_port}", mail_folder)
     faults = _Faults(site.faults)
     logging.getLogger("portal").addHandler(faults)
@@ -116,6 +116,7 @@ def serving(app: Flask, mail_folder: Path, *, workers: bool = True) -> Iterator[
     finally:
         stopped.set()
         server.shutdown()
+        server.server_close()
         for thread in threads:
             thread.join(20)
         logging.getLogger("portal").removeHandler(faults)
