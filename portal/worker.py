@@ -25,15 +25,20 @@ log = logging.getLogger(__name__)
 
 def load_handlers() -> None:
     """Import every room's jobs, so that their handlers are registered."""
+    import portal.applications.exports
     import portal.applications.refused_files
+    import portal.applications.reminders
     import portal.awards.jobs
     import portal.clusters.jobs
     import portal.documents.jobs
     import portal.identity.jobs
+    import portal.identity.reminders
     import portal.notifications.jobs
     import portal.notifications.reminders
     import portal.review.jobs
-    import portal.scoring.jobs  # noqa: F401
+    import portal.review.reminders
+    import portal.scoring.jobs
+    import portal.web.export_jobs  # noqa: F401
 
 
 def run_workers(app: Flask, redis_url: str, count: int) -> None:

@@ -29,6 +29,8 @@ from portal.identity.policy import Actor
 
 MAX_SIZE: Final = 20 * 1024 * 1024
 FIELD: Final = "file"
+MADE: Final = "made/"
+"""What the portal makes itself and deletes itself (archives): the sweep leaves it alone."""
 ORPHAN_AGE: Final = timedelta(days=1)
 _BLOCK: Final = 64 * 1024
 _IN_MEMORY: Final = 1024 * 1024
@@ -138,7 +140,7 @@ def sweep(session: Session) -> int:
         parts = select(UploadPart.key).where(UploadPart.key.in_(old))
         known = {*session.scalars(kept), *session.scalars(parts)}
         for key in old:
-            if key not in known:
+            if key not in known and not key.startswith(MADE):
                 objects.delete(key)
                 deleted += 1
     return deleted

@@ -9,14 +9,16 @@ from uuid import UUID
 from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from sqlalchemy import Select, select
 
 from portal.applications import corrections
 from portal.applications.changes import compare
 from portal.applications.corrections import RULE, concerns, label_of, may_answer
 from portal.applications.dossier import Dossier
-from portal.applications.models import CorrectionRequest, State, Submission
+from portal.applications.models import Application, CorrectionRequest, State, Submission
 from portal.applications.queries import submissions_of
 from portal.applications.sections import place_of
+from portal.audit.models import AuditEvent
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
 from portal.core.language import Message
@@ -25,7 +27,9 @@ from portal.identity.queries import names_of
 from portal.web.application_frame import blueprint, opened, where, wording
 from portal.web.differences import lines
 from portal.web.forms import ActionForm
+from portal.web.history_words import applicants_tags, for_applicants
 from portal.web.page import page
+from portal.web.paging import Page, keyset
 
 DRAFT: Final = "draft"
 
@@ -126,6 +130,37 @@ def corrections_here() -> list[tuple[CorrectionRequest, str]]:
         ]
     here: list[tuple[CorrectionRequest, str]] = g.corrections_here
     return here
+
+
+def history_of(application: Application) -> Select[AuditEvent]:
+    """The events of an application that those who take part may read, the newest first."""
+    tags = applicants_tags(published=application.tender.results_published_at is not None)
+    return (
+        select(AuditEvent)
+        .where(
+            AuditEvent.object_type == "application",
+            AuditEvent.object_id == str(application.id),
+            AuditEvent.tag.in_(tags),
+        )
+        .order_by(AuditEvent.seq.desc())
+    )
+
+
+@page(blueprint, "/<uuid:application_id>/history", get=Permission.APPLICATION_VIEW)
+def history(application_id: UUID) -> ResponseReturnValue:
+    """What happened to the application, in human words, the newest first."""
+    application = opened(application_id).application
+    found: Page[AuditEvent] = keyset(
+        session(),
+        history_of(application).order_by(None),
+        (AuditEvent.seq,),
+        lambda row: (row.seq,),
+        request.args.get("cursor"),
+        size=50,
+    )
+    return render_template(
+        "applications/history.html", application=application, page=found, lines=for_applicants(found.rows)
+    )
 
 
 @page(blueprint, "/<uuid:application_id>/versions", get=Permission.APPLICATION_VIEW)

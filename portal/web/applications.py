@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from flask import flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import service
+from portal.applications import service, track
+from portal.applications.corrections import requests_of
 from portal.applications.dossier import Dossier
 from portal.applications.economics import economics
 from portal.applications.facts import facts
@@ -46,12 +47,15 @@ from portal.web import (
     application_files,
     application_following,
     application_messages,
+    application_paper,
     application_participants,
     application_sections,
     application_signing,
     application_submission,
     application_uploads,
 )
+from portal.web.application_asks import asked_of_me
+from portal.web.application_following import history_of
 from portal.web.application_frame import (
     Tasks,
     blueprint,
@@ -64,9 +68,13 @@ from portal.web.application_frame import (
     wording,
 )
 from portal.web.forms import ActionForm
+from portal.web.history_words import for_applicants
 from portal.web.language import locale, say
 from portal.web.page import page
 from portal.web.paging import Page, keyset
+
+LATEST: Final = 6
+"""Lines of the history on the overview."""
 
 pages = blueprint
 TOPICS = (
@@ -75,6 +83,7 @@ TOPICS = (
     application_files,
     application_following,
     application_messages,
+    application_paper,
     application_participants,
     application_sections,
     application_signing,
@@ -173,11 +182,17 @@ def overview(application_id: UUID) -> ResponseReturnValue:
     editing = application.state in EDITABLE
     stands = standing(dossier)
     tasks = Tasks(dossier, stands)
+    state = public_state(application, application.tender)
+    requests = requests_of(session(), application_id) if application.number else []
     return render_template(
         "applications/overview.html",
+        steps=track.steps(state, _dates(dossier), dossier.rules),
+        asks=asked_of_me(dossier, stands, tasks, requests),
+        requests=requests,
+        lines=for_applicants(session().scalars(history_of(application).limit(LATEST))),
         dossier=dossier,
         application=application,
-        state=public_state(application, application.tender),
+        state=state,
         editing=editing,
         standing=stands,
         unconfirmed=unconfirmed(dossier) if editing else [],
@@ -191,6 +206,13 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         track_names=TRACK_NAMES,
         Role=ParticipantRole,
         wording=wording,
+    )
+
+
+def _dates(dossier: Dossier) -> track.Dates:
+    application, tender = dossier.application, dossier.application.tender
+    return track.Dates(
+        tender.closes_at, application.received_at, tender.results_published_at, application.correction_due, dossier.zone
     )
 
 

@@ -11,6 +11,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+import portal.applications.reminders
+import portal.identity.reminders
+import portal.review.reminders  # noqa: F401 - the kinds of reminders are declared there
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
 from portal.core.language import Message

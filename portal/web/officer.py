@@ -35,6 +35,7 @@ from portal.scoring.queries import current_score
 from portal.web import staff_list
 from portal.web.forms import ActionForm, PortalForm, uuid_argument
 from portal.web.frozen import frozen, send_frozen
+from portal.web.history_words import for_staff
 from portal.web.language import locale, say
 from portal.web.page import current_actor, page
 
@@ -108,7 +109,7 @@ def history(application_id: UUID) -> ResponseReturnValue:
     actor = current_actor()
     case = queries.case(session(), actor, application_id)
     authorize(actor, Permission.REVIEW_READ, case.subject)
-    return _render("history", case, events=queries.history(session(), application_id))
+    return _render("history", case, lines=for_staff(queries.history(session(), application_id)))
 
 
 @page(pages, "/<uuid:application_id>/documents/<uuid:file_id>", get=Permission.APPLICATION_LIST_ALL, writes=True)

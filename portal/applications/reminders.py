@@ -1,0 +1,190 @@
+"""What people of applicants are reminded of: drafts before the close, invitations, signatures, corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+
+from portal.applications.dossier import intake_open
+from portal.applications.letters import instant, path, title_of
+from portal.applications.models import (
+    Application,
+    CorrectionRequest,
+    Participant,
+    ParticipantState,
+    Signature,
+    SignatureVoid,
+    State,
+)
+from portal.applications.queries import people_of
+from portal.core.calendar import end_of_day
+from portal.core.language import N_, Message
+from portal.identity.models import Membership, OrgRole, User
+from portal.notifications.kinds import Topic, declare
+from portal.notifications.reminders import Reminder, source, stage
+from portal.tenders.models import Tender
+
+CLOSING_DAYS: Final = (7, 3, 1)
+SIGNING_DAYS: Final = (3, 1)
+CORRECTION_DAYS: Final = (3, 1)
+
+CLOSING: Final = declare(
+    "reminder_closing", Topic.DEADLINES, N_("Applications close soon, and yours is a draft"), important=True
+)
+SIGNING: Final = declare(
+    "reminder_signing", Topic.DEADLINES, N_("Your signature is missing, and applications close soon"), obligatory=True
+)
+INVITATION: Final = declare(
+    "reminder_invitation", Topic.DEADLINES, N_("An invitation to a project waits for your answer"), important=True
+)
+CORRECTION: Final = declare(
+    "reminder_correction", Topic.DEADLINES, N_("The correction of an application is due soon"), important=True
+)
+
+
+@source("applications.closing")
+def closing(session: Session, at: datetime) -> Iterator[Reminder]:
+    """Drafts of tenders that close in 7, 3 and 1 days: everybody who takes part."""
+    for application, step in _closing_drafts(session, at, CLOSING_DAYS):
+        yield Reminder(
+            f"{CLOSING}:{_place(application)}:{step}",
+            CLOSING,
+            people_of(session, _organisations(application, ParticipantState.ACCEPTED)),
+            N_("Applications close soon: the project “%(title)s” is a draft", title=title_of(application)),
+            [_until(application), N_("What is typed is kept, but only a submitted application takes part.")],
+            (N_("Open the application"), path(application.id)),
+            ("application", application.id),
+        )
+
+
+@source("applications.invitation")
+def invitation(session: Session, at: datetime) -> Iterator[Reminder]:
+    """Invitations without an answer: everybody of the invited organisations."""
+    for application, step in _closing_drafts(session, at, CLOSING_DAYS):
+        waiting = _organisations(application, ParticipantState.INVITED)
+        if waiting:
+            yield Reminder(
+                f"{INVITATION}:{_place(application)}:{step}",
+                INVITATION,
+                people_of(session, waiting),
+                N_("The invitation to the project “%(title)s” waits for your answer", title=title_of(application)),
+                [_until(application), N_("Without your answer the project cannot be submitted.")],
+                (N_("Read the invitation and answer"), path(application.id, "invitation")),
+                ("application", application.id),
+            )
+
+
+@source("applications.signing")
+def signing(session: Session, at: datetime) -> Iterator[Reminder]:
+    """Participants without a signature that holds: those who may sign for them."""
+    for application, step in _closing_drafts(session, at, SIGNING_DAYS):
+        signed = set(session.scalars(_signed(application.id)))
+        lacking = [
+            part.organisation_id
+            for part in application.participants
+            if part.state == ParticipantState.ACCEPTED and part.id not in signed
+        ]
+        if lacking:
+            yield Reminder(
+                f"{SIGNING}:{_place(application)}:{step}",
+                SIGNING,
+                _signers(session, lacking),
+                N_("Your signature under the project “%(title)s” is missing", title=title_of(application)),
+                [_until(application), N_("Without every participant’s signature the project cannot be submitted.")],
+                (N_("Read and sign"), path(application.id, "confirm")),
+                ("application", application.id),
+            )
+
+
+@source("applications.correction")
+def correction(session: Session, at: datetime) -> Iterator[Reminder]:
+    """Returned applications whose day is near: everybody who takes part, with how many requests are open."""
+    statement = _whole(select(Application).join(Application.tender)).where(
+        Application.state == State.RETURNED,
+        Application.correction_due <= (at + timedelta(days=max(CORRECTION_DAYS) + 1)).date(),
+        Tender.cancelled_at.is_(None),
+    )
+    for application in session.scalars(statement):
+        assert application.correction_due is not None
+        zone = ZoneInfo(application.tender.zone)
+        step = stage(end_of_day(application.correction_due, zone), at, CORRECTION_DAYS)
+        if step is None:
+            continue
+        unanswered = session.scalar(
+            select(func.count()).where(
+                CorrectionRequest.application_id == application.id, CorrectionRequest.answer.is_(None)
+            )
+        )
+        yield Reminder(
+            f"{CORRECTION}:{application.id}:{application.correction_due.isoformat()}:{step}",
+            CORRECTION,
+            people_of(session, _organisations(application, ParticipantState.ACCEPTED)),
+            N_("Send the correction of application %(number)s", number=application.number or ""),
+            [
+                N_("It is due by the end of %(day)s.", day=application.correction_due),
+                N_("Requests of the officer without an answer: %(count)s.", count=unanswered or 0),
+            ],
+            (N_("See what is asked"), path(application.id, "corrections")),
+            ("application", application.id),
+        )
+
+
+def _closing_drafts(session: Session, at: datetime, days: Sequence[int]) -> Iterator[tuple[Application, int]]:
+    """Drafts of open tenders with the stage that they are in; none that was begun within its stage."""
+    statement = _whole(select(Application).join(Application.tender)).where(
+        Application.state.in_((State.DRAFT, State.WITHDRAWN)),
+        intake_open(),
+        Tender.closes_at <= at + timedelta(days=max(days)),
+    )
+    for application in session.scalars(statement):
+        closes_at = application.tender.closes_at
+        assert closes_at is not None
+        step = stage(closes_at, at, days)
+        if step is not None and application.created_at <= closes_at - timedelta(days=step):
+            yield application, step
+
+
+def _whole(statement: Select[Application]) -> Select[Application]:
+    return statement.options(
+        contains_eager(Application.tender), selectinload(Application.participants), joinedload(Application.initiator)
+    ).order_by(Application.id)
+
+
+def _place(application: Application) -> str:
+    closes_at = application.tender.closes_at
+    assert closes_at is not None
+    return f"{application.id}:{closes_at.isoformat()}"
+
+
+def _until(application: Application) -> Message:
+    closes_at = application.tender.closes_at
+    assert closes_at is not None
+    return N_("Applications are accepted until %(instant)s.", instant=instant(closes_at, application.tender.zone))
+
+
+def _organisations(application: Application, state: ParticipantState) -> list[UUID]:
+    return [part.organisation_id for part in application.participants if part.state == state]
+
+
+def _signed(application_id: UUID) -> Select[UUID]:
+    return (
+        select(Participant.id)
+        .join(Signature, Signature.participant_id == Participant.id)
+        .outerjoin(SignatureVoid, SignatureVoid.signature_id == Signature.id)
+        .where(Participant.application_id == application_id, SignatureVoid.id.is_(None))
+    )
+
+
+def _signers(session: Session, organisations: Sequence[UUID]) -> list[User]:
+    """Owners and signatories of the organisations who can sign in."""
+    may_sign = select(Membership.user_id).where(
+        Membership.organisation_id.in_(organisations), Membership.role.in_((OrgRole.OWNER, OrgRole.SIGNATORY))
+    )
+    statement = select(User).where(User.id.in_(may_sign), User.active, User.confirmed_at.is_not(None)).order_by(User.id)
+    return list(session.scalars(statement))

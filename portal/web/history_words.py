@@ -1,0 +1,162 @@
+"""The history of an application in human words, from the audit trail: for the fund, and for those who take part.
+
+Applicants read what their own people did and what the fund did openly; who of the fund it was, who reviews, and what
+is decided before its publication stays out (:func:`for_applicants`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+
+from portal.applications.sections import BY_NAME
+from portal.audit.models import AuditEvent
+from portal.core.language import N_, Message
+
+FUND: Final = N_("The fund")
+PORTAL: Final = N_("The portal")
+OFFICER: Final = N_("Programme officer")
+
+_OWN: Final[Mapping[str, Message]] = {
+    "applications:application:start": N_("Draft started"),
+    "applications:application:submit": N_("Application submitted"),
+    "applications:application:withdraw": N_("Application withdrawn"),
+    "applications:participant:invite": N_("Partner invited"),
+    "applications:participant:accept": N_("Invitation accepted"),
+    "applications:participant:decline": N_("Invitation declined"),
+    "applications:participant:remove": N_("Partner left out"),
+    "applications:participant:leave": N_("Partner left the project"),
+    "applications:participant:confirm": N_("Part confirmed"),
+    "applications:participant:sign": N_("Signed"),
+    "applications:signature:void": N_("A signature became void, because what was signed has changed"),
+    "applications:attachment:attach": N_("Document attached"),
+    "applications:attachment:remove": N_("Document removed"),
+    "applications:attachment:replace": N_("Document replaced"),
+    "applications:correction:answer": N_("Request of the officer answered"),
+    "applications:section:save": N_("Section saved"),
+}
+"""What people of the participants do."""
+
+_FUND: Final[Mapping[str, Message]] = {
+    "applications:application:admit": N_("Formal check passed: the application goes to the experts"),
+    "applications:application:return": N_("Returned for correction"),
+    "applications:application:refuse": N_("Not admitted"),
+    "applications:message:close": N_("Correspondence closed"),
+}
+"""What the fund does openly."""
+
+_DECISIONS: Final[Mapping[str, Message]] = {
+    "applications:application:award": N_("Project supported"),
+    "applications:application:reserve": N_("Project put on the reserve list"),
+    "applications:application:decline": N_("Project not supported"),
+}
+"""What applicants read once the results are published."""
+
+_STAFF: Final[Mapping[str, Message]] = {
+    "applications:attachment:download": N_("Document downloaded"),
+    "applications:attachment:view": N_("Document viewed"),
+    "review:formal_check:save": N_("Formal check saved"),
+    "review:formal_check:admit": N_("Formal check: admitted"),
+    "review:formal_check:return": N_("Formal check: returned"),
+    "review:formal_check:refuse": N_("Formal check: refused"),
+    "review:assignment:assign": N_("Reviewer assigned"),
+    "review:assignment:revoke": N_("Assignment of a reviewer taken back"),
+    "review:assignment:declare_none": N_("Reviewer declared no conflict of interest"),
+    "review:assignment:declare_conflict": N_("Reviewer declared a conflict of interest"),
+    "review:review:save": N_("Review saved"),
+    "review:review:submit": N_("Review handed in"),
+}
+
+_ALL: Final = {**_OWN, **_FUND, **_DECISIONS, **_STAFF}
+_MESSAGE: Final = "applications:message:send"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a history. ``times``: how often the same was done by the same person in a row."""
+
+    at: datetime
+    who: Message | str
+    what: Message
+    details: list[tuple[Message, Any]]
+    times: int = 1
+
+
+def applicants_tags(*, published: bool) -> list[str]:
+    """The tags of the trail that applicants may read, for the query."""
+    return [*_OWN, *_FUND, _MESSAGE, *(_DECISIONS if published else ())]
+
+
+def for_applicants(events: Iterable[AuditEvent]) -> list[Line]:
+    """Events that were read by :func:`applicants_tags`, as lines without the fund's names; repetitions in one."""
+    lines = [Line(event.at, _openly(event), _what(event), _details(event, staff=False)) for event in events]
+    return _together(lines)
+
+
+def for_staff(events: Iterable[AuditEvent]) -> list[Line]:
+    """The same with names and details, for those of the fund who may read the reviews."""
+    return _together([Line(event.at, _name(event), _what(event), _details(event, staff=True)) for event in events])
+
+
+def _openly(event: AuditEvent) -> Message | str:
+    if event.tag in _FUND or event.tag in _DECISIONS:
+        return FUND
+    if event.tag == _MESSAGE and event.changes.get("for_fund"):
+        return OFFICER
+    return _name(event)
+
+
+def _name(event: AuditEvent) -> Message | str:
+    return PORTAL if event.actor.startswith("system:") else event.actor_name
+
+
+def _what(event: AuditEvent) -> Message:
+    if event.tag == _MESSAGE:
+        return N_("Message to the participants") if event.changes.get("for_fund") else N_("Message to the fund")
+    if event.tag.startswith("applications:section:"):
+        section = BY_NAME.get(str(event.changes.get("section")))
+        if section is not None:
+            return N_("Section saved: %(section)s", section=section.title)
+    found = _ALL.get(event.tag)
+    return found if found is not None else N_("Change recorded: %(tag)s", tag=event.tag)
+
+
+_LABELS: Final[Mapping[str, Message]] = {
+    "number": N_("Registration number"),
+    "round": N_("Version"),
+    "sha256": N_("SHA-256"),
+    "due_on": N_("Correct by"),
+    "reasons": N_("Reasons"),
+    "code": N_("Document"),
+    "name": N_("File"),
+    "answer": N_("Answer"),
+}
+_ANSWERS: Final = {"changed": N_("Changed"), "explained": N_("Explained")}
+
+
+def _details(event: AuditEvent, *, staff: bool) -> list[tuple[Message, Any]]:
+    """What is worth telling of an event's facts; staff read the reviewer too."""
+    labels = {**_LABELS, "reviewer": N_("Reviewer")} if staff else _LABELS
+    found: list[tuple[Message, Any]] = []
+    for name, label in labels.items():
+        value = event.changes.get(name)
+        if value in (None, "", []):
+            continue
+        if name == "answer":
+            value = _ANSWERS.get(str(value), value)
+        if name == "sha256":
+            value = f"{str(value)[:16]}…"
+        found.append((label, ", ".join(map(str, value)) if isinstance(value, list) else value))
+    return found
+
+
+def _together(lines: list[Line]) -> list[Line]:
+    """Lines in a row that say the same of the same person as one, with the newest time."""
+    merged = []
+    for _key, group in groupby(lines, key=lambda line: (str(line.who), str(line.what), str(line.details))):
+        same = list(group)
+        merged.append(Line(same[0].at, same[0].who, same[0].what, same[0].details, len(same)))
+    return merged
