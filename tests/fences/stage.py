@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from portal.applications import messages
+from portal.applications import exports, messages
 from portal.applications.messages import Attached
 from portal.clusters import board, functional_map, profile, roadmap
 from portal.clusters import service as clusters
@@ -175,6 +175,7 @@ def _correspond(session: Any) -> None:
     owner = load_actor(session, _user("initiator@demo.example"))
     paper = Attached("plan.pdf", io.BytesIO(PAPER))
     messages.send(session, owner, application_id=_application("sent"), text=MESSAGE_CANARY, attached=paper)
+    exports.ask(session, owner, application_id=_application("sent"), version=1, locale="ru")
 
 
 def _plant_cluster(session: Session) -> None:
@@ -283,6 +284,7 @@ def _values(which: str) -> dict[str, Any]:
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
         "pair_id": "select id from similar_pair where cast(:key as uuid) is not null order by id limit 1",
         "task_id": "select id from task where cast(:key as uuid) is not null limit 1",
+        "export_id": "select e.id from application_export e where e.application_id = :key limit 1",
         "correction_id": "select c.id from correction_request c where c.application_id = :key limit 1",
         "message_id": "select m.id from application_message m where m.application_id = :key limit 1",
         "notice_id": "select n.id from notice n join user_account u on u.id = n.user_id"
@@ -340,6 +342,7 @@ def form(endpoint: str, values: Mapping[str, Any]) -> dict[str, str]:
     names = {
         "applications.confirm": {"participant": values["participant_id"], "digest": "0" * 64},
         "applications.participants": {"organisation": values["invitable_id"]},
+        "applications.exported": {"version": "1"},
         "applications.messages": {"text": "A question"},
         "staff_messages.show": {"text": "An answer"},
         "board.contact": {"organisation_id": values["organisation_id"]},
