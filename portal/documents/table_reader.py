@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import resource
 import sys
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 MEMORY: Final = 512 * 1024 * 1024
@@ -23,9 +25,12 @@ class Unreadable(Exception):
     """The reason as a code that :mod:`.tables` knows."""
 
 
-def main(max_rows: int, max_columns: int) -> dict[str, Any]:
+def main(max_rows: int, max_columns: int, max_sheets: int = 0) -> dict[str, Any]:
+    """The first table, or with ``max_sheets`` every sheet with its name."""
     data = sys.stdin.buffer.read()
     try:
+        if max_sheets:
+            return {"sheets": _sheets(data, max_rows, max_columns, max_sheets)}
         cells = _workbook(data, max_rows) if data[:2] == b"PK" else _text(data, max_rows)
         return {"rows": _bounded(cells, max_rows, max_columns)}
     except Unreadable as reason:
@@ -58,13 +63,38 @@ def _workbook(data: bytes, max_rows: int) -> list[list[str]]:
     return [[_written(cell) for cell in row] for row in rows]
 
 
+def _sheets(data: bytes, max_rows: int, max_columns: int, max_sheets: int) -> list[dict[str, Any]]:
+    if data[:2] != b"PK":
+        return [{"name": "", "rows": _bounded(_text(data, max_rows), max_rows, max_columns)}]
+    from python_calamine import CalamineWorkbook
+
+    found = []
+    try:
+        with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
+            shown = book.sheet_names
+            if len(shown) > max_sheets:
+                raise Unreadable("too_many_sheets")
+            for name in shown:
+                rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False, nrows=max_rows + 1)
+                cells = _bounded([[_written(cell) for cell in row] for row in rows], max_rows, max_columns)
+                found.append({"name": name, "rows": cells})
+    except (MemoryError, Unreadable):
+        raise
+    except BaseException as error:  # a panic of the library is not an Exception
+        raise Unreadable("damaged") from error
+    return found
+
+
 def _written(cell: object) -> str:
     if cell is None:
         return ""
     if isinstance(cell, bool):
         return "1" if cell else "0"
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        if cell.is_integer() and abs(cell) < 1e15:
+            return str(int(cell))
+        # As spreadsheets show it: of what a formula leaves behind the 15th digit nobody sees anything.
+        return format(Decimal(format(cell, ".15g")), "f") if math.isfinite(cell) else repr(cell)
     if isinstance(cell, datetime):
         return cell.date().isoformat() if not (cell.hour or cell.minute or cell.second) else cell.isoformat()
     if isinstance(cell, date):
@@ -114,4 +144,4 @@ def _bounded(rows: list[list[str]], max_rows: int, max_columns: int) -> list[lis
 
 if __name__ == "__main__":
     limit()
-    json.dump(main(int(sys.argv[1]), int(sys.argv[2])), sys.stdout)
+    json.dump(main(*(int(argument) for argument in sys.argv[1:])), sys.stdout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from portal.core.language import N_, Message
 
 MAX_ROWS: Final = 20_000
 MAX_COLUMNS: Final = 60
+MAX_SHEETS: Final = 60
 WALL_SECONDS: Final = 30.0
 
 _READER: Final = Path(__file__).with_name("table_reader.py")
@@ -22,6 +24,7 @@ _FAULTS: Final = {
     "quotes": N_("%(name)s has a quotation mark that is opened and not closed."),
     "too_large": N_("%(name)s holds more than can be read at once. Split it into several files."),
     "too_many_rows": N_("%(name)s has more than %(rows)s rows. Split it into several files."),
+    "too_many_sheets": N_("%(name)s has more than %(sheets)s sheets. Split it into several files."),
     "too_many_columns": N_("%(name)s has more than %(columns)s columns. Leave only those of the template."),
 }
 
@@ -44,8 +47,29 @@ def rows(source: Path | bytes, name: str) -> list[list[str]]:
     return found
 
 
-def _read(data: bytes) -> dict[str, Any]:
-    command = [sys.executable, "-I", str(_READER), str(MAX_ROWS), str(MAX_COLUMNS)]
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet of a workbook as texts; of a text file the only one, without a name."""
+
+    name: str
+    rows: list[list[str]]
+
+
+def sheets(data: bytes, name: str) -> list[Sheet]:
+    """Every sheet of a workbook, or the table of a text file, as :func:`rows` gives its first one.
+
+    No more than :data:`MAX_SHEETS`, each with the limits of :func:`rows`. Raises :class:`Problems` (field ``file``).
+    """
+    answer = _read(data, MAX_SHEETS)
+    if "fault" in answer:
+        code = str(answer["fault"])
+        params = {"name": name, "rows": MAX_ROWS, "columns": MAX_COLUMNS, "sheets": MAX_SHEETS}
+        raise Problems.one(code, "file", Message(_FAULTS[code].msgid, params))
+    return [Sheet(str(each["name"]), each["rows"]) for each in answer["sheets"]]
+
+
+def _read(data: bytes, most_sheets: int = 0) -> dict[str, Any]:
+    command = [sys.executable, "-I", str(_READER), str(MAX_ROWS), str(MAX_COLUMNS), str(most_sheets)]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and file, numbers as arguments
             command,

@@ -52,6 +52,7 @@ from portal.web import (
     application_sections,
     application_signing,
     application_submission,
+    application_tables,
     application_uploads,
 )
 from portal.web.application_asks import asked_of_me
@@ -88,6 +89,7 @@ TOPICS = (
     application_sections,
     application_signing,
     application_submission,
+    application_tables,
     application_uploads,
 )
 
