@@ -108,6 +108,8 @@ class Organisation(Keyed, Stamped, Base):
         CheckConstraint("(length(inn) = 10) = (kpp is not null)", name="kpp_of_legal_entity"),
         CheckConstraint("sme in ('micro', 'small', 'medium', 'none')", name="sme"),
         CheckConstraint("offshore_share between 0 and 100", name="offshore_share"),
+        CheckConstraint("state_share between 0 and 100", name="state_share"),
+        CheckConstraint("large_share between 0 and 100", name="large_share"),
     )
 
     inn: Mapped[str]
@@ -121,6 +123,8 @@ class Organisation(Keyed, Stamped, Base):
     headcount: Mapped[int | None]
     income: Mapped[Decimal | None] = mapped_column(Money)
     offshore_share: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
+    state_share: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
+    large_share: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}

@@ -1,4 +1,4 @@
-"""What an organisation's profile must be, and the sizes of small and medium-sized enterprises. Pure."""
+"""What an organisation's profile must be. Pure."""
 
 from __future__ import annotations
 
@@ -13,22 +13,12 @@ from portal.core.errors import Problem
 from portal.core.identifiers import IdentifierError
 from portal.core.language import N_, Message
 from portal.core.money import NumberError, parse_decimal, parse_money
+from portal.identity.sme import NONE, SIZES, status
 
 INVITATION_LIFETIME: Final = timedelta(days=14)
 MAX_NAME: Final = 300
 MAX_PERSON_NAME: Final = 200
 MAX_HEADCOUNT: Final = 5_000_000
-SME_NONE: Final = "none"
-SME_SIZES: Final = ("micro", "small", "medium", SME_NONE)
-
-_SME_LIMITS: Final = (
-    ("micro", 15, Decimal(120_000_000)),
-    ("small", 100, Decimal(800_000_000)),
-    ("medium", 250, Decimal(2_000_000_000)),
-)
-"""Category, highest average headcount, highest yearly income in roubles: Law 209-FZ, article 4."""
-
-
 _EMPTY: Final = {
     "inn": N_("Enter the INN."),
     "kpp": N_("Enter the KPP."),
@@ -55,23 +45,15 @@ class Profile:
     headcount: int | None
     income: Decimal | None
     offshore_share: Decimal | None
-
-
-def sme_category(headcount: int | None, income: Decimal | None) -> str:
-    """The smallest category that fits headcount and yearly income; 'none' when a figure is missing."""
-    if headcount is None or income is None:
-        return SME_NONE
-    for category, people, roubles in _SME_LIMITS:
-        if headcount <= people and income <= roubles:
-            return category
-    return SME_NONE
+    state_share: Decimal | None = None
+    large_share: Decimal | None = None
 
 
 def check_profile(values: Mapping[str, str]) -> tuple[Profile | None, list[Problem]]:
     """Read what was typed. Gives the profile, or None with every problem by field.
 
     ``values`` are texts by the names of :class:`Profile`; ``sme`` is a category, or "" for the one that
-    follows from headcount and income.
+    follows from headcount, income and owners.
     """
     reading = _Reading(values)
     person = len("".join(reading.text("inn").split())) == 12
@@ -85,10 +67,28 @@ def check_profile(values: Mapping[str, str]) -> tuple[Profile | None, list[Probl
     headcount = reading.headcount()
     income = reading.number("income", lambda text: parse_money(text))
     offshore_share = reading.number("offshore_share", lambda text: parse_decimal(text, maximum=Decimal(100)))
-    sme = reading.sme() or sme_category(headcount, income)
+    state_share = reading.number("state_share", lambda text: parse_decimal(text, maximum=Decimal(100)))
+    large_share = reading.number("large_share", lambda text: parse_decimal(text, maximum=Decimal(100)))
+    if (state_share or 0) + (large_share or 0) > 100:
+        reading.add("too_large", "large_share", N_("The shares of the owners add up to more than 100 per cent."))
+    sme = reading.sme() or status(headcount, income, okved2, state_share, large_share).category or NONE
     if reading.problems:
         return None, reading.problems
-    profile = Profile(inn, kpp, ogrn, okved2, region, name_ru, name_en, sme, headcount, income, offshore_share)
+    profile = Profile(
+        inn=inn,
+        kpp=kpp,
+        ogrn=ogrn,
+        okved2=okved2,
+        region=region,
+        name_ru=name_ru,
+        name_en=name_en,
+        sme=sme,
+        headcount=headcount,
+        income=income,
+        offshore_share=offshore_share,
+        state_share=state_share,
+        large_share=large_share,
+    )
     return profile, []
 
 
@@ -150,7 +150,7 @@ class _Reading:
 
     def sme(self) -> str:
         wish = self.text("sme")
-        if wish and wish not in SME_SIZES:
+        if wish and wish not in SIZES:
             self.add("unknown", "sme", N_("Choose a category from the list."))
         return wish
 

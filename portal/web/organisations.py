@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,7 +20,8 @@ from portal.identity import invitations, queries, service
 from portal.identity.letters import ORG_ROLES
 from portal.identity.models import Organisation, OrgRole
 from portal.identity.policy import Permission, allowed, authorize, find
-from portal.identity.rules import sme_category
+from portal.identity.sme import NONE, Status
+from portal.identity.sme import status as size_by_law
 from portal.web.forms import ActionForm, PortalForm
 from portal.web.language import locale, say
 from portal.web.page import current_actor, page
@@ -68,6 +70,14 @@ class ProfileForm(PortalForm):
         validate_choice=False,
         description=_l("By Law 209-FZ; choose yourself where owners or the industry make it differ"),
     )
+    state_share = PercentField(
+        _l("Share of the state, municipalities and non-profit organisations in the capital"),
+        description=_l("May be left empty; above 25 per cent the enterprise is not small or medium-sized"),
+    )
+    large_share = PercentField(
+        _l("Share of foreign and large companies in the capital"),
+        description=_l("May be left empty; above 49 per cent the enterprise is not small or medium-sized"),
+    )
     offshore_share = PercentField(_l("Share of offshore owners in the capital"), description=_l("May be left empty"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -83,8 +93,9 @@ class ProfileForm(PortalForm):
 
 _PROFILE: Final = (
     "inn", "kpp", "ogrn", "okved2", "region", "name_ru", "name_en", "headcount", "income", "sme",
-    "offshore_share",
+    "offshore_share", "state_share", "large_share",
 )  # fmt: skip
+_SHARES: Final = ("offshore_share", "state_share", "large_share")
 
 
 class InviteForm(PortalForm):
@@ -146,6 +157,7 @@ def _page(organisation_id: UUID, form: InviteForm) -> str:
     return render_template(
         "organisations/show.html",
         organisation=organisation,
+        size=_size(organisation),
         region=region.name_in(locale()) if region else organisation.region,
         people=queries.people_of(current, organisation.id),
         invitations=queries.open_invitations(current, organisation.id) if deciding else [],
@@ -190,17 +202,30 @@ def edit(organisation_id: UUID) -> ResponseReturnValue:
 
 def _typed(organisation: Organisation) -> dict[str, Any]:
     """The profile as texts of the form; a category that follows from the figures is shown as such."""
-    computed = sme_category(organisation.headcount, organisation.income)
+    computed = _size(organisation).category or NONE
     plain = {name: getattr(organisation, name) for name in _PROFILE}
     return {
         **{name: "" if value is None else str(value) for name, value in plain.items()},
         "income": "" if organisation.income is None else formats.format_number(organisation.income, locale()),
-        "offshore_share": ""
-        if organisation.offshore_share is None
-        else formats.format_number(organisation.offshore_share, locale()),
+        **{name: _share(getattr(organisation, name)) for name in _SHARES},
         "sme": "" if organisation.sme == computed else organisation.sme,
         "version": organisation.version,
     }
+
+
+def _share(value: Decimal | None) -> str:
+    return "" if value is None else formats.format_number(value, locale())
+
+
+def _size(organisation: Organisation) -> Status:
+    """The size by the thresholds of the law, from the figures of the profile."""
+    return size_by_law(
+        organisation.headcount,
+        organisation.income,
+        organisation.okved2,
+        organisation.state_share,
+        organisation.large_share,
+    )
 
 
 @page(pages, "/<uuid:organisation_id>/invite", post=Permission.ORGANISATION_INVITE)

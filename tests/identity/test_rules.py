@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
-from portal.identity.rules import Profile, check_person_name, check_profile, sme_category
+from portal.identity.rules import Profile, check_person_name, check_profile
 from tests.factories.identity import inn
 
 LEGAL = {
@@ -107,25 +105,6 @@ def test_an_entrepreneur_has_no_kpp_and_an_ogrnip() -> None:
     assert codes(inn="500100732259", kpp="369901001", ogrn="304500116000157") == {"kpp": "not_for_person"}
     assert codes(inn="500100732259", kpp="", ogrn=ogrn("116369900001"))["ogrn"] == "format"
     assert codes(inn="500100732259", kpp="", ogrn="304500116000157") == {}
-
-
-@pytest.mark.parametrize(
-    ("headcount", "income", "expected"),
-    [
-        (15, "120000000", "micro"),
-        (16, "120000000", "small"),
-        (15, "120000000.01", "small"),
-        (100, "800000000", "small"),
-        (101, "800000000", "medium"),
-        (250, "2000000000", "medium"),
-        (251, "1", "none"),
-        (1, "2000000000.01", "none"),
-        (None, "1", "none"),
-        (1, None, "none"),
-    ],
-)
-def test_sme_category(headcount: int | None, income: str | None, expected: str) -> None:
-    assert sme_category(headcount, Decimal(income) if income else None) == expected
 
 
 def test_a_chosen_category_stands() -> None:

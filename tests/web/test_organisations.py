@@ -217,3 +217,22 @@ def test_both_languages(session: Session, sign_in: SignIn, locale: str) -> None:
         answer = client.get(f"/organisations/{path}?lang={locale}")
         assert answer.status_code == 200
         assert f'lang="{locale}"' in answer.text
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_a_size_that_the_figures_contradict_is_flagged(session: Session, sign_in: SignIn, language: str) -> None:
+    organisation = identity.organisation(session, sme="none", headcount=15, income=120_000_000, state_share=25)
+    owner = identity.member(session, organisation)
+    session.commit()
+    client, url = sign_in(owner), f"/organisations/{organisation.id}?lang={language}"
+    words = {"ru": "В профиле указано: Не относится", "en": "The profile says: Not a small"}[language]
+    assert words in client.get(url).text
+    organisation.sme = "micro"
+    session.commit()
+    agreed = client.get(url).text
+    assert words not in agreed
+    assert {"ru": "По Закону № 209-ФЗ: Микро", "en": "By Law 209-FZ: Micro"}[language] in agreed
+    organisation.state_share = 26
+    session.commit()
+    assert "26" in client.get(url).text
+    assert {"ru": "В профиле указано: Микро", "en": "The profile says: Micro"}[language] in client.get(url).text
