@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "tables_owner_shares"
-down_revision = "signing_signatures"
+down_revision = "signing_partners"
 branch_labels = None
 depends_on = None
 
