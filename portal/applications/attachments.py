@@ -78,7 +78,34 @@ def attach(
     Raises :class:`Problems` on the fields ``file`` and ``issued_on``, :class:`Conflict` when somebody else has
     replaced or removed the earlier version meanwhile.
     """
-    dossier = load(session, application_id, lock=True)
+    return attach_to(
+        session,
+        actor,
+        load(session, application_id, lock=True),
+        participant_id=participant_id,
+        code=code,
+        name=name,
+        stream=stream,
+        issued_on=issued_on,
+        replaces=replaces,
+        sha256=sha256,
+    )
+
+
+def attach_to(
+    session: Session,
+    actor: Actor,
+    dossier: Dossier,
+    *,
+    participant_id: UUID | None,
+    code: str,
+    name: str,
+    stream: BinaryIO,
+    issued_on: str = "",
+    replaces: UUID | None = None,
+    sha256: str | None = None,
+) -> Attachment:
+    """The same for a dossier that was loaded with its lock."""
     place = check_place(actor, dossier, participant_id, code, replaces)
     day = day_of_issue(issued_on, dossier)
     file = documents.store(session, actor, name=name, stream=stream, allowed=allowed(place.requirement), sha256=sha256)
@@ -89,7 +116,7 @@ def attach(
         session.flush()
     row = Attachment(
         id=key,
-        application_id=application_id,
+        application_id=dossier.application.id,
         participant_id=participant_id,
         code=code,
         file=file,

@@ -94,10 +94,10 @@ def finish(session: Session, actor: Actor, *, application_id: UUID, upload_id: U
         given = select(Attachment).where(Attachment.file_id == row.file_id)
         return session.scalars(given.options(joinedload(Attachment.file, innerjoin=True))).one()
     stream = uploads.whole(session, row)
-    attached = attachments.attach(
+    attached = attachments.attach_to(
         session,
         actor,
-        application_id=application_id,
+        dossier,
         participant_id=_uuid(row.place["participant"]),
         code=row.place["code"],
         name=row.name,

@@ -21,6 +21,8 @@ _COMPOUND: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LOCKED_PDF: Final = re.compile(rb"/Encrypt\s*(?:\d+\s+\d+\s+R|<<)")
 _PNG_END: Final = b"IEND\xaeB`\x82"
 _JPEG_END: Final = b"\xff\xd9"
+# The end of an archive behind the end of a document: one file that is two, for two programs.
+_ZIP_END: Final = b"PK\x05\x06"
 # Controls that no text file has; tab, line feed and carriage return stay.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -55,7 +57,8 @@ def content_type(file: BinaryIO) -> str:
 
 
 def _pdf(file: BinaryIO, size: int) -> str:
-    if b"%%EOF" not in _tail(file, size):
+    tail = _tail(file, size)
+    if b"%%EOF" not in tail or _ZIP_END in tail.rpartition(b"%%EOF")[2]:
         raise BadFile("damaged", DAMAGED)
     before = b""
     for block in _blocks(file):
@@ -66,7 +69,8 @@ def _pdf(file: BinaryIO, size: int) -> str:
 
 
 def _picture(file: BinaryIO, size: int, kind: str) -> str:
-    if (_PNG_END if kind == PNG else _JPEG_END) not in _tail(file, size):
+    end, tail = _PNG_END if kind == PNG else _JPEG_END, _tail(file, size)
+    if end not in tail or _ZIP_END in tail.rpartition(end)[2]:
         raise BadFile("damaged", DAMAGED)
     return kind
 

@@ -25,6 +25,7 @@ from portal.core.errors import Problem, Problems
 from portal.core.language import N_, Message
 from portal.documents import kinds, uploads
 from portal.documents.models import Upload
+from portal.documents.names import visible
 from portal.documents.service import MAX_SIZE
 from portal.identity.models import User
 from portal.identity.policy import Permission
@@ -181,7 +182,7 @@ def _attach_one(
 
 
 def _named(problem: Problem, name: str) -> Problem:
-    about = N_("%(name)s: %(problem)s", name=name[:100], problem=problem.message)
+    about = N_("%(name)s: %(problem)s", name=visible(name)[-100:], problem=problem.message)
     return Problem(problem.code, problem.field, about if problem.field == "file" else problem.message)
 
 

@@ -131,7 +131,6 @@ def upload(application_id: UUID, upload_id: UUID) -> ResponseReturnValue:
 @answering
 def finish_upload(application_id: UUID, upload_id: UUID) -> ResponseReturnValue:
     """Look into the received file and attach it; of a refused one nothing is left."""
-    opened(application_id)
     try:
         row = uploads.finish(
             session(),

@@ -76,6 +76,9 @@ def test_whole_files_are_known_by_content(data: bytes, expected: str) -> None:
         (samples.docx(("word/setup.exe", b"MZ")), "nested"),
         (samples.docx(("../../outside.xml", b"x")), "damaged"),
         (samples.docx(("/absolute.xml", b"x")), "damaged"),
+        (samples.PDF + samples.archive(("a", b"a")), "damaged"),
+        (samples.PNG + samples.archive(("a", b"a")), "damaged"),
+        (samples.JPEG + samples.archive(("a", b"a")), "damaged"),
     ],
     ids=named,
 )

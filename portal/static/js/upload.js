@@ -172,7 +172,8 @@ class Transfer {
       await renewToken();
       return this.ask(url, options, false);
     }
-    if (answer.status >= 500 || answer.status === 429 || (!answer.ok && !json)) throw new Away();
+    if (answer.status >= 500 || answer.status === 429) throw new Away();
+    if (!answer.ok && !json) throw new Refusal(texts.failed);
     const body = json ? await answer.json() : {};
     if (body.csrf_token) token = body.csrf_token;
     return { answer, body };
@@ -291,28 +292,32 @@ class Transfer {
     this.offer(texts.cancel, () => this.cancel(), true);
   }
 
-  /** It cannot: the portal has said why, and has kept nothing. */
+  /** It cannot: the portal has said why, and keeps nothing. */
   fail(message) {
     this.ended = true;
-    this.failed = true;
-    this.address = null;
+    this.forget();
     this.bar.hidden = true;
     this.say(message, "bad", true);
     this.offer(texts.dismiss, () => this.row.remove());
   }
 
-  async cancel() {
+  cancel() {
     this.ended = true;
-    this.failed = true;
-    const address = this.address;
     delete this.row.dataset.halted;
     this.stop?.abort();
     this.say(texts.cancelled, "", true);
     this.offer(texts.dismiss, () => this.row.remove());
     transfers.delete(this);
+    this.forget();
+  }
+
+  /** Nothing is left at the portal of what does not become a document. */
+  forget() {
+    const address = this.address;
     if (!address) return;
+    this.address = null;
     this.stop = new AbortController();
-    await this.post(`${address}/discard`, {}).catch(() => {});
+    this.post(`${address}/discard`, {}).catch(() => {});
   }
 }
 
