@@ -12,6 +12,7 @@ from portal.clusters import service as clusters
 from portal.core.clock import MOSCOW
 from portal.core.clock import now as read_clock
 from portal.core.db import session, uuid7
+from portal.demo.draft_papers import hand_in
 from portal.demo.filing import Desk, Plan, Register, scaled
 from portal.demo.identifiers import demo_inn, demo_kpp, demo_ogrn
 from portal.demo.moments import moment, work
@@ -58,7 +59,10 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
     noticed = opens - timedelta(days=NOTICE_DAYS + 1)
     give(people, programme_id, noticed, f"ДЕМО-{now.year}/1", years_of(now.year))
     desk = Desk(people, register, tender.tracks)
-    for plan in plans(opens, now):
+    own, *others = plans(opens, now)
+    draft = desk.file(own)
+    hand_in(people, draft.id, now - timedelta(days=4), now - timedelta(days=1))
+    for plan in others:
         desk.file(plan)
     work(now - timedelta(minutes=30))
     _newcomer(people, register, now - timedelta(minutes=20))

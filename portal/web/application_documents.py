@@ -15,6 +15,7 @@ from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 
 from portal.applications import attachments, papers
+from portal.applications.blanks import has_blank
 from portal.applications.dossier import Dossier
 from portal.applications.models import Attachment
 from portal.applications.papers import PaperState, Validity
@@ -60,6 +61,7 @@ class Line:
     removed: Sequence[Attachment] = ()
     unfinished: Sequence[Upload] = ()
     problems: Sequence[Problem] = field(default=())
+    form: str = ""
 
     @property
     def code(self) -> str:
@@ -274,7 +276,18 @@ def _line(
         [item for item in _given(dossier, code, owner) if item.removed_at and item.series_id not in current],
         [row for row in coming if (row.place["code"], row.place["participant"]) == (code, place)],
         [p for p in problems if p.field.startswith(f"{code}-") or p.field.endswith(f".{code}")],
+        _form(dossier, owner, code),
     )
+
+
+def _form(dossier: Dossier, owner: UUID | None, code: str) -> str:
+    """The address of the document's blank form; "" where the portal has none."""
+    if not has_blank(code):
+        return ""
+    application_id = dossier.application.id
+    if owner is None:
+        return url_for(".blank_form", application_id=application_id, code=code)
+    return url_for(".part_blank_form", application_id=application_id, participant_id=owner, code=code)
 
 
 def _held(dossier: Dossier, requirement: DocumentRequirement, owner: UUID | None) -> list[Held]:

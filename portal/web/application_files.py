@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from flask import g, render_template, request
+from flask import Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import attachments, downloads, papers
+from portal.applications import attachments, blanks, downloads, papers
 from portal.applications.dossier import Dossier
-from portal.applications.models import Attachment
+from portal.applications.models import Attachment, Participant
 from portal.audit.models import AuditEvent
 from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.core.formats import format_date, format_datetime
 from portal.documents.kinds import NAMES, PDF
 from portal.identity.policy import Permission
+from portal.tenders.ruleset import Giver
 from portal.web import files
 from portal.web.application_frame import blueprint, opened, section_url, wording
 from portal.web.headers import POLICY
@@ -137,3 +138,31 @@ def _readable(application_id: UUID, attachment_id: UUID) -> tuple[Dossier, Attac
     row = attachments.open_attachment(session(), application_id, attachment_id)
     downloads.check_readable(g.actor, row.file)
     return dossier, row
+
+
+@page(blueprint, "/<uuid:application_id>/documents/forms/<code>", get=Permission.APPLICATION_VIEW)
+def blank_form(application_id: UUID, code: str) -> ResponseReturnValue:
+    """The form of a document of the project, filled in as far as the portal knows."""
+    dossier = opened(application_id)
+    return _blank(dossier, dossier.initiator, code, Giver.PROJECT)
+
+
+@page(
+    blueprint,
+    "/<uuid:application_id>/participants/<uuid:participant_id>/documents/forms/<code>",
+    get=Permission.APPLICATION_VIEW,
+)
+def part_blank_form(application_id: UUID, participant_id: UUID, code: str) -> ResponseReturnValue:
+    """The form of a document of one participant."""
+    dossier = opened(application_id)
+    return _blank(dossier, dossier.participant(participant_id), code, Giver.EACH)
+
+
+def _blank(dossier: Dossier, part: Participant, code: str, giver: Giver) -> ResponseReturnValue:
+    asked = {item.code for item in attachments.asked(dossier.rules, giver)}
+    if code not in asked or not blanks.has_blank(code):
+        raise NotFound
+    made = blanks.blank(dossier, part, code, locale())
+    answer = Response(made.content, mimetype=made.content_type)
+    answer.headers["Content-Disposition"] = files.disposition("attachment", made.name)
+    return answer

@@ -62,6 +62,8 @@ READERS: Final[Mapping[str, str | None]] = {
 """Roles and whom of the demo they are; ``outsider`` reviews, but not the application of the table."""
 
 OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "applications.blank_form": {"code": "DOC-07"},
+    "applications.part_blank_form": {"code": "DOC-13"},
     "applications.compare_versions": {"from": "1", "to": "1"},
     "officer_versions.compare": {"from": "1", "to": "1"},
     "applications.part_section": {"name": "costs"},

@@ -19,7 +19,7 @@ NAMES: Final = (
     'quo"te\\.pdf', "=cmd|' /C calc'!A0.pdf", "a.pdf/../b.pdf", "пла\u0301н.pdf", "\U0001f4c4.pdf", "nul:.pdf",
     "{{ 7*7 }}.pdf", "%s%n%x.pdf", "file:///etc/passwd", "C:\\a.pdf", "-rf.pdf", "\u2066x\u2069.pdf",
 )  # fmt: skip
-DATES: Final = ("yesterday", "31.12.2999", "32.13.2018", "9" * 5000, "٣١.٠٨.٢٠١٨", "0000-00-00", "1e9")
+DATES: Final = ("yesterday", "31.12.2999", "32.13.2018", "9" * 5000, "31.02.2018", "0000-00-00", "1e9")
 SIGNATURES: Final = (
     b"MZ\x90\x00", b"\x7fELF", b"GIF89a", b"Rar!\x1a\x07\x01\x00", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b\x08", b"BM",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\xca\xfe\xba\xbe", b"#!/bin/sh\n\x00", b"OggS", b"\x00asm",
