@@ -9,6 +9,7 @@ from flask import current_app
 from sqlalchemy import Connection, text
 
 import portal.applications.models
+import portal.applications.prospect_models
 import portal.audit.models
 import portal.awards.models
 import portal.budget.models

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 def load_handlers() -> None:
     """Import every room's jobs, so that their handlers are registered."""
     import portal.applications.exports
+    import portal.applications.jobs
     import portal.applications.refused_files
     import portal.applications.reminders
     import portal.awards.jobs

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from portal.audit import service as audit
 from portal.clusters.fields import MARKS, Values
 from portal.clusters.models import Cluster, ClusterMember, MembershipState, RegisterImport
-from portal.clusters.service import assign, spec_organisations
+from portal.clusters.service import assign, spec_organisations, tell_confirmed
 from portal.core.clock import now
 from portal.core.db import uuid7
 from portal.identity.models import Organisation
@@ -112,6 +112,8 @@ def apply_members(session: Session, actor: Actor, row: RegisterImport, rows: Seq
         changes |= assign(held, columns)
         outcome.note(line, held.id, False, changes)
     finish(session, actor, row, outcome)
+    for cluster_id in clusters.values():
+        tell_confirmed(session, cluster_id, f"import:{row.id}")
     return outcome
 
 

@@ -115,8 +115,15 @@ def confirm_membership(session: Session, actor: Actor, *, member_id: UUID) -> Cl
     row.decided_by, row.reason = actor.user_id, None
     _note(session, actor, "confirm", row, {"cluster": cluster.id, "organisation": organisation.id})
     letters.confirmed(session, row, cluster, organisation, at)
+    tell_confirmed(session, cluster.id, f"{row.id}:{at.isoformat()}")
     session.flush()
     return row
+
+
+def tell_confirmed(session: Session, cluster_id: UUID, key: str) -> None:
+    """Write down that the cluster has new members: rooms above go on with what waited for them."""
+    payload = {"cluster_id": str(cluster_id)}
+    jobs.enqueue(session, "membership_confirmed", payload, key=f"membership_confirmed:{cluster_id}:{key}")
 
 
 def refuse_membership(session: Session, actor: Actor, *, member_id: UUID, reason: str) -> ClusterMember:

@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from portal.clusters import profile, roadmap
+from portal.clusters import board, profile, roadmap
 from portal.clusters.profile_models import (
     ClusterProfile,
     ClusterProgramme,
@@ -28,7 +28,7 @@ from portal.clusters.profile_models import (
     Paper,
     Supply,
 )
-from portal.core.clock import today
+from portal.core.clock import MOSCOW, today
 from portal.core.db import session as current_session
 from portal.demo.clusters import ENTRIES, Entry, Trade, trades
 from portal.demo.filing import Register
@@ -40,6 +40,7 @@ from portal.identity.policy import Actor
 YEARS: Final = 6
 MILLION: Final = Decimal(1_000_000)
 _DATA: Final[dict[str, Any]] = json.loads((Path(__file__).with_name("data") / "profiles.json").read_text("utf-8"))
+_BOARD: Final[list[dict[str, Any]]] = json.loads((Path(__file__).with_name("data") / "board.json").read_text("utf-8"))
 _SESSION_RU: Final = "Скорректирована по итогам стратегической сессии 25–28 июля 2018 года."
 _SESSION_EN: Final = "Adjusted after the strategic session of 25-28 July 2018."
 _PAPERS: Final = {
@@ -85,6 +86,31 @@ def load(people: People, register: Register) -> None:
     with moment(moscow(2018, 8, 6)) as session:
         for code, plan in _DATA["roadmaps"].items():
             _second_roadmap(session, people.owner(session, register.centres[code]), code, plan, register)
+
+
+def post(people: People, register: Register) -> None:
+    """Needs and offers of the present days, some of which answer each other."""
+    session = current_session()
+    day = today(session)
+    session.rollback()
+    instant = datetime.combine(day - timedelta(days=len(_BOARD)), time(11), MOSCOW)
+    for number, told in enumerate(_BOARD):
+        code, place = told["cluster"], told["member"]
+        party = register.members[code][place - 1] if place else register.centres[code]
+        with moment(instant + timedelta(days=number)) as current:
+            board.post(
+                current,
+                people.owner(current, party),
+                cluster_id=register.clusters[code],
+                organisation_id=party.id,
+                values={
+                    **{
+                        name: told[name] for name in ("side", "kind", "okpd2", "region", "volume", "text", "visibility")
+                    },
+                    "title": told["title"],
+                    "valid_until": (day + timedelta(days=told["days"])).isoformat(),
+                },
+            )
 
 
 def _profile(session: Session, entry: Entry, register: Register) -> None:

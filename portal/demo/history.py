@@ -32,6 +32,7 @@ def load() -> None:
     cluster_life.load(people, register)
     _say(began, "life of the clusters")
     tender_open.load(people, register, programme_id)
+    cluster_life.post(people, register)
     _say(began, "open tender")
     db.session.remove()
 

@@ -14,6 +14,8 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import RadioField, SelectChoice, StringField  # type: ignore[attr-defined]  # the published types are older
 from wtforms.validators import InputRequired, Length
 
+import portal.applications.jobs
+import portal.clusters.jobs  # noqa: F401 - an import is a task, and what it confirms writes others
 from portal.clusters import columns, fields, queries, service
 from portal.clusters.models import Cluster, ImportKind, ImportState, RegisterImport
 from portal.core import formats

@@ -1,27 +1,39 @@
-"""The specialised organisation's desk: requests to join its clusters."""
+"""The specialised organisation's desk: requests to join, its members' projects, the board, and deadlines."""
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from portal.clusters import queries, service
+import portal.applications.jobs  # noqa: F401 - confirming writes a task of this kind
+from portal.applications import pipeline
+from portal.applications.models import Application
+from portal.applications.queries import open_tracks
+from portal.applications.rules import public_state
+from portal.clusters import board_queries, queries, service
 from portal.clusters.models import ClusterMember, MembershipState
 from portal.clusters.rules import MAX_REASON
+from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import Conflict, Problems
 from portal.core.language import N_
 from portal.identity.policy import Permission, allowed, authorize, find
+from portal.tenders.rules import TRACK_NAMES
+from portal.web.board import KINDS, SIDES
 from portal.web.forms import ActionForm, PortalForm
 from portal.web.page import current_actor, page
+from portal.web.paging import Page, keyset
 
 pages = Blueprint("spec_org", __name__, url_prefix="/spec-org")
+
+PROJECTS: Final = 25
 
 
 class RefusalForm(PortalForm):
@@ -36,12 +48,35 @@ class RefusalForm(PortalForm):
 
 @page(pages, "/", get=Permission.CLUSTER_CONFIRM_MEMBER)
 def index() -> ResponseReturnValue:
-    """Clusters that the reader's organisations run, and the requests that wait."""
+    """The desk: what waits for an answer, the clusters' state, their projects, the board, and the deadlines."""
     actor, current = current_actor(), session()
     run = queries.run_by(current, actor.memberships)
     mine = [(c, count) for c, count in run if allowed(actor, Permission.CLUSTER_CONFIRM_MEMBER, c)]
-    waiting = queries.waiting_requests(current, [cluster.id for cluster, _count in mine])
-    return render_template("spec_org/index.html", run=mine, waiting=waiting, action=ActionForm())
+    clusters = [cluster for cluster, _count in mine]
+    keys = [cluster.id for cluster in clusters]
+    day = today(current)
+    found: Page[Application] = keyset(
+        current,
+        pipeline.projects(clusters),
+        (Application.received_at, Application.id),
+        lambda row: (row.received_at, row.id),
+        request.args.get("cursor"),
+        PROJECTS,
+    )
+    return render_template(
+        "spec_org/index.html",
+        run=mine,
+        waiting=queries.waiting_requests(current, keys),
+        projects=found,
+        public_state=public_state,
+        track_names=TRACK_NAMES,
+        board=board_queries.waiting_on_board(current, keys, day) if keys else [],
+        side_names=SIDES,
+        kind_names=KINDS,
+        deadlines=open_tracks(current) if keys else [],
+        day=day,
+        action=ActionForm(),
+    )
 
 
 @page(pages, "/<uuid:member_id>/confirm", post=Permission.CLUSTER_CONFIRM_MEMBER)

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from portal.applications import exports, messages
+from portal.applications import exports, messages, prospects
 from portal.applications.messages import Attached
 from portal.clusters import board, functional_map, profile, roadmap
 from portal.clusters import service as clusters
@@ -197,6 +197,9 @@ def _plant_cluster(session: Session) -> None:
         stream=io.BytesIO(b"x;y\n1;2\n"),
     )
     owner = load_actor(session, _user("initiator@demo.example"))
+    prospects.invite(
+        session, owner, application_id=_application("draft"), inn="7707083893", email="boss@demo.example", note=""
+    )
     organisation_id = next(iter(owner.memberships))
     for visibility, title, body in (("cluster", BOARD_CANARY, BOARD_CANARY), ("public", "Board", TEASER_CANARY)):
         board.post(
@@ -271,6 +274,7 @@ def _values(which: str) -> dict[str, Any]:
         "import_id": "select id from register_import where cluster_id is null and cast(:key as uuid) is not null",
         "map_import_id": "select id from register_import where cluster_id is not null"
         " and cast(:key as uuid) is not null",
+        "prospect_id": "select id from prospect where application_id = :key limit 1",
         "post_id": "select id from board_post where visibility = 'cluster' and title like 'CANARY%'"
         " and cast(:key as uuid) is not null",
         "supply_id": "select s.id from supply s join application a on a.cluster_id = s.cluster_id where a.id = :key"
