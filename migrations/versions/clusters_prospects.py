@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "clusters_prospects"
-down_revision = "clusters_board"
+down_revision = "tables_owner_shares"
 branch_labels = None
 depends_on = None
 
