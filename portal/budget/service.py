@@ -73,16 +73,13 @@ def appropriate(
     reason: str,
 ) -> Posting:
     """An order (its number in ``order``) gives ``amount`` roubles to the envelope."""
-    authorize(actor, Permission.BUDGET_POST)
-    found = text_problems(order, reason) + amount_problems(amount)
-    if found or amount is None:
-        raise Problems(found)
+    given = _ordered(actor, order, reason, amount)
     return post(
         session,
         actor,
         key=key,
         kind=PostingKind.APPROPRIATE,
-        lines=rules.appropriate({envelope_id: amount}),
+        lines=rules.appropriate({envelope_id: given}),
         reason=reason.strip(),
         document=order.strip(),
     )
@@ -102,16 +99,13 @@ def adjust(
 
     Raises :class:`Overdrawn` when less is available than is to be taken back.
     """
-    authorize(actor, Permission.BUDGET_POST)
-    found = text_problems(order, reason) + amount_problems(None if change is None else abs(change))
-    if found or change is None:
-        raise Problems(found)
+    moved = _ordered(actor, order, reason, change, signed=True)
     return post(
         session,
         actor,
         key=key,
         kind=PostingKind.ADJUST,
-        lines=rules.adjust({envelope_id: change}),
+        lines=rules.adjust({envelope_id: moved}),
         reason=reason.strip(),
         document=order.strip(),
     )
@@ -254,6 +248,18 @@ def amount_problems(amount: Decimal | None) -> list[Problem]:
     except MoneyError as error:
         return [Problem(error.code, "amount", error.message)]
     return [] if positive else [Problem("not_positive", "amount", N_("Enter an amount above zero."))]
+
+
+def _ordered(actor: Actor, order: str, reason: str, amount: Decimal | None, *, signed: bool = False) -> Decimal:
+    """The amount that an order moves; :class:`Problems` with all that is wrong with the three.
+
+    ``signed``: an amount below zero is one too.
+    """
+    authorize(actor, Permission.BUDGET_POST)
+    found = text_problems(order, reason) + amount_problems(abs(amount) if signed and amount is not None else amount)
+    if found or amount is None:
+        raise Problems(found)
+    return amount
 
 
 def _by_envelope(

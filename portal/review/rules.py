@@ -114,14 +114,25 @@ def review_value(marks: Marks, criterion: Criterion) -> Decimal | None:
         return four_places(sum(values, Decimal(0)) / len(values))
 
 
+def values_of(criterion: Criterion, reviews: Sequence[Marks]) -> list[Decimal]:
+    """The complete reviewers' values in ascending order, so that the order of the reviews does not matter."""
+    values = (review_value(marks, criterion) for marks in reviews)
+    return sorted(value for value in values if value is not None)
+
+
+def difference(values: Sequence[Decimal]) -> Decimal:
+    """The largest difference between the reviewers' values of a criterion; zero for fewer than two."""
+    return max(values) - min(values) if values else Decimal(0)
+
+
+def apart(values: Sequence[Decimal], rules: RuleSet) -> bool:
+    """Whether the reviews asked for are in, but differ on a criterion by more than the limit."""
+    return len(values) == rules.reviewers_per_application and difference(values) > rules.spread_limit
+
+
 def spread(reviews: Sequence[Marks], rules: RuleSet) -> Decimal:
     """The largest difference between two reviewers' values of the same criterion; zero for fewer than two."""
-    widest = Decimal(0)
-    for criterion in rules.expert_criteria():
-        values = [value for marks in reviews if (value := review_value(marks, criterion)) is not None]
-        if values:
-            widest = max(widest, max(values) - min(values))
-    return widest
+    return max((difference(values_of(item, reviews)) for item in rules.expert_criteria()), default=Decimal(0))
 
 
 def needed_reviews(reviews: Sequence[Marks], rules: RuleSet) -> int:
@@ -134,4 +145,4 @@ def needed_reviews(reviews: Sequence[Marks], rules: RuleSet) -> int:
 
 def needs_another_review(reviews: Sequence[Marks], rules: RuleSet) -> bool:
     """Whether the reviews asked for are in but differ by more than the limit, and no further one is in."""
-    return len(reviews) == rules.reviewers_per_application and spread(reviews, rules) > rules.spread_limit
+    return any(apart(values_of(criterion, reviews), rules) for criterion in rules.expert_criteria())

@@ -24,7 +24,7 @@ from portal.applications.facts import Facts
 from portal.core.canonical import digest, plain_decimal
 from portal.core.figures import exact, four_places, number, roubles, two_places
 from portal.core.language import LOCALES, N_, Message, both
-from portal.review.rules import Marks, review_value
+from portal.review.rules import Marks, apart, difference, values_of
 from portal.scoring.wording import NOT_YET, component_reason, joined
 from portal.tenders.metrics import METRICS
 from portal.tenders.ruleset import Component, Criterion, RuleSet, Severity, Text
@@ -181,22 +181,9 @@ def score(
         )
 
 
-def spread(values: Sequence[Decimal]) -> Decimal:
-    """The largest difference between the reviewers' values; zero for fewer than two."""
-    return max(values) - min(values) if values else _ZERO
-
-
-def needs_another_review(reviews: Sequence[Marks], rules: RuleSet) -> bool:
-    """Whether the reviews asked for are in but differ by more than the limit, and no further one is in."""
-    return any(
-        len(values) == rules.reviewers_per_application and spread(values) > rules.spread_limit
-        for values in (_reviewers(criterion, reviews) for criterion in rules.expert_criteria())
-    )
-
-
 def _line(criterion: Criterion, facts: Facts, rules: RuleSet, reviews: Sequence[Marks]) -> ScoreLine:
     if criterion.expert:
-        return _expert_line(criterion, rules, _reviewers(criterion, reviews))
+        return _expert_line(criterion, rules, values_of(criterion, reviews))
     scored = tuple(_part(component, facts) for component in criterion.components)
     points = four_places(sum((part.points * part.share for part in scored), _ZERO))
     return ScoreLine(
@@ -237,10 +224,10 @@ def _expert_line(criterion: Criterion, rules: RuleSet, values: Sequence[Decimal]
     points: Decimal | None = None
     if len(values) < needed:
         reason = N_("%(done)s of %(needed)s reviews are in.", done=len(values), needed=needed)
-    elif len(values) == needed and spread(values) > rules.spread_limit:
+    elif apart(values, rules):
         reason = N_(
             "The reviewers differ by %(spread)s points, more than %(limit)s: another review is needed.",
-            spread=number(spread(values)),
+            spread=number(difference(values)),
             limit=number(rules.spread_limit),
         )
     else:
@@ -260,12 +247,6 @@ def _expert_line(criterion: Criterion, rules: RuleSet, values: Sequence[Decimal]
         reason=reason,
         reviewers=tuple(values),
     )
-
-
-def _reviewers(criterion: Criterion, reviews: Sequence[Marks]) -> list[Decimal]:
-    """The complete reviewers' values in ascending order, so that the order of the reviews does not matter."""
-    values = (review_value(marks, criterion) for marks in reviews)
-    return sorted(value for value in values if value is not None)
 
 
 def _eligibility_gate(outcomes: Sequence[RuleOutcome]) -> Gate:

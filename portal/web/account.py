@@ -16,7 +16,7 @@ from portal.core.db import session
 from portal.core.errors import Problems
 from portal.identity import people, queries
 from portal.identity.policy import FUND, Permission
-from portal.web.forms import ActionForm, PortalForm
+from portal.web.forms import ActionForm, PortalForm, as_choices
 from portal.web.page import current_actor, page
 from portal.web.sessions import token_of
 
@@ -27,7 +27,7 @@ class AccountForm(PortalForm):
     """Name and language."""
 
     full_name = StringField(_l("Full name"), render_kw={"autocomplete": "name"})
-    locale = RadioField(_l("Language of letters and pages"), choices=[("ru", "Русский"), ("en", "English")])
+    locale = RadioField(_l("Language of letters and pages"), choices=as_choices([("ru", "Русский"), ("en", "English")]))
 
 
 @page(pages, "/start", get=Permission.SIGNED_IN)

@@ -23,7 +23,7 @@ from portal.core.language import N_
 from portal.identity.models import Organisation, Role
 from portal.identity.policy import FUND, Actor, Permission, allowed, authorize, find
 from portal.web.cluster_frame import frame, region_name
-from portal.web.forms import ActionForm, PortalForm, uuid_argument
+from portal.web.forms import ActionForm, PortalForm, as_choices, uuid_argument
 from portal.web.language import locale
 from portal.web.page import current_actor, page
 from portal.web.paging import Page, keyset
@@ -67,10 +67,10 @@ class PostForm(PortalForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.side.choices = [(side.value, str(name)) for side, name in SIDES.items()]
-        self.kind.choices = [(kind.value, str(name)) for kind, name in KINDS.items()]
-        self.visibility.choices = [(seen.value, str(name)) for seen, name in VISIBILITIES.items()]
-        self.region.choices = [("", _("Any region")), *regions.choices(locale())]
+        self.side.choices = as_choices([(side.value, str(name)) for side, name in SIDES.items()])
+        self.kind.choices = as_choices([(kind.value, str(name)) for kind, name in KINDS.items()])
+        self.visibility.choices = as_choices([(seen.value, str(name)) for seen, name in VISIBILITIES.items()])
+        self.region.choices = as_choices([("", _("Any region")), *regions.choices(locale())])
 
 
 class ContactForm(PortalForm):
@@ -131,7 +131,7 @@ def new() -> ResponseReturnValue:
         current, [key for key in actor.memberships if allowed(actor, Permission.BOARD_POST, Organisation(id=key))]
     )
     form, status = PostForm(data=_suggested(today(current))), 200
-    form.place.choices = [(f"{row.id}:{cluster.id}", _place(row, cluster)) for row, cluster in places]
+    form.place.choices = as_choices([(f"{row.id}:{cluster.id}", _place(row, cluster)) for row, cluster in places])
     if form.validate_on_submit():
         organisation_id, cluster_id = _keys(form.place.data)
         try:
@@ -242,7 +242,7 @@ def _post_page(post_id: UUID, form: ContactForm | None = None) -> str:
     asks = form or ContactForm(formdata=None)
     writers = [key for key in actor.memberships if allowed(actor, Permission.BOARD_POST, Organisation(id=key))]
     mine = _organisations(writers) if opened and not own else []
-    asks.organisation_id.choices = [(str(item.id), localised(item, "name")) for item in mine]
+    asks.organisation_id.choices = as_choices([(str(item.id), localised(item, "name")) for item in mine])
     found = board_queries.answers(current, actor, row, day) if opened else []
     return render_template(
         "board/show.html",

@@ -28,7 +28,7 @@ from portal.core.money import ZERO, MoneyError, parse_money
 from portal.identity.policy import Permission, find
 from portal.tenders.models import Programme, Track
 from portal.tenders.rules import TRACK_NAMES
-from portal.web.forms import PortalForm
+from portal.web.forms import PortalForm, as_choices
 from portal.web.language import say
 from portal.web.page import page
 from portal.web.paging import Page, keyset
@@ -55,7 +55,7 @@ class EnvelopeForm(PortalForm):
     year = IntegerField(_l("Year"), description=_l("For example, 2018"), render_kw={"inputmode": "numeric"})
 
     def offer(self) -> None:
-        self.track.choices = [(track.value, track_name(track)) for track in reversed(Track)]
+        self.track.choices = as_choices([(track.value, track_name(track)) for track in reversed(Track)])
 
 
 class PostingForm(PortalForm):
@@ -82,10 +82,12 @@ class AdjustForm(PostingForm):
     direction = RadioField(_l("What changes"), validate_choice=False, default="up")
 
     def offer(self) -> None:
-        self.direction.choices = [
-            ("up", _("The appropriation is raised")),
-            ("down", _("The appropriation is lowered")),
-        ]
+        self.direction.choices = as_choices(
+            [
+                ("up", _("The appropriation is raised")),
+                ("down", _("The appropriation is lowered")),
+            ]
+        )
 
 
 class ReverseForm(PortalForm):

@@ -24,7 +24,7 @@ from portal.core.figures import two_places
 from portal.identity.models import Organisation
 from portal.identity.policy import Permission, allowed, authorize, find
 from portal.web.cluster_frame import frame, opened, organisation_name
-from portal.web.forms import ActionForm, PortalForm
+from portal.web.forms import ActionForm, PortalForm, as_choices
 from portal.web.language import locale
 from portal.web.map_picture import Flow, Member, draw
 from portal.web.page import page
@@ -138,7 +138,7 @@ def enter(cluster_id: UUID) -> ResponseReturnValue:
     authorize(actor, Permission.CLUSTER_KEEP, cluster)
     form, status = SupplyForm(), 200
     members = _members(cluster_id)
-    form.supplier_id.choices = form.buyer_id.choices = [("", _("Choose a member")), *members]
+    form.supplier_id.choices = form.buyer_id.choices = as_choices([("", _("Choose a member")), *members])
     if form.validate_on_submit():
         try:
             row = functional_map.enter_supply(
@@ -204,7 +204,7 @@ def enter_figures(cluster_id: UUID) -> ResponseReturnValue:
     actor, cluster = opened(cluster_id)
     authorize(actor, Permission.CLUSTER_KEEP, cluster)
     form, status = FiguresForm(), 200
-    form.organisation_id.choices = [("", _("Choose a member")), *_members(cluster_id)]
+    form.organisation_id.choices = as_choices([("", _("Choose a member")), *_members(cluster_id)])
     names = ("year", "output", "exports", "jobs", "hp_jobs", "value_added")
     if form.validate_on_submit():
         try:

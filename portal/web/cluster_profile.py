@@ -21,7 +21,7 @@ from portal.documents import kinds
 from portal.identity.policy import Permission, authorize
 from portal.web.cluster_frame import INFRASTRUCTURE, PAPERS, PROGRAMMES, frame, opened
 from portal.web.files import send
-from portal.web.forms import ActionForm, PortalForm
+from portal.web.forms import ActionForm, PortalForm, as_choices
 from portal.web.language import locale
 from portal.web.page import page
 
@@ -233,10 +233,10 @@ def _page(
     objects = infrastructure_form or InfrastructureForm(formdata=None, prefix="")
     papers = document_form or DocumentForm(formdata=None)
     parts = programme_form or ProgrammeForm(formdata=None)
-    objects.kind.choices = [(kind.value, str(name)) for kind, name in INFRASTRUCTURE.items()]
-    objects.region.choices = regions.choices(locale())
-    papers.kind.choices = [(kind.value, str(name)) for kind, name in PAPERS.items()]
-    parts.programme.choices = [(kind.value, str(PROGRAMMES[kind])) for kind in profile.STORED_PROGRAMMES]
+    objects.kind.choices = as_choices([(kind.value, str(name)) for kind, name in INFRASTRUCTURE.items()])
+    objects.region.choices = as_choices(regions.choices(locale()))
+    papers.kind.choices = as_choices([(kind.value, str(name)) for kind, name in PAPERS.items()])
+    parts.programme.choices = as_choices([(kind.value, str(PROGRAMMES[kind])) for kind in profile.STORED_PROGRAMMES])
     for sent in (infrastructure_form, document_form, programme_form):
         if sent is not None:
             sent.attach(problems)

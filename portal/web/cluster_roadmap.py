@@ -19,7 +19,7 @@ from portal.core.db import session
 from portal.core.errors import NotFound, Problems
 from portal.identity.policy import Permission, allowed, authorize
 from portal.web.cluster_frame import ACTION_KINDS, ACTION_STATES, frame, opened, organisation_name
-from portal.web.forms import ActionForm, PortalForm
+from portal.web.forms import ActionForm, PortalForm, as_choices
 from portal.web.page import page
 
 pages = Blueprint("cluster_roadmap", __name__, url_prefix="/clusters/<uuid:cluster_id>/roadmap")
@@ -187,12 +187,14 @@ def _edit(cluster_id: UUID, code: str | None) -> ResponseReturnValue:
     held = roadmap.action_of_draft(session(), actor, cluster_id, code) if code else None
     form, status = ActionEditForm(data=_typed(held)), 200
     members = queries.confirmed_members(session(), cluster_id)
-    form.kind.choices = [(kind.value, str(name)) for kind, name in ACTION_KINDS.items()]
-    form.state.choices = [(state.value, str(name)) for state, name in ACTION_STATES.items()]
-    form.responsible_id.choices = [
-        ("", _("Specialised organisation")),
-        *((str(row.organisation_id), organisation_name(row.organisation)) for row in members),
-    ]
+    form.kind.choices = as_choices([(kind.value, str(name)) for kind, name in ACTION_KINDS.items()])
+    form.state.choices = as_choices([(state.value, str(name)) for state, name in ACTION_STATES.items()])
+    form.responsible_id.choices = as_choices(
+        [
+            ("", _("Specialised organisation")),
+            *((str(row.organisation_id), organisation_name(row.organisation)) for row in members),
+        ]
+    )
     if form.validate_on_submit():
         values = {name: form[name].data or "" for name in _ACTION}
         try:

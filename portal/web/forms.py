@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from flask import request
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, IntegerField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the published types are older
 from wtforms.validators import Optional
 from wtforms.widgets import HiddenInput
 
@@ -46,6 +47,11 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
         if not valid:
             self.idempotency_key.data = str(uuid4())
         return valid
+
+
+def as_choices(pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """(value, words) as the choices of a field."""
+    return [SelectChoice(value, words) for value, words in pairs]
 
 
 class ActionForm(PortalForm):

@@ -22,7 +22,7 @@ from portal.identity.models import Organisation, OrgRole
 from portal.identity.policy import Permission, allowed, authorize, find
 from portal.identity.sme import NONE, Status
 from portal.identity.sme import status as size_by_law
-from portal.web.forms import ActionForm, PortalForm
+from portal.web.forms import ActionForm, PortalForm, as_choices
 from portal.web.language import locale, say
 from portal.web.page import current_actor, page
 
@@ -82,9 +82,9 @@ class ProfileForm(PortalForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.region.choices = [("", _("Choose a region")), *regions.choices(locale())]
+        self.region.choices = as_choices([("", _("Choose a region")), *regions.choices(locale())])
         sizes = [(size, str(label)) for size, label in SME_LABELS.items()]
-        self.sme.choices = [("", _("By headcount and income")), *sizes]
+        self.sme.choices = as_choices([("", _("By headcount and income")), *sizes])
 
     def values(self) -> dict[str, str]:
         """The typed texts, for the verb."""
@@ -106,7 +106,7 @@ class InviteForm(PortalForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.role.choices = role_choices()
+        self.role.choices = as_choices(role_choices())
 
 
 def role_choices() -> list[tuple[str, str]]:

@@ -10,7 +10,6 @@ from portal.applications.eligibility import check
 from portal.applications.facts import facts
 from portal.core.money import NumberError
 from portal.review.rules import checklist, needed_reviews, needs_another_review, parse_score, review_value, spread
-from portal.scoring import engine
 from tests.factories.packages import marks, package, rules
 
 
@@ -63,7 +62,6 @@ def test_spread_above_the_limit_asks_for_a_third_review(
     assert spread(reviews, rules()) == Decimal(wide)
     assert needs_another_review(reviews, rules()) is another
     assert needed_reviews(reviews, rules()) == needed
-    assert engine.needs_another_review(reviews, rules()) is another
 
 
 def test_checklist_asks_for_documents_declarations_and_rules() -> None:

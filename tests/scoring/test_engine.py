@@ -16,7 +16,8 @@ from portal.applications.facts import facts
 from portal.core.canonical import digest
 from portal.core.language import render
 from portal.demo.projects import PROJECTS
-from portal.scoring.engine import Marks, ScoreSheet, needs_another_review, score, spread
+from portal.review.rules import difference, needs_another_review
+from portal.scoring.engine import Marks, ScoreSheet, score
 from portal.tenders.ruleset import RuleSet, from_json, to_json
 from tests.factories.packages import marks, package, rules
 
@@ -127,8 +128,8 @@ def test_reviewers_who_differ_too_much_need_a_third() -> None:
     third = (*apart, marks("8"))
     assert needs_another_review(third, rules()) is False
     assert sheet(package(), third).lines[-1].points == D("7.6333")
-    assert spread([D(2), D(9), D(4)]) == D(7)
-    assert spread([]) == 0
+    assert difference([D(2), D(9), D(4)]) == D(7)
+    assert difference([]) == 0
 
 
 def test_a_reviewers_value_is_the_mean_of_the_aspects() -> None:
