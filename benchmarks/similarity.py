@@ -44,8 +44,8 @@ def main() -> None:
         with app.app_context():
             with transaction() as session:
                 keys = submitted(session, tenders.open_tender(session), contents)
-                rows = session.execute(select(Application.id, Application.submission_id)).tuples().all()
-            latest = dict(rows)
+                rows = session.execute(select(Application.id, Application.submission_id)).all()
+            latest = {row.id: row.submission_id for row in rows}
             compared, spent = 0, []
             for key in keys:
                 begun = time.perf_counter()
@@ -54,7 +54,7 @@ def main() -> None:
                 spent.append(time.perf_counter() - begun)
             with transaction() as session:
                 columns = select(SimilarPair.first_id, SimilarPair.second_id)
-                pairs = {frozenset[UUID](row) for row in session.execute(columns).tuples()}
+                pairs = {frozenset[UUID](row) for row in session.execute(columns)}
     seconds = sum(spent)
     found = sum(frozenset((keys[one], keys[other])) in pairs for one, other in copies)
     print(f"{count} submissions in {seconds:.1f} s: {seconds / count * 1000:.0f} ms each, slowest {max(spent):.2f} s")
@@ -65,7 +65,10 @@ def main() -> None:
 def _contents(count: int, chance: random.Random) -> tuple[list[dict[str, Any]], list[tuple[int, int]]]:
     """Packages of different organisations with random words; every tenth is a copy of an earlier one."""
     vocabulary = ["".join(chance.choices(SYLLABLES, k=chance.randint(2, 4))) for _ in range(3_000)]
-    source, contents, copies, texts = package(), [], [], []
+    source = package()
+    contents: list[dict[str, Any]] = []
+    copies: list[tuple[int, int]] = []
+    texts: list[list[str]] = []
     for number in range(count):
         words = chance.choices(vocabulary, k=WORDS)
         if number % COPIES == COPIES - 1:

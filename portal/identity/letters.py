@@ -79,6 +79,7 @@ def invitation(
         (N_("Open the invitation"), f"/organisations/invitations/{token}"),
         ("invitation", row.id),
         "/organisations/",
+        token,
     )
 
 
@@ -134,6 +135,7 @@ def _write(
     link: Link | None,
     about: tuple[str, UUID],
     portal_path: str | None,
+    secret: str | None = None,
 ) -> None:
     """To an address, or to the person of the portal behind it. The link may hold a token: a notice leads elsewhere."""
     email, locale, user_id = reader
@@ -149,6 +151,7 @@ def _write(
             link=link,
             about=about,
             portal_path=portal_path,
+            secret=secret,
         )
         return
     said = compose(subject, paragraphs, link, locale)
@@ -162,4 +165,5 @@ def _write(
         text=said.text,
         html=said.html,
         about=about,
+        secret=secret,
     )

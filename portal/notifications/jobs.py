@@ -20,6 +20,7 @@ from portal.notifications.letters import address
 from portal.notifications.models import Letter
 
 TIMEOUT: Final = 20.0
+STRUCK_OUT: Final = "***"
 _outgoing: dict[str, str] = {}
 
 
@@ -35,7 +36,15 @@ def send_letter(session: Session, payload: dict[str, Any], claim: jobs.Claim) ->
     if letter is None or letter.sent_at is not None:
         return
     deliver(compose(letter), letter.recipient)
+    strike_out(letter)
     letter.sent_at = now(session)
+
+
+def strike_out(letter: Letter) -> None:
+    """Forget the token of a letter's link: who reads the table or a backup of it later cannot use it."""
+    if letter.secret:
+        letter.text, letter.html = (part.replace(letter.secret, STRUCK_OUT) for part in (letter.text, letter.html))
+    letter.secret = None
 
 
 def compose(letter: Letter) -> EmailMessage:

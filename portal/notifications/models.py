@@ -13,11 +13,15 @@ from portal.core.db import Base, Keyed, Stamped
 
 
 class Letter(Keyed, Stamped, Base):
-    """A mail to one address in one language; ``key`` makes the same letter of the same cause exist once."""
+    """A mail to one address in one language; ``key`` makes the same letter of the same cause exist once.
+
+    ``secret`` is the token of a link that works once; once the letter is sent it is struck out of text and HTML.
+    """
 
     __tablename__ = "letter"
     __table_args__ = (
         CheckConstraint("locale in ('ru', 'en')", name="locale"),
+        CheckConstraint("sent_at is null or secret is null", name="secret"),
         Index("ix_letter_user", "user_id", "created_at"),
         Index("ix_letter_about", "about_type", "about_id"),
     )
@@ -33,6 +37,7 @@ class Letter(Keyed, Stamped, Base):
     message_id: Mapped[str] = mapped_column(unique=True)
     about_type: Mapped[str | None]
     about_id: Mapped[UUID | None]
+    secret: Mapped[str | None]
     sent_at: Mapped[datetime | None]
 
 

@@ -48,12 +48,14 @@ def tell(
     link: tuple[Message, str] | None = None,
     about: tuple[str, UUID] | None = None,
     portal_path: str | None = None,
+    secret: str | None = None,
 ) -> int:
     """Tell each reader once for ``key``, in the portal and by mail as they have chosen for ``kind``.
 
     ``link``: the words and the path of the letter's link. ``portal_path``: where the notice in the portal leads
     when that is elsewhere (a letter's link may hold a token; a notice never does). ``about``: type and key of the
-    object. Returns how many people were told something new. Raises :class:`LookupError` for an undeclared kind.
+    object. ``secret``: as in :func:`write`. Returns how many people were told something new. Raises
+    :class:`LookupError` for an undeclared kind.
     """
     declared = kind_of(kind)
     people = {reader.id: reader for reader in readers}
@@ -77,6 +79,7 @@ def tell(
             html=said.html,
             user_id=person.id,
             about=about,
+            secret=secret,
         )
         if letter is not None:
             told.add(person.id)
@@ -135,8 +138,12 @@ def write(
     html: str,
     user_id: UUID | None = None,
     about: tuple[str, UUID] | None = None,
+    secret: str | None = None,
 ) -> UUID | None:
-    """Queue one letter; the same ``key`` is written once. Returns its id, or None when it exists already."""
+    """Queue one letter; the same ``key`` is written once. Returns its id, or None when it exists already.
+
+    ``secret`` is the token of its link: it is kept only until the letter is sent.
+    """
     letter_id = uuid7()
     written = session.scalar(
         insert(Letter)
@@ -153,6 +160,7 @@ def write(
             message_id=f"<{letter_id}@portal.invalid>",
             about_type=about[0] if about else None,
             about_id=about[1] if about else None,
+            secret=secret,
         )
         .on_conflict_do_nothing(index_elements=[Letter.key])
         .returning(Letter.id)

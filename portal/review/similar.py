@@ -25,8 +25,10 @@ from portal.review.similarity import Likeness, compare
 from portal.review.traces import Firm, Trace, bands, trace_of
 
 LOCK: Final = 0x53494D
-MOST_CANDIDATES: Final = 300
+MOST_CANDIDATES: Final = 100
 """Projects that one submission is compared with: its organisations' own, and in its tender those that share most."""
+LEAST_SHARED: Final = 2
+"""Tokens of the text that two projects share before they are compared for their texts alone."""
 MOST_PAIRS: Final = 20
 MAX_NOTE: Final = 2_000
 ACTOR: Final = system_actor("similarity")
@@ -73,18 +75,21 @@ def _candidates(
         )
     )
     related = ProjectTrace.inns.overlap(_texts(own.inns))
+    hard = or_(
+        ProjectTrace.lines.overlap(_texts(sorted(own.lines))),
+        ProjectTrace.files.overlap(_texts(sorted(own.files))),
+    )
     alike = and_(
         ProjectTrace.tender_id == tender_id,
         or_(
+            hard,
             ProjectTrace.codes.overlap(_texts(own.codes)),
-            ProjectTrace.lines.overlap(_texts(sorted(own.lines))),
-            ProjectTrace.files.overlap(_texts(sorted(own.files))),
-            ProjectTrace.bands.overlap(tokens),
+            and_(ProjectTrace.bands.overlap(tokens), shared >= LEAST_SHARED),
         ),
     )
     found: dict[UUID, tuple[UUID, UUID, Trace]] = {}
     for blocked in (related, alike):
-        wanted = _near(application_id, blocked).order_by(shared.desc(), ProjectTrace.application_id)
+        wanted = _near(application_id, blocked).order_by(hard.desc(), shared.desc(), ProjectTrace.application_id)
         for row in session.execute(wanted.limit(MOST_CANDIDATES)):
             found.setdefault(row[0], (row[0], row[1], _read(row[2])))
     return list(found.values())

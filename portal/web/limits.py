@@ -54,6 +54,7 @@ def init_limits(app: Flask, redis_url: str) -> None:
         guard(endpoint, (_TRIES, _person), failures=True)
     for endpoint in ("security.register", "security.forgot_password", "security.send_confirmation"):
         guard(endpoint, (_LETTERS, _account), (_LETTERS_OF_ADDRESS, get_remote_address))
+    guard("security.change_email", (_LETTERS, _person))
     guard("applications.sign", (_TRIES, _person), failures=True)
     for endpoint in ("organisations.invite", "organisations.resend"):
         guard(endpoint, (_INVITATIONS, _person))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -48,6 +48,8 @@ LIBRARY_ROUTES: Final[dict[str, dict[str, Permission]]] = {
     "security.forgot_password": _OPEN,
     "security.reset_password": _OPEN,
     "security.change_password": _OWN,
+    "security.change_email": _OWN,
+    "security.change_email_confirm": {"GET": Permission.PUBLIC},
     "security.two_factor_setup": _OPEN,
     "security.two_factor_token_validation": _OPEN,
     "security.two_factor_rescue": _OPEN,
@@ -128,6 +130,15 @@ _LETTERS: Final[dict[str, tuple[Message, tuple[Message, ...], Message | None]]] 
         ),
         N_("Ask for a new password"),
     ),
+    "change_email_instructions": (
+        N_("Confirm your new e-mail address"),
+        (
+            N_("This address was given as the new address of an account of the Joint Projects Portal."),
+            N_("Confirm it with the link below within two hours. Until then the old address stays."),
+            N_("If it was not you, ignore this letter: nothing changes without confirmation."),
+        ),
+        N_("Confirm the new address"),
+    ),
     "change_notice": (
         N_("Your password was changed"),
         (
@@ -137,6 +148,10 @@ _LETTERS: Final[dict[str, tuple[Message, tuple[Message, ...], Message | None]]] 
         N_("Ask for a new password"),
     ),
 }
+
+
+_LINKS: Final = ("confirmation_link", "reset_link", "link")
+"""What the library calls the links of its letters."""
 
 
 class LetterMail(MailUtil):
@@ -167,12 +182,19 @@ class LetterMail(MailUtil):
             text=said.text,
             html=said.html,
             user_id=user.id if user is not None else None,
+            secret=_token(kwargs),
         )
+
+
+def _token(context: dict[str, Any]) -> str | None:
+    """The token of the letter's link, where it has one."""
+    link = next((context[name] for name in _LINKS if context.get(name)), None)
+    return str(urlsplit(link).path).rpartition("/")[2] if link else None
 
 
 def _path(context: dict[str, Any]) -> str:
     """Where the letter's link leads, without the host that the request claimed."""
-    for name in ("confirmation_link", "reset_link"):
+    for name in _LINKS:
         if context.get(name):
             return str(urlsplit(context[name]).path)
     return url_for("security.forgot_password")
@@ -224,6 +246,7 @@ def init_security(app: Flask) -> Security:
         forgot_password_form=forms.ForgottenForm,
         reset_password_form=forms.NewPasswordForm,
         change_password_form=forms.OtherPasswordForm,
+        change_email_form=forms.OtherAddressForm,
         send_confirmation_form=forms.ConfirmationForm,
         verify_form=forms.PasswordAgainForm,
         two_factor_setup_form=forms.SecondFactorForm,
@@ -259,6 +282,13 @@ def _settings(secret: bytes) -> dict[str, Any]:
         "SECURITY_JOIN_USER_ROLES": False,
         "SECURITY_RECOVERABLE": True,
         "SECURITY_CHANGEABLE": True,
+        "SECURITY_CHANGE_EMAIL": True,
+        "SECURITY_CHANGE_EMAIL_WITHIN": timedelta(hours=2),
+        "SECURITY_FRESHNESS": timedelta(minutes=15),
+        "SECURITY_FRESHNESS_GRACE_PERIOD": timedelta(minutes=5),
+        "SECURITY_CHANGE_EMAIL_URL": "/change-email",
+        "SECURITY_CHANGE_EMAIL_CONFIRM_URL": "/confirm-new",
+        "SECURITY_POST_CHANGE_EMAIL_VIEW": "/account/",
         "SECURITY_TWO_FACTOR": True,
         "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
         "SECURITY_TWO_FACTOR_ALWAYS_VALIDATE": True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, cast
 
 from flask_babel import lazy_gettext as _l
+from flask_security.change_email import ChangeEmailForm
 from flask_security.forms import (
     ChangePasswordForm,
     ForgotPasswordForm,
@@ -126,6 +127,11 @@ class OtherPasswordForm(Worded, ChangePasswordForm):
         "new_password_confirm": _l("The new password once more"),
     }
     HINTS: ClassVar = {"new_password": _l("At least 10 characters; a sentence of several words is good")}
+
+
+class OtherAddressForm(Worded, ChangeEmailForm):
+    LABELS: ClassVar = {"email": _l("New e-mail address")}
+    HINTS: ClassVar = {"email": _l("We will send a letter there; the address changes when you follow its link")}
 
 
 class PasswordAgainForm(Worded, VerifyForm):

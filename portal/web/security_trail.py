@@ -10,9 +10,12 @@ from flask_security import signals
 from sqlalchemy import delete, func
 
 from portal.audit import service as audit
-from portal.core.db import session
+from portal.core.db import session, uuid7
+from portal.core.language import N_, Message
 from portal.identity.models import User, UserSession
 from portal.identity.policy import ANONYMOUS, Actor
+from portal.notifications import service as notifications
+from portal.notifications.letters import compose
 
 
 def init_trail(app: Flask) -> None:
@@ -24,6 +27,8 @@ def init_trail(app: Flask) -> None:
         (signals.user_confirmed, _confirmed),
         (signals.password_changed, _password_changed),
         (signals.password_reset, _password_reset),
+        (signals.change_email_instructions_sent, _address_asked),
+        (signals.change_email_confirmed, _address_changed),
         (signals.tf_profile_changed, _second_factor_on),
         (signals.tf_disabled, _second_factor_off),
     ):
@@ -65,6 +70,44 @@ def _password_changed(app: Flask, *, user: User, **rest: Any) -> None:
 def _password_reset(app: Flask, *, user: User, **rest: Any) -> None:
     _of(user, "user:reset_password", {})
     session().execute(delete(UserSession).where(UserSession.user_id == user.id))
+
+
+def _address_asked(app: Flask, *, user: User, new_email: str, **rest: Any) -> None:
+    """The old address is told before anything changes, so that its owner can act."""
+    _of(user, "user:ask_email", {"to": new_email})
+    _tell_old(
+        user,
+        user.email,
+        N_("Somebody asked to change the e-mail address of your account"),
+        N_("A new e-mail address was entered for your account. It takes effect when it is confirmed from there."),
+        N_("If it was not you, change your password at once: whoever did it knows it."),
+    )
+
+
+def _address_changed(app: Flask, *, user: User, old_email: str, **rest: Any) -> None:
+    _of(user, "user:change_email", {"before": old_email, "after": user.email})
+    _tell_old(
+        user,
+        old_email,
+        N_("The e-mail address of your account was changed"),
+        N_("Your account has a new e-mail address. Letters no longer come to this one."),
+        N_("If it was not you, tell the administrator of the portal at once."),
+    )
+
+
+def _tell_old(user: User, address: str, title: Message, *paragraphs: Message) -> None:
+    said = compose(title, paragraphs, None, user.locale)
+    notifications.write(
+        session(),
+        key=f"security:address:{uuid7()}",
+        kind="security_address",
+        recipient=address,
+        locale=user.locale,
+        subject=said.subject,
+        text=said.text,
+        html=said.html,
+        user_id=user.id,
+    )
 
 
 def _second_factor_on(app: Flask, *, user: User, method: str, **rest: Any) -> None:

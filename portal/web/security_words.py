@@ -10,6 +10,15 @@ _MESSAGES: Final[dict[str, tuple[Message, str]]] = {
     "ALREADY_CONFIRMED": (N_("Your e-mail address has been confirmed already."), "info"),
     "ANONYMOUS_USER_REQUIRED": (N_("You are signed in already."), "info"),
     "API_ERROR": (N_("The form was sent incompletely. Open the page again."), "error"),
+    "CHANGE_EMAIL_CONFIRMED": (N_("Your new e-mail address is confirmed. Sign in with it from now on."), "success"),
+    "CHANGE_EMAIL_EXPIRED": (
+        N_("The link was valid for %(within)s and has expired. Enter the new address once more."),
+        "error",
+    ),
+    "CHANGE_EMAIL_SENT": (
+        N_("We have sent a letter to %(email)s. The address changes when you follow the link in it."),
+        "success",
+    ),
     "CODE_HAS_BEEN_SENT": (N_("The code has been sent."), "info"),
     "CONFIRMATION_EXPIRED": (
         N_("The link was valid for %(within)s and has expired. Have a new one sent below."),

@@ -22,6 +22,7 @@ from portal.core import jobs
 from portal.core.db import db
 from portal.identity.models import OrgRole, Role, User, UserSession
 from portal.local import received
+from portal.notifications import jobs as mail_jobs
 from portal.notifications.models import Letter
 from portal.web.limits import EXTENSION
 from tests.conftest import form
@@ -444,3 +445,62 @@ def test_letters_speak_the_language_of_the_reader(client: FlaskClient, session: 
     user = person(session, locale="ru")
     client.post("/account/reset?lang=en", data={"email": user.email})
     assert session.scalars(select(Letter.locale).where(Letter.recipient == user.email)).one() == "ru"
+
+
+def test_an_address_changes_when_the_new_one_confirms_it(client: FlaskClient, session: Session) -> None:
+    user, new = person(session), f"moved.{uuid4().hex[:8]}@demo.example"
+    old = user.email
+    sign_in_by_password(client, user)
+    assert "/account/change-email" in client.get("/account/").text
+    asked = client.post("/account/change-email?lang=en", data={"email": new})
+    assert f"We have sent a letter to {new}" in asked.text
+    session.expire_all()
+    assert session.get_one(User, user.id).email == old
+    told = session.scalars(select(Letter.subject).where(Letter.recipient == old)).all()
+    assert told == ["Somebody asked to change the e-mail address of your account"]
+    link = letter_link(session, new)
+    assert client.get(link).location == "/account/"
+    session.expire_all()
+    assert session.get_one(User, user.id).email == new
+    told = session.scalars(select(Letter.subject).where(Letter.recipient == old).order_by(Letter.id)).all()
+    assert told[1:] == ["The e-mail address of your account was changed"]
+    assert events(session, "identity:user:change_email")[-1].changes == {"before": old, "after": new}
+    client.get(link)
+    assert len(events(session, "identity:user:change_email")) == 1
+
+
+def test_a_change_of_address_needs_a_fresh_password_and_tells_no_stranger(
+    client: FlaskClient, session: Session
+) -> None:
+    user, other = person(session), person(session)
+    sign_in_by_password(client, user)
+    answer = client.post("/account/change-email?lang=en", data={"email": other.email})
+    assert f"We have sent a letter to {other.email}" in answer.text
+    assert session.scalars(select(Letter).where(Letter.recipient == other.email)).all() == []
+    assert (
+        "Enter an e-mail address in the form"
+        in client.post("/account/change-email?lang=en", data={"email": "nobody"}).text
+    )
+    with client.session_transaction() as cookies:
+        cookies["fs_paa"] = time.time() - 3600
+        cookies.pop("fs_gexp", None)
+    answer = client.get("/account/change-email")
+    assert answer.status_code == 302
+    assert answer.location.startswith("/account/verify")
+
+
+def test_the_token_of_a_letter_is_struck_out_once_it_is_sent(client: FlaskClient, session: Session) -> None:
+    user = person(session)
+    client.post("/account/reset", data={"email": user.email})
+    letter = session.scalars(select(Letter).where(Letter.recipient == user.email)).one()
+    secret = letter.secret
+    assert secret
+    assert secret in letter.text
+    assert secret in letter.html
+    sent = mail_jobs.compose(letter).get_body(("plain",))
+    assert sent is not None
+    assert secret in sent.get_content()
+    mail_jobs.strike_out(letter)
+    assert letter.secret is None
+    assert secret not in letter.text + letter.html
+    assert "/account/reset/***" in letter.text
