@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "questions_letter_secrets"
-down_revision = "questions_similar"
+down_revision = "clusters_prospects"
 branch_labels = None
 depends_on = None
 
