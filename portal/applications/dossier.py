@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import TIMESTAMP, ColumnElement, and_, cast, func, select
+from sqlalchemy import TIMESTAMP, ColumnElement, Uuid, and_, cast, func, null, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 import portal.applications.policy  # noqa: F401
@@ -36,11 +36,15 @@ from portal.tenders.ruleset import RuleSet, from_json, rules_digest
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What the database's clock says of an application: ``now``, and whether each door is open."""
+    """What the database's clock says of an application: ``now``, and whether each door is open.
+
+    ``later`` is the closing that an exception gives this application, None without one.
+    """
 
     now: datetime
     open: bool
     correction: bool
+    later: datetime | None = None
 
 
 @dataclass
@@ -69,6 +73,12 @@ class Dossier:
     def today(self) -> date:
         """The present date in the tender's zone, by the database's clock."""
         return self.intake.now.astimezone(self.zone).date()
+
+    @property
+    def closes_at(self) -> datetime | None:
+        """Until when this application is taken: the tender's closing, or the exception's if that is later."""
+        closing, later = self.application.tender.closes_at, self.intake.later
+        return max(closing, later) if closing and later else closing
 
     @property
     def accepted(self) -> list[Participant]:
@@ -165,14 +175,34 @@ def rules_of(version: RuleSetVersion) -> RuleSet:
     return _read_rules[key]
 
 
-def intake_open() -> ColumnElement[bool]:
-    """Whether the tender takes applications now: published, opened, neither closed nor cancelled."""
+def later_closing() -> ColumnElement[datetime | None]:
+    """The closing that an exception gives an application, or its initiator; null without one.
+
+    The function reads by a snapshot of its own each time it is called: a statement that has waited for the tender's
+    row calls it anew, and exceptions touch that row (:class:`DeadlineException`).
+    """
+    return func.later_closing(Tender.id, Application.id, Application.initiator_id, type_=TIMESTAMP(timezone=True))
+
+
+def later_closing_for(organisation_id: UUID) -> ColumnElement[datetime | None]:
+    """The closing that an exception gives to all applications of an initiator."""
+    return func.later_closing(
+        Tender.id, cast(null(), Uuid), cast(organisation_id, Uuid), type_=TIMESTAMP(timezone=True)
+    )
+
+
+def intake_open(later: ColumnElement[datetime | None] | None = None) -> ColumnElement[bool]:
+    """Whether the tender takes applications now: published, opened, neither closed nor cancelled.
+
+    ``later`` is a closing by exception, where the statement is about one application or initiator.
+    """
     now = func.portal_now()
+    closing = Tender.closes_at if later is None else func.greatest(Tender.closes_at, later)
     return func.coalesce(
         and_(
             Tender.published_at <= now,
             Tender.opens_at <= now,
-            now < Tender.closes_at,
+            now < closing,
             Tender.cancelled_at.is_(None),
         ),
         False,
@@ -195,7 +225,7 @@ def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossi
     until the transaction ends, so that what was read stays what is written.
     """
     statement = (
-        select(Application, func.portal_now(), intake_open(), correction_open())
+        select(Application, func.portal_now(), intake_open(later_closing()), correction_open(), later_closing())
         .join(Application.tender)
         .join(Application.tender_track)
         .join(TenderTrack.rule_set)
@@ -216,7 +246,7 @@ def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossi
     row = session.execute(statement).one_or_none()
     if row is None:
         raise NotFound
-    application, now, is_open, correction = row
+    application, now, is_open, correction, later = row
     members = (
         select(ClusterMember.organisation_id)
         .join(Participant, Participant.organisation_id == ClusterMember.organisation_id)
@@ -237,7 +267,7 @@ def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossi
     return Dossier(
         application=application,
         rules=rules_of(application.tender_track.rule_set),
-        intake=Intake(now, is_open, correction),
+        intake=Intake(now, is_open, correction, later),
         sections={(row.participant_id, row.name): row for row in session.scalars(sections)},
         attachments=list(session.scalars(attachments)),
         members=frozenset(session.scalars(members)),

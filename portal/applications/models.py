@@ -476,3 +476,34 @@ class SignatureVoid(Keyed, Base):
     changes: Mapped[list[Any]]
 
     signature: Mapped[Signature] = relationship(back_populates="void")
+
+
+class DeadlineException(Keyed, Stamped, Base):
+    """A later closing for one application, or for all of one initiator in a tender; or the revocation of such a row.
+
+    Rows are never changed or deleted. A trigger holds that a grant is later than the tender's closing and that its
+    application belongs to the tender, and touches the tender's row, so that a submission that waits for it decides
+    by what stands after the wait (``dossier.intake_open``).
+    """
+
+    __tablename__ = "deadline_exception"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(application_id, organisation_id) = 1", name="for_one"),
+        CheckConstraint("(revokes_id is null) = (closes_at is not null)", name="grant_or_revocation"),
+        CheckConstraint("btrim(reason) <> ''", name="reason"),
+        Index("ix_deadline_exception_tender", "tender_id", "created_at", "id"),
+        Index("ix_deadline_exception_application", "application_id"),
+        Index("ix_deadline_exception_organisation", "organisation_id"),
+    )
+
+    tender_id: Mapped[UUID] = mapped_column(ForeignKey("tender.id"))
+    application_id: Mapped[UUID | None] = mapped_column(ForeignKey("application.id"))
+    organisation_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.id"))
+    closes_at: Mapped[datetime | None]
+    reason: Mapped[str]
+    granted_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    revokes_id: Mapped[UUID | None] = mapped_column(ForeignKey("deadline_exception.id"), unique=True)
+
+    application: Mapped[Application | None] = relationship(lazy="raise")
+    organisation: Mapped[Organisation | None] = relationship(lazy="raise")
+    granter: Mapped[User] = relationship(lazy="raise")

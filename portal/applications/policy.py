@@ -11,13 +11,23 @@ from typing import Any, Final
 
 from sqlalchemy import Select, false, or_, select
 
-from portal.applications.models import Application, Participant, ParticipantRole, ParticipantState, PartRole
+from portal.applications.models import (
+    Application,
+    DeadlineException,
+    Participant,
+    ParticipantRole,
+    ParticipantState,
+    PartRole,
+)
 from portal.core.language import N_
 from portal.identity.models import OrgRole, Role
-from portal.identity.policy import FUND, HIDDEN, YES, Actor, Decision, Permission, no, rule, scope_of
+from portal.identity.policy import FUND, HIDDEN, YES, Actor, Decision, Permission, by_role, no, rule, scope_of
 
 READERS: Final = (Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR)
 """Roles of the fund that read every submitted application."""
+
+EXCEPTION_READERS: Final = (Role.OFFICER, Role.CHAIR, Role.ADMINISTRATOR, Role.AUDITOR)
+"""Roles of the fund that see who was granted a later closing, and why."""
 
 WRITERS: Final = (OrgRole.EDITOR, OrgRole.SIGNATORY)
 """Who may write for an organisation, besides its owner."""
@@ -85,6 +95,17 @@ def _signed_in(actor: Actor, obj: Any) -> Decision:
 @rule(Permission.APPLICATION_LIST_ALL)
 def _list_all(actor: Actor, obj: Any) -> Decision:
     return YES if actor.has(*READERS) else HIDDEN
+
+
+rule(Permission.EXCEPTION_GRANT)(by_role(Role.OFFICER))
+rule(Permission.EXCEPTION_VIEW)(by_role(*EXCEPTION_READERS))
+
+
+@scope_of(DeadlineException)
+def _exceptions(actor: Actor) -> Select[DeadlineException]:
+    """The fund reads all; applicants see those of their applications on the pages of these."""
+    every = select(DeadlineException)
+    return every if actor.has(*EXCEPTION_READERS) else every.where(false())
 
 
 @rule(Permission.APPLICATION_VIEW)

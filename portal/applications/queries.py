@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
-from portal.applications.dossier import Dossier, intake_open
+from portal.applications.dossier import Dossier, intake_open, later_closing_for
 from portal.applications.models import (
     Application,
     Participant,
@@ -194,12 +194,16 @@ def startable(session: Session, organisations: Iterable[UUID]) -> list[tuple[Org
     return [(organisation, cluster) for organisation, cluster in session.execute(statement)]
 
 
-def open_tracks(session: Session) -> list[TenderTrack]:
-    """Tracks of tenders that take applications now, the first to close first."""
+def open_tracks(session: Session, organisations: Iterable[UUID] = ()) -> list[TenderTrack]:
+    """Tracks of tenders that take applications now, the first to close first.
+
+    With ``organisations``, also those that take them from one of these by an exception.
+    """
+    opened = or_(intake_open(), *(intake_open(later_closing_for(key)) for key in organisations))
     statement = (
         select(TenderTrack)
         .join(TenderTrack.tender)
-        .where(intake_open())
+        .where(opened)
         .options(contains_eager(TenderTrack.tender))
         .order_by(Tender.closes_at, TenderTrack.track.desc())
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager
 
-from portal.applications.dossier import Dossier, intake_open, load
+from portal.applications.dossier import Dossier, intake_open, later_closing_for, load
 from portal.applications.drafting import Change, Saved, definition_of, kept, merge, merged, too_long, write
 from portal.applications.models import (
     Application,
@@ -48,7 +48,7 @@ def start(session: Session, actor: Actor, *, track_id: UUID, organisation_id: UU
         raise NotFound
     authorize(actor, Permission.APPLICATION_START, organisation)
     found = session.execute(
-        select(TenderTrack, intake_open())
+        select(TenderTrack, intake_open(later_closing_for(organisation_id)))
         .join(TenderTrack.tender)
         .options(contains_eager(TenderTrack.tender))
         .where(TenderTrack.id == track_id, Tender.published_at <= func.portal_now())

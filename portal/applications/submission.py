@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from portal.applications import letters, papers, twins
 from portal.applications.completeness import problems as missing
 from portal.applications.corrections import unsettled
-from portal.applications.dossier import Dossier, correction_open, intake_open, load
+from portal.applications.dossier import Dossier, correction_open, intake_open, later_closing, load
 from portal.applications.eligibility import RuleOutcome, blocking, check
 from portal.applications.facts import facts
 from portal.applications.models import Application, State, Submission
@@ -157,9 +157,13 @@ def withdraw(session: Session, actor: Actor, *, application_id: UUID) -> Applica
 
 
 def _gate(session: Session, application_id: UUID) -> tuple[datetime, bool, bool]:
-    """The database's time, whether intake is open, whether a correction may come; holds the tender's row."""
+    """The database's time, whether intake is open, whether a correction may come; holds the tender's row.
+
+    An exception counts in the same statement: it touches the tender's row, so that waiting for one that is being
+    granted or revoked has the whole statement decided anew.
+    """
     row = session.execute(
-        select(func.portal_now(), intake_open(), correction_open())
+        select(func.portal_now(), intake_open(later_closing()), correction_open())
         .select_from(Tender)
         .join(Application, Application.tender_id == Tender.id)
         .where(Application.id == application_id)

@@ -56,6 +56,22 @@ def add_working_days(event: date, n: int) -> date:
     return day
 
 
+def subtract_working_days(event: date, n: int) -> date:
+    """The ``n``-th working day before ``event``.
+
+    For a working day as event, ``add_working_days`` leads back to it. ``n == 0`` gives the day of the event.
+    Raises ``ValueError`` for a negative ``n``.
+    """
+    if n < 0:
+        raise ValueError("a period has no negative length")
+    day = event
+    for _ in range(n):
+        day -= DAY
+        while not is_working_day(day):
+            day -= DAY
+    return day
+
+
 def working_days_between(event: date, day: date) -> int:
     """How many working days have been counted by ``day`` in a period that follows ``event``.
 

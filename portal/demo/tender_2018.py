@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from portal.demo import calls
 from portal.demo.filing import Desk, Filed, Plan, Register, scaled
 from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
@@ -68,8 +69,9 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
         tracks=(IMPORTS, EXPORTS),
         noticed=moscow(2018, 7, 20),
         opens=moscow(2018, 8, 1, 9),
-        closes=CLOSES,
+        closes=moscow(2018, 8, 24, 18),
     )
+    calls.of_2018(people, tender, CLOSES)
     desk = Desk(people, register, tender.tracks)
     filed = {plan.project.code: desk.file(plan) for plan in plans()}
     work(CLOSES + timedelta(minutes=5))

@@ -12,6 +12,7 @@ from portal.clusters import service as clusters
 from portal.core.clock import MOSCOW
 from portal.core.clock import now as read_clock
 from portal.core.db import session, uuid7
+from portal.demo import calls
 from portal.demo.draft_papers import hand_in
 from portal.demo.filing import Desk, Plan, Register, scaled
 from portal.demo.identifiers import demo_inn, demo_kpp, demo_ogrn
@@ -58,6 +59,7 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
     )
     noticed = opens - timedelta(days=NOTICE_DAYS + 1)
     give(people, programme_id, noticed, f"ДЕМО-{now.year}/1", years_of(now.year))
+    calls.of_open(people, register, tender, now)
     desk = Desk(people, register, tender.tracks)
     own, *others = plans(opens, now)
     draft = desk.file(own)
@@ -66,6 +68,7 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
         desk.file(plan)
     work(now - timedelta(minutes=30))
     _newcomer(people, register, now - timedelta(minutes=20))
+    calls.except_newcomer(people, tender, demo_inn("36", 9001), now - timedelta(minutes=10))
 
 
 def plans(opens: datetime, now: datetime) -> list[Plan]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Select, select
 
+from portal.core.language import N_
 from portal.identity.models import Role
-from portal.identity.policy import FUND, Actor, Permission, by_role, rule, scope_of
-from portal.tenders.models import Programme, RuleSetVersion, Tender, TenderTrack
+from portal.identity.policy import FUND, HIDDEN, YES, Actor, Decision, Permission, by_role, no, rule, scope_of
+from portal.tenders.models import Programme, Question, RuleSetVersion, Tender, TenderTrack
+
+QUESTION_READERS: Final = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.AUDITOR)
+"""Roles of the fund that see who asks."""
 
 rule(Permission.TENDER_EDIT)(by_role(Role.ADMINISTRATOR))
+rule(Permission.QUESTION_ANSWER)(by_role(Role.OFFICER))
+rule(Permission.QUESTION_VIEW)(by_role(*QUESTION_READERS))
 rule(Permission.TENDER_VIEW)(by_role(Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.AUDITOR))
 
 
@@ -36,3 +43,25 @@ def _tracks(actor: Actor) -> Select[Any]:
 def _rule_sets(actor: Actor) -> Select[Any]:
     every = select(RuleSetVersion)
     return every if actor.system or actor.has(*FUND) else every.where(RuleSetVersion.frozen_at.is_not(None))
+
+
+@rule(Permission.TENDER_FOLLOW, Permission.CALENDAR_FEED)
+def _signed_in(actor: Actor, obj: Any) -> Decision:
+    return YES if actor.is_authenticated else no(N_("Sign in to continue."))
+
+
+@rule(Permission.QUESTION_ASK)
+def _ask(actor: Actor, organisation_id: UUID | None) -> Decision:
+    """Applicants ask for an organisation that they act for."""
+    if not actor.is_authenticated:
+        return no(N_("Sign in to continue."))
+    if not actor.memberships:
+        return no(N_("Questions are asked by people of an organisation: register yours first."))
+    return YES if organisation_id is None or actor.acts_for(organisation_id) else HIDDEN
+
+
+@scope_of(Question)
+def _questions(actor: Actor) -> Select[Any]:
+    """The fund reads all questions, people their own. What is public is read from the answers."""
+    every = select(Question)
+    return every if actor.system or actor.has(*QUESTION_READERS) else every.where(Question.asked_by == actor.user_id)

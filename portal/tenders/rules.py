@@ -1,8 +1,8 @@
-"""The life of a tender as arithmetic: its status, what each status allows, its calendar, wall-clock times."""
+"""The life of a tender as arithmetic: its status, what each status allows, wall-clock times."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final, Protocol
@@ -63,7 +63,9 @@ ZONES: Final = (
 ALLOWED: Final = {
     "edit": frozenset({TenderStatus.DRAFT}),
     "publish": frozenset({TenderStatus.DRAFT}),
+    "amend": frozenset({TenderStatus.ANNOUNCED, TenderStatus.OPEN, TenderStatus.CLOSED}),
     "extend": frozenset({TenderStatus.ANNOUNCED, TenderStatus.OPEN}),
+    "except": frozenset({TenderStatus.ANNOUNCED, TenderStatus.OPEN, TenderStatus.CLOSED}),
     "cancel": frozenset({TenderStatus.DRAFT, TenderStatus.ANNOUNCED, TenderStatus.OPEN, TenderStatus.CLOSED}),
     "decide": frozenset({TenderStatus.CLOSED}),
 }
@@ -103,46 +105,6 @@ def instant(wall: datetime, place: ZoneInfo) -> datetime | None:
     found = wall.replace(tzinfo=place)
     shown = datetime.fromtimestamp(found.timestamp(), place)
     return found if shown.replace(tzinfo=None) == wall else None
-
-
-@dataclass(frozen=True, slots=True)
-class Milestone:
-    """A step of the procedure: an instant, or the last day of ``working_days`` after the step before."""
-
-    code: str
-    title: Message
-    at: datetime | None = None
-    day: date | None = None
-    working_days: int | None = None
-
-
-_STEPS: Final = (
-    ("formal_check", N_("Formal check of completeness and eligibility"), "formal_check_days"),
-    ("expertise", N_("Expert review"), "review_days"),
-    ("commission", N_("Meeting of the commission"), "commission_days"),
-    ("minutes", N_("Minutes of the meeting"), "minutes_days"),
-    ("order", N_("Order on the winners"), "order_days"),
-    ("results", N_("Publication of the results"), "publication_days"),
-    ("agreement", N_("Agreements with the winners"), "agreement_days"),
-)
-
-
-def milestones(tender: Dated, rules: RuleSet, place: ZoneInfo) -> list[Milestone]:
-    """The calendar of the tender: its instants, then the latest day of each step, counted in working days."""
-    known = (
-        ("announced", N_("Notice published"), tender.published_at),
-        ("opens", N_("Applications are accepted from"), tender.opens_at),
-        ("closes", N_("Applications are accepted until"), tender.closes_at),
-    )
-    found = [Milestone(code, title, at=at) for code, title, at in known if at is not None]
-    if tender.closes_at is None:
-        return found
-    day = tender.closes_at.astimezone(place).date()
-    for code, title, limit in _STEPS:
-        length: int = getattr(rules, limit)
-        day = calendar.add_working_days(day, length)
-        found.append(Milestone(code, title, day=day, working_days=length))
-    return found
 
 
 def official_rules(track: Track, year: int) -> RuleSet:

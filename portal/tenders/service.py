@@ -1,4 +1,4 @@
-"""What an administrator does with tenders: prepare, publish, extend, cancel. The room's only writer.
+"""What an administrator does with tenders: prepare and publish. What comes after is in ``amendments``.
 
 Every verb locks the tender's row ``FOR UPDATE``. Submitting an application holds the same row ``FOR SHARE``,
 so that an extension, a cancellation and a submission have one order.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,15 +29,13 @@ from portal.tenders.values import (
     UNSTORABLE,
     ProgrammeValues,
     TenderValues,
-    at_wall,
-    reason_problems,
     storable,
 )
 
 _REFUSALS: Final[Mapping[str, Message]] = {
     "edit": N_("A published tender and its rules are frozen. They can be read, but no longer changed."),
     "publish": N_("This tender has been published already, or it was cancelled."),
-    "extend": N_("Intake can be extended only until it closes."),
+    "amend": N_("Only a published tender without results can be amended."),
     "cancel": N_("A tender with published results, or a cancelled one, cannot be cancelled."),
     "decide": N_("Results can be published only after intake has closed."),
 }
@@ -63,7 +60,7 @@ def edit_programme(
     if row is None:
         raise NotFound
     authorize(actor, Permission.TENDER_EDIT, row)
-    _expect(row.version, expected_version)
+    expect(row.version, expected_version)
     _refuse(_programme_problems(session, values, row))
     changes = _set(row, asdict(values))
     session.flush()
@@ -114,8 +111,8 @@ def edit_tender(
     session: Session, actor: Actor, tender_id: UUID, *, values: TenderValues, expected_version: int
 ) -> Tender:
     """Change a tender in preparation. Conflict when it was published, Stale when somebody else changed it."""
-    row = _locked(session, actor, tender_id, "edit")
-    _expect(row.version, expected_version)
+    row = locked(session, actor, tender_id, "edit")
+    expect(row.version, expected_version)
     _refuse(_tender_problems(session, values, row))
     changes = _set(row, values.columns())
     session.flush()
@@ -135,7 +132,7 @@ def add_track(
     session: Session, actor: Actor, tender_id: UUID, *, track: Track, copy_of: UUID | None = None
 ) -> TenderTrack:
     """Give a tender in preparation another track."""
-    row = _locked(session, actor, tender_id, "edit")
+    row = locked(session, actor, tender_id, "edit")
     found: list[Problem] = []
     if track in _tracks(session, row):
         found.append(Problem("taken", "track", N_("The tender has this track already.")))
@@ -151,7 +148,7 @@ def add_track(
 
 def remove_track(session: Session, actor: Actor, tender_id: UUID, *, track: Track) -> None:
     """Take a track with its rules off a tender in preparation; one has to stay."""
-    row = _locked(session, actor, tender_id, "edit")
+    row = locked(session, actor, tender_id, "edit")
     held = _tracks(session, row)
     if track not in held:
         raise NotFound
@@ -176,7 +173,7 @@ def replace_rules(
 ) -> RuleSetVersion:
     """Start the rules of a track anew: from the official rulebook (None) or as a copy of another rule set."""
     tender, row = _locked_rules(session, actor, rule_set_id)
-    _expect(row.version, expected_version)
+    expect(row.version, expected_version)
     found: list[Problem] = []
     source = _source(session, Track(row.track), copy_of, found)
     _refuse(found)
@@ -197,7 +194,7 @@ def edit_rules(
     Conflict when frozen, Stale when somebody else changed it. The audit trail keeps the digests of both.
     """
     tender, row = _locked_rules(session, actor, rule_set_id)
-    _expect(row.version, expected_version)
+    expect(row.version, expected_version)
     rules = from_json(content)
     if not storable(content):
         raise Problems.one("unstorable", "", UNSTORABLE)
@@ -217,8 +214,8 @@ def publish(session: Session, actor: Actor, tender_id: UUID, *, expected_version
 
     The version covers the rules as well: rules that changed after the page was opened make it Stale.
     """
-    row = _locked(session, actor, tender_id, "publish")
-    _expect(row.version, expected_version)
+    row = locked(session, actor, tender_id, "publish")
+    expect(row.version, expected_version)
     at = now(session)
     found = life.publication_problems(row, at)
     rule_sets = [
@@ -240,48 +237,9 @@ def publish(session: Session, actor: Actor, tender_id: UUID, *, expected_version
     return row
 
 
-def extend(
-    session: Session,
-    actor: Actor,
-    tender_id: UUID,
-    *,
-    closes: datetime | None,
-    reason: str,
-    expected_version: int,
-) -> Tender:
-    """Move the closing of a published tender to a later wall-clock time of its zone."""
-    row = _locked(session, actor, tender_id, "extend")
-    _expect(row.version, expected_version)
-    found = reason_problems(reason)
-    later = at_wall(closes, row.zone, "closes", found)
-    assert row.closes_at is not None
-    if closes is None:
-        found.append(Problem("required", "closes", N_("Give the new time of closing.")))
-    elif later is not None and later <= row.closes_at:
-        message = N_("The new time must be later than the present one. Intake is never shortened.")
-        found.append(Problem("not_later", "closes", message))
-    _refuse(found)
-    before, row.closes_at = row.closes_at, later
-    session.flush()
-    changes = {"before": before, "after": later, "reason": reason.strip()}
-    record(session, actor, "tenders:tender:extend", "tender", row.id, changes)
-    return row
-
-
-def cancel(session: Session, actor: Actor, tender_id: UUID, *, reason: str, expected_version: int) -> Tender:
-    """Cancel a tender whose results are not published; the reason is public."""
-    row = _locked(session, actor, tender_id, "cancel")
-    _expect(row.version, expected_version)
-    _refuse(reason_problems(reason))
-    row.cancelled_at, row.cancel_reason = now(session), reason.strip()
-    session.flush()
-    record(session, actor, "tenders:tender:cancel", "tender", row.id, {"reason": row.cancel_reason})
-    return row
-
-
 def note_results(session: Session, actor: Actor, tender_id: UUID) -> Tender:
     """Mark the results as published; called by the awards room, which asks its own permission."""
-    row = _lock(session, tender_id)
+    row = lock(session, tender_id)
     _allow(session, row, "decide")
     row.results_published_at = now(session)
     session.flush()
@@ -289,14 +247,16 @@ def note_results(session: Session, actor: Actor, tender_id: UUID) -> Tender:
     return row
 
 
-def _locked(session: Session, actor: Actor, tender_id: UUID, verb: str) -> Tender:
-    row = _lock(session, tender_id)
+def locked(session: Session, actor: Actor, tender_id: UUID, verb: str) -> Tender:
+    """The tender under its lock, for a verb of ``rules.ALLOWED`` that the actor may do and its status allows."""
+    row = lock(session, tender_id)
     authorize(actor, Permission.TENDER_EDIT, row)
     _allow(session, row, verb)
     return row
 
 
-def _lock(session: Session, tender_id: UUID) -> Tender:
+def lock(session: Session, tender_id: UUID) -> Tender:
+    """The tender, its row locked until the transaction ends. Raises :class:`NotFound`."""
     row = session.get(Tender, tender_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotFound
@@ -315,12 +275,13 @@ def _locked_rules(session: Session, actor: Actor, rule_set_id: UUID) -> tuple[Te
     tender_id = session.scalar(select(TenderTrack.tender_id).where(TenderTrack.rule_set_id == rule_set_id))
     if tender_id is None:
         raise NotFound
-    tender = _locked(session, actor, tender_id, "edit")
+    tender = locked(session, actor, tender_id, "edit")
     rules = session.get_one(RuleSetVersion, rule_set_id, with_for_update=True, populate_existing=True)
     return tender, rules
 
 
-def _expect(version: int, expected: int) -> None:
+def expect(version: int, expected: int) -> None:
+    """Raise :class:`Stale` unless the row is still the one that was shown."""
     if version != expected:
         raise Stale(
             N_("Somebody else changed this since you opened it. Open the page again and repeat your change."),

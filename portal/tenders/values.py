@@ -16,11 +16,16 @@ CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,19}")
 LONGEST_TITLE: Final = 300
 LONGEST_NOTICE: Final = 20_000
 LONGEST_REASON: Final = 1_000
+DEFAULT_QUESTION_DAYS: Final = 5
+MOST_QUESTION_DAYS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class TenderValues:
-    """``opens`` and ``closes`` are wall-clock times of ``zone`` (IANA name), without zone."""
+    """``opens`` and ``closes`` are wall-clock times of ``zone`` (IANA name), without zone.
+
+    ``question_days``: working days before the closing until which questions are taken; None is the usual number.
+    """
 
     code: str
     year: int | None
@@ -31,12 +36,16 @@ class TenderValues:
     zone: str = "Europe/Moscow"
     opens: datetime | None = None
     closes: datetime | None = None
+    question_days: int | None = DEFAULT_QUESTION_DAYS
 
     def problems(self) -> list[Problem]:
         """All that is wrong; a draft may lack a language and its dates."""
         found = code_problems(self.code)
         if self.year is None or not 2000 <= self.year <= 2100:
             found.append(Problem("out_of_range", "year", N_("The year must be between 2000 and 2100.")))
+        if self.question_days is not None and not 0 <= self.question_days <= MOST_QUESTION_DAYS:
+            message = N_("Give a number of working days from 0 to %(most)s.", most=MOST_QUESTION_DAYS)
+            found.append(Problem("out_of_range", "question_days", message))
         if not (self.title_ru.strip() or self.title_en.strip()):
             found.append(Problem("required", "title_ru", N_("Give a title.")))
         titles = dict.fromkeys(("title_ru", "title_en"), LONGEST_TITLE)
@@ -60,6 +69,7 @@ class TenderValues:
             "year": self.year,
             **texts,
             "zone": self.zone,
+            "question_days": DEFAULT_QUESTION_DAYS if self.question_days is None else self.question_days,
             "opens_at": at_wall(self.opens, self.zone, "opens", ignored),
             "closes_at": at_wall(self.closes, self.zone, "closes", ignored),
         }

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.applications import service, track
+from portal.applications.closing_exceptions import of_application
 from portal.applications.corrections import requests_of
 from portal.applications.dossier import Dossier
 from portal.applications.economics import economics
@@ -161,7 +162,7 @@ def _start(problems: list[Problem] | None = None) -> str:
     choices = [Choice(*row) for row in startable(session(), writing)]
     return render_template(
         "applications/start.html",
-        tracks=open_tracks(session()),
+        tracks=open_tracks(session(), writing),
         choices=choices,
         problems=problems or [],
         chosen_track=request.values.get("track", ""),
@@ -205,6 +206,7 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         confirmations=confirmations(dossier),
         rounds=submissions_of(session(), application_id) if application.number else [],
         checks=checks_of(session(), application_id) if application.number else [],
+        exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
         result=_result(dossier),
         next_step=_next_step(dossier, stands, tasks),
         track_names=TRACK_NAMES,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from flask import current_app, request, url_for
+from sqlalchemy.orm import Session
 
 from portal.core.db import session
 from portal.core.language import N_, Message, render
 from portal.identity.models import Role
 from portal.identity.policy import FUND, Actor, Permission, allowed
 from portal.review.similar_queries import open_count
+from portal.tenders import questions
 from portal.web.language import locale
 from portal.web.page import unread
 
@@ -29,11 +32,15 @@ class Entry:
     permission: Permission
     section: str
     unread_of: str = ""
+    """The kind of notices whose unread ones stand beside the link."""
+    count: Callable[[Session], int] | None = None
+    """How many things wait behind the link for the officers; asked for only where it is drawn."""
 
 
 CLUSTERS: Final = "clusters cluster_map cluster_imports cluster_profile cluster_roadmap board spec_org"
 PUBLIC: Final = (
     Entry(N_("Tenders"), "public.home", Permission.PUBLIC, "public"),
+    Entry(N_("Calendar"), "calendar.index", Permission.PUBLIC, "calendar"),
     Entry(N_("Clusters"), "clusters.register", Permission.PUBLIC, CLUSTERS),
     Entry(N_("Calculator"), "calculator.show", Permission.PUBLIC, "calculator"),
     Entry(N_("My applications"), "applications.index", Permission.APPLICATION_LIST_OWN, "applications"),
@@ -45,7 +52,8 @@ STAFF: Final = (
     Entry(N_("Overview"), "staff.home", Permission.STAFF_HOME, "staff"),
     Entry(N_("Applications"), "officer.index", Permission.APPLICATION_LIST_ALL, "officer"),
     Entry(N_("Messages"), "staff_messages.index", Permission.MESSAGE_LIST, "staff_messages", unread_of="message"),
-    Entry(N_("Similar projects"), "similar.index", Permission.REVIEW_SIMILAR_VIEW, "similar"),
+    Entry(N_("Questions"), "question_inbox.index", Permission.QUESTION_VIEW, "question_inbox", count=questions.waiting),
+    Entry(N_("Similar projects"), "similar.index", Permission.REVIEW_SIMILAR_VIEW, "similar", count=open_count),
     Entry(N_("My reviews"), "reviews.index", Permission.REVIEW_WRITE, "reviews"),
     Entry(N_("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring"),
     Entry(N_("Decisions"), "awards.index", Permission.AWARD_VIEW, "awards"),
@@ -57,7 +65,7 @@ STAFF: Final = (
     Entry(N_("Audit trail"), "audit.index", Permission.AUDIT_READ, "audit"),
 )
 
-OPEN: Final = ("public", *CLUSTERS.split(), "calculator", "mail")
+OPEN: Final = ("public", "amendments", "calendar", "tender_questions", *CLUSTERS.split(), "calculator", "mail")
 
 
 def navigation(actor: Actor) -> list[dict[str, Any]]:
@@ -80,11 +88,13 @@ def navigation(actor: Actor) -> list[dict[str, Any]]:
     ]
 
 
-def _badge(entry: Entry, decides: bool) -> int:
-    """What waits behind an entry: notices not read, and for those who decide pairs of similar projects."""
-    if entry.unread_of:
-        return unread(entry.unread_of)
-    return open_count(session()) if decides and entry.endpoint == "similar.index" else 0
+def _badge(entry: Entry, decides: bool) -> int | Callable[[], int]:
+    """What stands beside the link: notices not read, or for those who decide what waits. A count is asked for once,
+    and only when the navigation is drawn: an error page without one must come without a database."""
+    if entry.count is not None and decides:
+        count = entry.count
+        return cache(lambda: count(session()))
+    return unread(entry.unread_of) if entry.unread_of else 0
 
 
 @lru_cache

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, current_app, g, render_template, url_for
@@ -18,18 +17,20 @@ from portal.core.canonical import canonical_json
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import NotFound
-from portal.core.formats import format_date
 from portal.identity.policy import Permission
-from portal.tenders import queries, wording
+from portal.tenders import amendments, answers, following, queries, wording
 from portal.tenders.metrics import METRICS
 from portal.tenders.models import TenderTrack, Track
-from portal.tenders.rules import TRACK_NAMES, Milestone, TenderStatus, milestones
+from portal.tenders.rules import TRACK_NAMES, TenderStatus
 from portal.tenders.ruleset import RuleSet, from_json
+from portal.tenders.schedule import calendar_of, questions_until
 from portal.web import question_words
 from portal.web.budget_picture import by_track
-from portal.web.language import locale, say
+from portal.web.forms import ActionForm
+from portal.web.language import say
 from portal.web.page import page
 from portal.web.scales import picture
+from portal.web.steps import length, states, when
 from portal.web.templating import localised
 
 pages = Blueprint("public", __name__)
@@ -67,6 +68,11 @@ def tender(code: str) -> ResponseReturnValue:
         rules=rules,
         now=instant,
         calendar=_calendar(row, rules, instant),
+        amendments=amendments.listed(current, row.tender.id),
+        answered=answers.count(current, row.tender.id),
+        questions_until=questions_until(row.tender, ZoneInfo(row.tender.zone)),
+        follows=following.follows(current, g.actor, row.tender.id),
+        action=ActionForm(formdata=None),
     )
 
 
@@ -111,44 +117,41 @@ def download(held: TenderTrack) -> Response:
 def _calendar(row: queries.Listed, rules: dict[str, RuleSet], instant: datetime) -> list[dict[str, Any]]:
     """The steps of a tender for the timeline; where tracks differ, the later day counts."""
     place = ZoneInfo(row.tender.zone)
-    plans = [milestones(row.tender, held, place) for held in rules.values()]
-    if not plans:
-        return []
-    latest = max(plans, key=lambda plan: [step.day for step in plan if step.day])
-    today = instant.astimezone(place).date()
-    reached = [(step.at <= instant) if step.at else (step.day is not None and step.day < today) for step in latest]
+    steps = calendar_of(row.tender, rules.values(), place)
     running = row.status in (TenderStatus.ANNOUNCED, TenderStatus.OPEN, TenderStatus.CLOSED)
-    present = reached.index(False) if running and False in reached else None
     return [
         {
             "title": say(step.title),
-            "time": _when(step, row.tender.zone),
-            "state": "now" if place_in == present else "past" if done else "next",
+            "time": " · ".join(filter(None, (when(step, row.tender.zone), length(step)))),
+            "state": "next" if state == "now" and not running else state,
         }
-        for place_in, (step, done) in enumerate(zip(latest, reached, strict=True))
+        for step, state in zip(steps, states(steps, place, instant), strict=True)
     ]
 
 
-def _when(step: Milestone, zone: str) -> str:
-    if step.at is not None:
-        return str(current_app.jinja_env.filters["datetime"](step.at, zone))
-    if step.day is None or step.working_days is None:
-        return ""
-    period = ngettext("%(num)s working day", "%(num)s working days", step.working_days)
-    return str(gettext("by %(day)s", day=format_date(step.day, locale()))) + f" · {period}"
+DAYS_ALONE: Final = 10
 
 
+@pages.app_template_filter()
 def countdown(until: datetime, instant: datetime) -> str:
-    """How long it is until an instant, in words: days while there are at least two, then hours."""
+    """How long it is until an instant, in words: ``3 days 4 hours left``; far off days alone, at last minutes."""
     seconds = (until - instant).total_seconds()
     if seconds <= 0:
         return ""
-    if seconds < 3600:
-        return str(gettext("less than an hour left"))
-    hours = math.floor(seconds / 3600)
-    if hours < 48:
-        return str(ngettext("%(num)s hour left", "%(num)s hours left", hours))
-    return str(ngettext("%(num)s day left", "%(num)s days left", hours // 24))
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return str(gettext("less than a minute left"))
+    hours, days = minutes // 60, minutes // 1440
+    if days >= DAYS_ALONE:
+        return str(ngettext("%(num)s day left", "%(num)s days left", days))
+    parts = []
+    if days:
+        parts.append(ngettext("%(num)s day", "%(num)s days", days))
+    if hours % 24:
+        parts.append(ngettext("%(num)s hour", "%(num)s hours", hours % 24))
+    if not days and minutes % 60:
+        parts.append(ngettext("%(num)s minute", "%(num)s minutes", minutes % 60))
+    return str(gettext("%(time)s left", time=" ".join(parts)))
 
 
 def start_url(track: TenderTrack) -> str | None:

@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 
 from portal.awards.overview import overview
 from portal.budget.queries import remaining
-from portal.core.calendar import end_of_day
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.formats import format_date
@@ -19,8 +18,9 @@ from portal.core.language import N_
 from portal.identity.policy import Permission
 from portal.tenders import queries
 from portal.tenders.queries import Listed
-from portal.tenders.rules import TenderStatus, milestones
+from portal.tenders.rules import TenderStatus
 from portal.tenders.ruleset import RuleSet
+from portal.tenders.schedule import calendar_of
 from portal.web.budget_picture import by_track
 from portal.web.language import locale, say
 from portal.web.page import page
@@ -66,10 +66,9 @@ def _deadlines(tenders: list[Listed], rules: dict[Any, list[RuleSet]], instant: 
         ):
             if at is not None and at > instant:
                 found.append((at, say(words), shown(at, row.tender.zone), row))
-        for held in rules.get(row.tender.id, [])[:1]:
-            for step in milestones(row.tender, held, place):
-                if step.day is not None and end_of_day(step.day, place) > instant:
-                    found.append((end_of_day(step.day, place), say(step.title), _day(step.day), row))
+        for step in calendar_of(row.tender, rules.get(row.tender.id, []), place):
+            if step.day is not None and step.ends(place) > instant:
+                found.append((step.ends(place), say(step.title), _day(step.day), row))
     found.sort(key=lambda entry: entry[0])
     return [
         {

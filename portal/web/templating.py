@@ -26,7 +26,7 @@ def init_templating(app: Flask) -> None:
         number=lambda value: formats.format_number(value, locale()),
         percent=lambda value: formats.format_percent(value, locale()),
         date=_date,
-        datetime=_instant,
+        datetime=instant,
         say=say,
         localised=localised,
         both=lambda texts: texts.get(locale()) or texts.get("ru") or "",
@@ -75,7 +75,8 @@ def _date(value: date | str | None) -> str:
     return formats.format_date(date.fromisoformat(value) if isinstance(value, str) else value, locale())
 
 
-def _instant(value: datetime | None, zone: str | None = None) -> str:
+def instant(value: datetime | None, zone: str | None = None) -> str:
+    """An instant in a zone, Moscow's if none is given; "" for none."""
     if value is None:
         return ""
     return formats.format_datetime(value, ZoneInfo(zone) if zone else MOSCOW, locale())

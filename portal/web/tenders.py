@@ -1,4 +1,4 @@
-"""The administrator's tenders: preparing, publishing, extending, cancelling."""
+"""The administrator's tenders: preparing and publishing. Amending and cancelling are in ``tender_changes``."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import Field, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the published types are older
+from wtforms.validators import Optional
 from wtforms.widgets import TextInput
 
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import NotFound, Problems
 from portal.identity.policy import Permission, authorize, find
-from portal.tenders import queries, rules, service
+from portal.tenders import amendments, queries, rules, service
 from portal.tenders.models import Programme, Tender, Track
 from portal.tenders.rules import ALLOWED, TenderStatus
 from portal.tenders.values import ProgrammeValues, TenderValues
@@ -71,6 +72,9 @@ class TenderForm(PortalForm):
     )
     opens = WallTimeField(_l("Intake opens"), description=_l("In the zone above, for example 01.08.2018 09:00"))
     closes = WallTimeField(_l("Intake closes"), description=_l("In the zone above; a moment later is too late"))
+    question_days = IntegerField(
+        _l("Questions are taken until so many working days before the closing"), validators=[Optional()]
+    )
 
     def values(self) -> TenderValues:
         return TenderValues(
@@ -83,6 +87,7 @@ class TenderForm(PortalForm):
             zone=self.zone.data or "",
             opens=self.opens.data,
             closes=self.closes.data,
+            question_days=self.question_days.data,
         )
 
 
@@ -115,19 +120,6 @@ class ProgrammeForm(PortalForm):
     code = StringField(_l("Code"))
     name_ru = StringField(_l("Name in Russian"))
     name_en = StringField(_l("Name in English"))
-
-
-class ReasonForm(PortalForm):
-    """Cancelling."""
-
-    reason = TextAreaField(_l("Reason"), description=_l("Shown to everyone on the tender's page"))
-
-
-class ExtendForm(PortalForm):
-    """A later closing."""
-
-    closes = WallTimeField(_l("New time of closing"), description=_l("In the tender's time zone"))
-    reason = TextAreaField(_l("Reason"), description=_l("Kept in the audit trail"))
 
 
 def source_key(choice: str) -> UUID | None:
@@ -206,6 +198,7 @@ def show(tender_id: UUID) -> ResponseReturnValue:
         may={verb: row.status in statuses for verb, statuses in ALLOWED.items()},
         missing=missing,
         warnings=warnings,
+        amendments=amendments.counts(session(), [tender_id]).get(tender_id, (0, None))[0],
         absent=[track for track in Track if track not in held],
     )
 
@@ -215,7 +208,7 @@ def edit(tender_id: UUID) -> ResponseReturnValue:
     """Change a tender in preparation."""
     row = find(session(), g.actor, Tender, tender_id)
     place = ZoneInfo(row.zone)
-    form = TenderForm(obj=row, opens=_wall(row.opens_at, place), closes=_wall(row.closes_at, place))
+    form = TenderForm(obj=row, opens=wall(row.opens_at, place), closes=wall(row.closes_at, place))
     if form.validate_on_submit():
         try:
             service.edit_tender(
@@ -244,51 +237,6 @@ def publish(tender_id: UUID) -> ResponseReturnValue:
         return render_template("tenders/unpublished.html", tender=row.tender, problems=problems.problems), 422
     flash(_("The tender is published, its rules are frozen."), "success")
     return redirect(url_for(".show", tender_id=tender_id), 303)
-
-
-@page(pages, "/<uuid:tender_id>/extend", get=Permission.TENDER_EDIT, post=Permission.TENDER_EDIT)
-def extend(tender_id: UUID) -> ResponseReturnValue:
-    """Move the closing to a later time."""
-    row = find(session(), g.actor, Tender, tender_id)
-    form = ExtendForm(version=row.version)
-    if form.validate_on_submit():
-        try:
-            service.extend(
-                session(),
-                g.actor,
-                tender_id,
-                closes=form.closes.data,
-                reason=form.reason.data or "",
-                expected_version=form.version.data or 0,
-            )
-        except Problems as problems:
-            form.attach(problems.problems)
-        else:
-            flash(_("Intake is extended."), "success")
-            return redirect(url_for(".show", tender_id=tender_id), 303)
-    return render_template("tenders/extend.html", form=form, tender=row), 422 if form.errors else 200
-
-
-@page(pages, "/<uuid:tender_id>/cancel", get=Permission.TENDER_EDIT, post=Permission.TENDER_EDIT)
-def cancel(tender_id: UUID) -> ResponseReturnValue:
-    """Cancel a tender, with the reason that everyone will read."""
-    row = find(session(), g.actor, Tender, tender_id)
-    form = ReasonForm(version=row.version)
-    if form.validate_on_submit():
-        try:
-            service.cancel(
-                session(),
-                g.actor,
-                tender_id,
-                reason=form.reason.data or "",
-                expected_version=form.version.data or 0,
-            )
-        except Problems as problems:
-            form.attach(problems.problems)
-        else:
-            flash(_("The tender is cancelled."), "success")
-            return redirect(url_for(".show", tender_id=tender_id), 303)
-    return render_template("tenders/cancel.html", form=form, tender=row), 422 if form.errors else 200
 
 
 @page(pages, "/<uuid:tender_id>/tracks/<track>", post=Permission.TENDER_EDIT)
@@ -354,5 +302,6 @@ def _programme(form: ProgrammeForm) -> ProgrammeValues:
     return ProgrammeValues(**texts)
 
 
-def _wall(instant: datetime | None, place: ZoneInfo) -> datetime | None:
+def wall(instant: datetime | None, place: ZoneInfo) -> datetime | None:
+    """What clocks in a zone show at an instant."""
     return instant.astimezone(place).replace(tzinfo=None) if instant else None

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -20,10 +21,11 @@ from werkzeug.routing import Rule
 
 from portal.applications import exports, messages, prospects
 from portal.applications.messages import Attached
+from portal.applications.models import DeadlineException
 from portal.clusters import board, functional_map, profile, roadmap
 from portal.clusters import service as clusters
 from portal.clusters.models import ImportKind
-from portal.core.clock import today
+from portal.core.clock import now, today
 from portal.core.db import db
 from portal.core.db import session as current_session
 from portal.documents import uploads
@@ -31,6 +33,8 @@ from portal.identity import invitations
 from portal.identity.models import User
 from portal.identity.policy import Actor
 from portal.identity.queries import load_actor
+from portal.tenders.amendments import AmendmentValues, Reasons, amend
+from portal.tenders.models import Question, Tender
 
 DRAFT_CANARY: Final = "CANARY-DRAFT-5d1e"
 PAPER: Final = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
@@ -41,6 +45,7 @@ BOARD_CANARY: Final = "CANARY-BOARD-e81f"
 TEASER_CANARY: Final = "CANARY-TEASER-3b6d"
 VOLUME_CANARY: Final = re.compile(r"31[\s\u00a0\u202f,]?415[\s\u00a0\u202f,]?926")
 """The volume of a supply in the initiator's cluster, however it is written."""
+QUESTION_CANARY: Final = "CANARY-QUESTION-7f3c"
 
 READERS: Final[Mapping[str, str | None]] = {
     "anonymous": None,
@@ -155,6 +160,7 @@ def _plant() -> None:
         ),
         {"word": REVIEW_CANARY},
     )
+    _plant_calls(session, administrator)
     session.commit()
 
 
@@ -225,6 +231,32 @@ def _plant_cluster(session: Session) -> None:
     )
 
 
+def _plant_calls(session: Session, administrator: Actor) -> None:
+    """An amendment of the tender of 2018, a later closing in it, and a question that waits."""
+    tender = session.scalars(select(Tender).where(Tender.code == "2018")).one()
+    values = AmendmentValues(Reasons("Причина", "Reason"), None, tender.notice_ru + " *", tender.notice_en + " *")
+    amend(session, administrator, tender.id, values=values, expected_version=tender.version)
+    newcomer = load_actor(session, _user("newcomer@demo.example"))
+    organisation = next(iter(newcomer.memberships))
+    closes = now(session) + timedelta(days=1)
+    officer = _user("officer@demo.example").id
+    session.add(
+        DeadlineException(
+            tender_id=tender.id, organisation_id=organisation, closes_at=closes, reason="Demo", granted_by=officer
+        )
+    )
+    session.add(
+        Question(
+            tender_id=tender.id,
+            asked_by=newcomer.user_id,
+            organisation_id=organisation,
+            locale="en",
+            text=QUESTION_CANARY,
+        )
+    )
+    session.flush()
+
+
 def _user(email: str) -> User:
     return current_session().scalars(select(User).where(User.email == email)).one()
 
@@ -285,6 +317,9 @@ def _values(which: str) -> dict[str, Any]:
         " where a.id = :key order by d.id limit 1",
         "programme_row_id": "select p.id from cluster_programme p join application a on a.cluster_id = p.cluster_id"
         " where a.id = :key limit 1",
+        "exception_id": "select id from deadline_exception where cast(:key as uuid) is not null",
+        "question_id": "select q.id from tender_question q join tender t on t.id = q.tender_id where t.code = '2018'"
+        " and q.state = 'waiting' and cast(:key as uuid) is not null",
         "programme_id": "select id from programme where cast(:key as uuid) is not null",
         "run_id": "select id from score_run where kind = 'track' and cast(:key as uuid) is not null limit 1",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
@@ -310,6 +345,7 @@ def _values(which: str) -> dict[str, Any]:
         "token": "no-such-token",
         "filename": "js/portal.js",
         "action_code": "RM-01",
+        "step": "commission",
     }
 
 

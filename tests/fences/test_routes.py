@@ -17,6 +17,7 @@ from tests.fences.stage import (
     BOARD_CANARY,
     DRAFT_CANARY,
     MESSAGE_CANARY,
+    QUESTION_CANARY,
     READERS,
     REVIEW_CANARY,
     ROADMAP_CANARY,
@@ -46,6 +47,8 @@ CIRCLE: Final = OWN | KEEPERS | {"officer", "chair", "commission"}
 """Those who may read the figures of the cluster's single members."""
 CORRESPONDENTS: Final = OWN | {"officer", "administrator", "auditor"}
 """Those who may read the messages about its submitted project."""
+ASKER_KNOWN: Final = frozenset({"newcomer", "officer", "chair", "administrator", "auditor"})
+"""The asker of the question, and those of the fund who read questions before they are answered."""
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,7 @@ def _leaks(name: str, body: bytes) -> list[str]:
         (DRAFT_CANARY, OWN, "the draft of another organisation"),
         (REVIEW_CANARY, {"reviewer"}, "a review that is not handed in"),
         (MESSAGE_CANARY, CORRESPONDENTS, "a message that is not for them"),
+        (QUESTION_CANARY, ASKER_KNOWN, "a question before it is answered"),
         (ROADMAP_CANARY, KEEPERS, "a roadmap that is not published"),
         (BOARD_CANARY, CIRCLE, "a post that is meant for another cluster"),
         (TEASER_CANARY, CIRCLE | {"stranger"}, "more than the teaser of a post"),

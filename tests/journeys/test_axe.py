@@ -31,7 +31,7 @@ ROLES: Final = (None, "initiator", "signatory", "newcomer", "centre", "reviewer1
 STARTS: Final = ("/", "/start", "/account/login", "/account/", "/clusters/", "/organisations/")
 # Downloads, and what answers without a page of its own.
 SKIPPED: Final = re.compile(
-    r"\.(json|pdf|csv|xlsx)$|/documents/|/attachments/|/template/|/static/|/healthz|/demo/mail/.+"
+    r"\.(json|pdf|csv|xlsx|ics)$|/documents/|/attachments/|/template/|/static/|/healthz|/demo/mail/.+"
 )
 LINK: Final = re.compile(r'<a\b[^>]*\bhref="([^"#]+)')
 WIDE: Final = "() => document.scrollingElement.scrollWidth"

@@ -56,34 +56,6 @@ def test_status_follows_from_the_instants(instants: Instants, now: datetime, exp
     assert rules.status(instants, now) is expected
 
 
-def test_milestones_are_counted_in_working_days() -> None:
-    found = rules.milestones(Instants(), load_rulebook("import_substitution"), MOSCOW)
-    assert [(step.code, step.at, step.day, step.working_days) for step in found] == [
-        ("announced", NOTICE, None, None),
-        ("opens", OPENS, None, None),
-        ("closes", CLOSES, None, None),
-        ("formal_check", None, date(2018, 9, 14), 10),
-        ("expertise", None, date(2018, 10, 12), 20),
-        ("commission", None, date(2018, 10, 26), 10),
-        ("minutes", None, date(2018, 10, 31), 3),
-        ("order", None, date(2018, 11, 8), 5),
-        ("results", None, date(2018, 11, 13), 3),
-        ("agreement", None, date(2018, 12, 11), 20),
-    ]
-
-
-def test_milestones_of_a_tender_without_dates() -> None:
-    empty = Instants(published_at=None, opens_at=None, closes_at=None)
-    assert rules.milestones(empty, load_rulebook("export"), MOSCOW) == []
-
-
-def test_a_day_that_ends_after_midnight_elsewhere_is_counted_in_the_zone_of_the_tender() -> None:
-    kamchatka = ZoneInfo("Asia/Kamchatka")
-    late = Instants(closes_at=datetime(2018, 8, 30, 20, tzinfo=UTC))
-    assert rules.milestones(late, load_rulebook("export"), kamchatka)[3].day == date(2018, 9, 14)
-    assert rules.milestones(late, load_rulebook("export"), ZoneInfo("UTC"))[3].day == date(2018, 9, 13)
-
-
 @pytest.mark.parametrize(
     ("track", "year", "years", "costs_from"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +15,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent
-from portal.core.clock import MOSCOW, now
 from portal.core.db import transaction
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.identity.models import Role
@@ -307,71 +306,6 @@ def test_rules_changed_meanwhile_are_not_published_unseen(
 # After publication
 
 
-def test_closing_is_extended_never_shortened(session: Session, administrator: Actor) -> None:
-    tender = factory.open_tender(session)
-    assert tender.closes_at is not None
-    before = tender.closes_at.astimezone(MOSCOW).replace(tzinfo=None)
-    for closes, reason, expected in (
-        (before, "Reason", [("closes", "not_later")]),
-        (before - timedelta(hours=1), " ", [("reason", "required"), ("closes", "not_later")]),
-        (None, "x" * 1001, [("reason", "too_long"), ("closes", "required")]),
-    ):
-        with pytest.raises(Problems) as caught:
-            service.extend(
-                session,
-                administrator,
-                tender.id,
-                closes=closes,
-                reason=reason,
-                expected_version=tender.version,
-            )
-        assert codes(caught) == expected
-    later = before + timedelta(days=5)
-    held = tender.closes_at
-    service.extend(
-        session,
-        administrator,
-        tender.id,
-        closes=later,
-        reason="Many questions",
-        expected_version=tender.version,
-    )
-    assert tender.closes_at == held + timedelta(days=5)
-    session.commit()
-    event = session.scalars(select(AuditEvent).where(AuditEvent.tag == "tenders:tender:extend")).one()
-    assert event.changes["reason"] == "Many questions"
-    with pytest.raises(Stale):
-        service.extend(session, administrator, tender.id, closes=later, reason="R", expected_version=1)
-
-
-def test_closed_intake_is_not_opened_again(session: Session, administrator: Actor, draft: Tender) -> None:
-    closed = factory.closed_tender(session)
-    for row in (closed, draft):
-        with pytest.raises(Conflict, match="extended only until it closes"):
-            service.extend(
-                session,
-                administrator,
-                row.id,
-                closes=wall("2031-01-01T00:00"),
-                reason="R",
-                expected_version=row.version,
-            )
-
-
-def test_cancelling_needs_a_reason_and_no_results(session: Session, administrator: Actor, draft: Tender) -> None:
-    with pytest.raises(Problems) as caught:
-        service.cancel(session, administrator, draft.id, reason=" ", expected_version=draft.version)
-    assert codes(caught) == [("reason", "required")]
-    for row in (draft, factory.open_tender(session), factory.closed_tender(session)):
-        service.cancel(session, administrator, row.id, reason=" No money ", expected_version=row.version)
-        assert row.cancel_reason == "No money"
-        with pytest.raises(Conflict):
-            service.cancel(session, administrator, row.id, reason="Again", expected_version=row.version)
-    decided = factory.closed_tender(session, results_published_at=now(session))
-    with pytest.raises(Conflict):
-        service.cancel(session, administrator, decided.id, reason="R", expected_version=decided.version)
-
-
 def test_results_are_noted_after_closing_only(session: Session, administrator: Actor) -> None:
     closed = factory.closed_tender(session)
     service.note_results(session, administrator, closed.id)
@@ -413,8 +347,6 @@ def attempts(session: Session, actor: Actor, draft: Tender, row: RuleSetVersion)
         lambda: service.edit_rules(session, actor, row.id, content=row.content, expected_version=1),
         lambda: service.replace_rules(session, actor, row.id, copy_of=None, expected_version=1),
         lambda: service.publish(session, actor, draft.id, expected_version=1),
-        lambda: service.extend(session, actor, draft.id, closes=None, reason="R", expected_version=1),
-        lambda: service.cancel(session, actor, draft.id, reason="R", expected_version=1),
     ]
 
 

@@ -202,9 +202,12 @@ def test_results_stay_secret_until_published(session: Session, client: FlaskClie
     ("left", "words"),
     [
         (timedelta(0), ""),
-        (timedelta(minutes=59), "less than an hour left"),
+        (timedelta(seconds=59), "less than a minute left"),
+        (timedelta(minutes=59), "59 minutes left"),
         (timedelta(hours=1), "1 hour left"),
-        (timedelta(hours=47, minutes=59), "47 hours left"),
+        (timedelta(hours=5, minutes=1), "5 hours 1 minute left"),
+        (timedelta(hours=47, minutes=59), "1 day 23 hours left"),
+        (timedelta(days=3, hours=4, minutes=30), "3 days 4 hours left"),
         (timedelta(days=2), "2 days left"),
         (timedelta(days=20, hours=23), "20 days left"),
     ],
@@ -244,4 +247,4 @@ def test_pages_send_the_same_number_of_statements(
         with count_queries() as statements:
             assert client.get(path).status_code == 200
         counts[path] = len(statements)
-    assert counts == {"/": 5, "/tenders/O-0": 4, "/tenders/O-0/rules/export": 3, "/tenders/R-0/results": 3}
+    assert counts == {"/": 5, "/tenders/O-0": 6, "/tenders/O-0/rules/export": 3, "/tenders/R-0/results": 3}

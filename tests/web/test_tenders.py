@@ -118,7 +118,7 @@ def test_prepare_and_publish(session: Session, administrator: FlaskClient) -> No
     assert tender.published_at is not None
     page = administrator.get(f"/staff/tenders/{tender.id}").get_data(as_text=True)
     assert "Publish and freeze the rules" not in page
-    assert "Extend intake" in page
+    assert "Extend or amend" in page
     assert administrator.get("/tenders/2030").status_code == 200
 
 
@@ -155,7 +155,7 @@ def test_incomplete_tender_is_not_published(session: Session, administrator: Fla
     assert "Give the time at which intake opens." in answer.get_data(as_text=True)
 
 
-def test_edit_extend_cancel(session: Session, administrator: FlaskClient, draft: Tender) -> None:
+def test_edit_amend_cancel(session: Session, administrator: FlaskClient, draft: Tender) -> None:
     path = f"/staff/tenders/{draft.id}"
     sent = Inputs(administrator.get(f"{path}/edit").get_data(as_text=True)).values
     assert administrator.post(f"{path}/edit", data={**sent, "title_en": "Renamed"}).status_code == 303
@@ -165,16 +165,22 @@ def test_edit_extend_cancel(session: Session, administrator: FlaskClient, draft:
     running = factory.open_tender(session)
     session.commit()
     path = f"/staff/tenders/{running.id}"
-    sent = Inputs(administrator.get(f"{path}/extend").get_data(as_text=True)).values
-    answer = administrator.post(f"{path}/extend", data={**sent, "closes": "01.01.2000 00:00"})
+    sent = Inputs(administrator.get(f"{path}/amend").get_data(as_text=True)).values
+    reasons = {"reason_ru": "Вопросы", "reason_en": "Questions"}
+    assert administrator.post(f"{path}/amend", data={**sent, **form(), **reasons}).status_code == 422
+    answer = administrator.post(f"{path}/amend", data={**sent, **form(), **reasons, "closes": "01.01.2000 00:00"})
     assert answer.status_code == 422
     assert "01.01.2000 00:00" in answer.get_data(as_text=True)
-    data = {**sent, **form(), "closes": "31.12.2099 18:00", "reason": "Questions"}
-    assert administrator.post(f"{path}/extend", data=data).status_code == 303
+    data = {**sent, **form(), **reasons, "closes": "30.12.2099 18:00", "notice_en": "Another <b>notice</b>"}
+    assert administrator.post(f"{path}/amend", data=data).status_code == 303
+    changes = administrator.get(f"/tenders/{running.code}/changes").get_data(as_text=True)
+    assert "30 Dec 2099, 18:00" in changes
+    assert "<ins>Another &lt;b&gt;notice&lt;/b&gt;</ins>" in changes
+    assert "Questions" in administrator.get(f"/tenders/{running.code}").get_data(as_text=True)
     session.expire_all()
     sent = Inputs(administrator.get(f"{path}/cancel").get_data(as_text=True)).values
     assert administrator.post(f"{path}/cancel", data=sent).status_code == 422
-    data = {**sent, **form(), "reason": "No money"}
+    data = {**sent, **form(), "reason_ru": "Нет средств", "reason_en": "No money"}
     assert administrator.post(f"{path}/cancel", data=data).status_code == 303
     assert "No money" in administrator.get(f"/tenders/{running.code}").get_data(as_text=True)
 
@@ -398,4 +404,4 @@ def test_pages_send_the_same_number_of_statements(
         with count_queries() as statements:
             assert administrator.get(path).status_code == 200
         counts[name] = len(statements)
-    assert counts == {"list": 3, "tender": 5, "rules": 3, "section": 2, "new": 3}
+    assert counts == {"list": 3, "tender": 6, "rules": 3, "section": 2, "new": 3}
