@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "calls_of_tenders"
-down_revision = "signing_signatures"
+down_revision = "questions_letter_secrets"
 branch_labels = None
 depends_on = None
 
