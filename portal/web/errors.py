@@ -16,10 +16,13 @@ from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.language import DEFAULT_LOCALE, LOCALES, N_, Message
 from portal.identity.policy import ANONYMOUS
 from portal.web.language import COOKIE, say
+from portal.web.page import current_actor
 from portal.web.problem_json import problem, speaks_json
+from portal.web.resending import resendable
 
 PAGES: Final = (400, 403, 404, 405, 409, 413, 429, 500, 503)
 SECRET_FIELDS: Final = frozenset({"csrf_token", "idempotency_key", "password", "password_confirm", "new_password"})
+MACHINE_FIELDS: Final = frozenset({"marks", "version", "then"})
 
 
 def init_errors(app: Flask) -> None:
@@ -52,7 +55,7 @@ def typed() -> list[tuple[str, str]]:
     return [
         (name, value)
         for name, value in request.form.items(multi=True)
-        if value and name not in SECRET_FIELDS and "password" not in name
+        if value and name not in SECRET_FIELDS | MACHINE_FIELDS and "password" not in name
     ]
 
 
@@ -87,7 +90,17 @@ def _stale(error: Exception) -> ResponseReturnValue:
 
 def _expired(error: Exception) -> ResponseReturnValue:
     reason = N_("The form was open for too long, or you signed in anew. Open the page again and send it.")
-    return _kept(reason, 400, "expired")
+    if speaks_json():
+        return _kept(reason, 400, "expired")
+    session().rollback()
+    away = not current_actor().is_authenticated and request.blueprint != "security"
+    return render_template(
+        "errors/kept.html",
+        reason=N_("You have been signed out.") if away else reason,
+        typed=typed(),
+        sign_in=away,
+        again=resendable(),
+    ), 401 if away else 400
 
 
 def _problems(error: Problems) -> ResponseReturnValue:

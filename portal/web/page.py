@@ -22,6 +22,7 @@ from portal.core.language import N_
 from portal.identity.policy import ANONYMOUS, Actor, Permission, authorize
 from portal.identity.queries import load_actor
 from portal.web.problem_json import problem, speaks_json
+from portal.web.resending import resendable
 from portal.web.sessions import SAFE
 
 View = Callable[..., ResponseReturnValue]
@@ -150,7 +151,8 @@ def _sign_in_first() -> ResponseReturnValue:
         return problem(401, "signed_out", N_("You have been signed out."))
     if request.method in SAFE:
         return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
-    return render_template("errors/kept.html", reason=N_("You have been signed out."), sign_in=True), 401
+    away = N_("You have been signed out.")
+    return render_template("errors/kept.html", reason=away, sign_in=True, again=resendable()), 401
 
 
 def views_of_letters(app: Flask) -> list[Any]:

@@ -226,3 +226,22 @@ def test_who_may_not_write_any_more_still_has_what_was_typed(chromium: Any, desk
         assert panel.is_hidden()
         assert desk.kept() == {}
         editor.close()
+
+
+def test_an_ordinary_form_comes_back_after_signing_in(chromium: Any, desk: Desk) -> None:
+    with desk.serve() as site:
+        owner = Visitor(chromium, site, "en")
+        owner.sign_in(OWNER)
+        owner.go("/account/")
+        field = '[name="full_name"]'
+        owner.page.locator(field).fill("A name typed for long")
+        desk.end_sessions()
+        with owner.page.expect_navigation():
+            owner.page.locator(f"main form:has({field}) button[type=submit]").first.click()
+        assert "A name typed for long" in owner.text()
+        owner.page.get_by_role("button", name="Sign in").first.click()
+        sign_in_here(owner, OWNER)
+        assert owner.path == "/account/"
+        assert owner.page.locator(field).input_value() == "A name typed for long"
+        owner.says(ru="", en="What you typed before you were signed out is back in the form.")
+        owner.close()

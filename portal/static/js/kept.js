@@ -139,3 +139,58 @@ export function list(panel, entries) {
 for (const panel of document.querySelectorAll("[data-kept-list]")) {
   left(panel.dataset.keptList).then((entries) => list(panel, entries));
 }
+
+// A form that was refused because its session had ended: its texts wait in this tab, and come back into the form
+// when the same person has signed in again. (Sections of applications have their own way: draft.js.)
+
+const SENDER = "jp-sender";
+const BACK = "jp-back";
+
+document.addEventListener("submit", (event) => {
+  if (!person || event.target.method !== "post") return;
+  try {
+    sessionStorage.setItem(SENDER, person);
+  } catch {
+    // Without storage nothing comes back by itself; the page that refuses the form still shows it whole.
+  }
+});
+
+function refused(form) {
+  const sender = remembered(SENDER);
+  if (person || !sender || !form.dataset.resend) return;
+  const fields = [...new FormData(form)].filter(([name]) => !["csrf_token", "idempotency_key", "version"].includes(name));
+  try {
+    sessionStorage.setItem(BACK, JSON.stringify({ person: sender, page: form.dataset.resend, said: form.dataset.resendBack, fields }));
+    document.querySelector("[data-resend-hint]").textContent = form.dataset.resendKept;
+  } catch {
+    // As above.
+  }
+}
+
+function comesBack() {
+  const back = JSON.parse(remembered(BACK) ?? "null");
+  if (!back || !person || back.page !== location.pathname) return;
+  sessionStorage.removeItem(BACK);
+  if (back.person !== person) return;
+  const names = back.fields.map(([name]) => name);
+  const fits = (form) => names.filter((name) => form.elements.namedItem(name)).length;
+  const [form] = [...document.querySelectorAll("main form[method=post]:not([data-draft])")].sort((a, b) => fits(b) - fits(a));
+  if (!form || fits(form) === 0) return;
+  for (const box of form.querySelectorAll("input[type=checkbox]")) box.checked = false;
+  for (const [name, value] of back.fields) {
+    for (const input of form.querySelectorAll(`[name="${CSS.escape(name)}"]:not([type=hidden]):not([type=file])`)) {
+      if (input.type === "radio" || input.type === "checkbox") input.checked ||= input.value === value;
+      else input.value = value;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  }
+  const note = document.createElement("div");
+  note.className = "govuk-inset-text jp-inset--warning";
+  note.setAttribute("role", "status");
+  note.textContent = back.said;
+  form.before(note);
+}
+
+const resend = document.querySelector("form[data-resend]");
+if (resend) refused(resend);
+else comesBack();
