@@ -165,7 +165,7 @@ def _question(path: str, rules: RuleSet) -> Message:
 def _asked(definition: Section, key: str, rules: RuleSet) -> Message | dict[str, str] | str:
     if definition.fields is not None:
         labels = {item.name: item.label for item in definition.fields(rules)}
-        found = labels.get(key)
+        found = labels.get(key) or labels.get(key.partition(".")[0])
         return found.both() if isinstance(found, Text) else (found or key)
     assert definition.grid is not None
     code, _, column = key.partition(".")

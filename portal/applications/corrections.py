@@ -92,7 +92,7 @@ def _inside(section: Section, prefix: str, group: Message, rules: RuleSet) -> It
 
 
 def _papers(prefix: str, group: Message, givers: Sequence[Giver], rules: RuleSet) -> Iterator[Target]:
-    for paper in rules.documents:
+    for paper in rules.papers:
         if paper.giver in givers:
             title = N_("%(code)s. %(title)s", code=paper.code, title=paper.title.both())
             yield Target(f"{prefix}.{paper.code}", title, group)

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from portal.applications import questions, submission
+from portal.applications.changes import label
+from portal.applications.corrections import targets
 from portal.applications.package import unpack
 from portal.applications.values import Unreadable
 from portal.core.errors import NotFound
+from portal.core.language import both
 from portal.tenders.rulebook import load_questions, load_rulebook
 from portal.tenders.ruleset import (
     Comparison,
@@ -241,3 +244,15 @@ def test_a_tender_without_questions_has_a_package_as_before(session: Session) ->
     assert all("own_questions" not in item for item in content["participants"])
     with pytest.raises(NotFound):
         asking.save(joint, {"Q-01": "no"})
+
+
+def test_a_change_of_an_answer_is_named_by_its_question() -> None:
+    for path in ("questions.Q-04.own", "questions.Q-04"):
+        assert "Where does the retraining take place?" in both(label(path, RULES, {}))["en"]
+
+
+def test_a_correction_can_be_asked_of_an_answer_and_of_its_file() -> None:
+    exporting = replace(load_rulebook("export"), questions=load_questions("export"))
+    content = {"participants": [{"id": "a", "organisation": {"name_ru": "Демо", "name_en": "Demo"}}]}
+    fields = {target.field for target in targets(content, exporting)}
+    assert {"questions.Q-07", "documents.Q-08", "participant.a.own_questions.Q-11"} <= fields

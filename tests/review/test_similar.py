@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from flask import Flask
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -14,11 +15,13 @@ from sqlalchemy.orm import Session
 from portal.applications import service, submission
 from portal.applications.models import Application, State
 from portal.audit.models import AuditEvent
+from portal.core.db import transaction
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.identity.models import Membership, OrgRole, Role
 from portal.review import similar, similar_queries
 from portal.review.models import ProjectTrace, SimilarPair
 from portal.tenders.models import Tender, Track
+from tests.applications.test_races import at_once
 from tests.factories import applications, identity, submissions, tenders
 from tests.review.test_similarity import ENZYMES, project, strangers
 
@@ -273,3 +276,33 @@ def test_the_database_holds_it_too(session: Session) -> None:
     said = session.get_one(Application, joint.id).content_sha256
     with pytest.raises(IntegrityError), session.begin_nested():
         session.execute(update(Application).where(Application.id == other.id).values(content_sha256=said))
+
+
+def test_two_that_arrive_at_once_find_each_other(fresh_app: Flask) -> None:
+    """Neither sees the other's uncommitted trace: one waits for the other."""
+    with fresh_app.app_context(), transaction() as current:
+        contents = [project(), strangers(project())]
+        keys = submissions.submitted(current, tenders.open_tender(current), contents)
+        found = [current.get_one(Application, key).submission_id for key in keys]
+
+    def search(place: int) -> str:
+        with transaction() as current:
+            similar.find(current, found[place])  # type: ignore[arg-type]
+        return "done"
+
+    assert at_once(fresh_app, 2, search) == {"done": 2}
+    with fresh_app.app_context(), transaction() as current:
+        assert len(pairs(current)) == 1
+
+
+def test_the_same_project_sent_twice_at_once_is_submitted_once(fresh_app: Flask) -> None:
+    with fresh_app.app_context(), transaction() as current:
+        joint = alone(current)
+        keys, actor = [joint.id, twin_of(joint).id], joint.actor()
+
+    def send(place: int) -> str:
+        with transaction() as current:
+            submission.submit(current, actor, application_id=keys[place], acknowledged=True)
+        return "submitted"
+
+    assert at_once(fresh_app, 2, send) == {"submitted": 1, "Conflict": 1}
