@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from portal.applications.economics import economics, productivity
 from portal.applications.estimate import estimate
 from portal.identity.policy import Permission
-from portal.web.application_frame import blueprint, opened, section_url, wording
+from portal.web.application_frame import blueprint, opened, section_url, seen, wording
 from portal.web.page import page
 from portal.web.templating import localised
 
@@ -27,7 +27,8 @@ def estimate_page(application_id: UUID) -> ResponseReturnValue:
         rules=dossier.rules,
         found=found,
         names={str(part.id): localised(part.organisation, "name") for part in dossier.accepted},
-        hrefs={str(part.id): section_url(dossier, "costs", part.id) for part in dossier.accepted},
+        hrefs={str(key): section_url(dossier, "costs", key) for key in seen(dossier)},
+        seen={str(key) for key in seen(dossier)},
         wording=wording,
     )
 
@@ -36,15 +37,17 @@ def estimate_page(application_id: UUID) -> ResponseReturnValue:
 def finance(application_id: UUID) -> ResponseReturnValue:
     """Present value, rate of return, payback, budget efficiency and labour productivity, with their inputs."""
     dossier = opened(application_id)
-    content = dossier.package.content
+    content, shown = dossier.package.content, seen(dossier)
     return render_template(
         "applications/finance.html",
         dossier=dossier,
         application=dossier.application,
         found=economics(content, dossier.rules),
-        productivity=productivity(content, dossier.rules),
+        productivity=[item for item in productivity(content, dossier.rules) if UUID(item.id) in shown],
         names={str(part.id): localised(part.organisation, "name") for part in dossier.accepted},
-        hrefs={str(part.id): section_url(dossier, "productivity", part.id) for part in dossier.accepted},
+        hrefs={
+            str(part.id): section_url(dossier, "productivity", part.id) for part in dossier.accepted if part.id in shown
+        },
         cash_flow_url=section_url(dossier, "cashflow", None),
         economics_url=section_url(dossier, "economics", None),
     )

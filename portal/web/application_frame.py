@@ -18,6 +18,7 @@ from flask import Blueprint, g, url_for
 
 from portal.applications import sections
 from portal.applications.attachments import asked
+from portal.applications.confidential import seen_parts
 from portal.applications.dossier import Dossier, load
 from portal.applications.models import Participant, ParticipantRole
 from portal.applications.policy import Part
@@ -186,6 +187,13 @@ def _whose(dossier: Dossier, place: Place) -> UUID | None:
 def own_parts(dossier: Dossier) -> list[Participant]:
     """The parts of the organisations that the reader acts for."""
     return [part for part in dossier.accepted if g.actor.acts_for(part.organisation_id)]
+
+
+def seen(dossier: Dossier) -> frozenset[UUID]:
+    """The participants whose figures the reader may see; the fund sees all."""
+    if not own_parts(dossier):
+        return frozenset(part.id for part in dossier.accepted)
+    return seen_parts(dossier.accepted, dossier.rules, g.actor.memberships)
 
 
 def problems_by_place(dossier: Dossier, problems: Iterable[Problem]) -> dict[tuple[str, UUID | None], list[Problem]]:

@@ -23,7 +23,7 @@ from portal.core.language import N_
 from portal.documents import kinds, tables
 from portal.documents.sheets import Page, as_workbook
 from portal.identity.policy import Permission, authorize
-from portal.web.application_frame import Tasks, blueprint, editable, opened, own_parts, section_url, wording
+from portal.web.application_frame import Tasks, blueprint, editable, opened, own_parts, section_url, seen, wording
 from portal.web.application_sections import shown
 from portal.web.forms import ActionForm
 from portal.web.language import locale, say
@@ -39,7 +39,8 @@ def tables_file(application_id: UUID) -> ResponseReturnValue:
     """Every table of the project and of its participants, for those who write for the initiator."""
     dossier = opened(application_id)
     authorize(g.actor, Permission.APPLICATION_EDIT, dossier.application)
-    owners: list[Owner] = [None, *(part.id for part in dossier.accepted)]
+    shown = seen(dossier)
+    owners: list[Owner] = [None, *(part.id for part in dossier.accepted if part.id in shown)]
     return _file(dossier, owners, _("All tables"))
 
 
@@ -52,6 +53,8 @@ def part_tables_file(application_id: UUID, participant_id: UUID) -> ResponseRetu
     """The tables of one participant."""
     dossier = opened(application_id)
     part = dossier.participant(participant_id)
+    if part.id not in seen(dossier):
+        raise NotFound
     return _file(dossier, [part.id], localised(part.organisation, "name"))
 
 
