@@ -15,14 +15,15 @@ from flask_babel import gettext as _
 from portal.applications import service, workbook
 from portal.applications.dossier import Dossier
 from portal.applications.drafting import Change, mark_of
+from portal.applications.policy import Part
 from portal.applications.sections import BY_NAME
 from portal.applications.workbook import Owner, Reading
 from portal.core.db import session
-from portal.core.errors import NotFound, Problem, Problems
+from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.core.language import N_
 from portal.documents import kinds, tables
 from portal.documents.sheets import Page, as_workbook
-from portal.identity.policy import Permission, authorize
+from portal.identity.policy import Permission, allowed, authorize
 from portal.web.application_frame import Tasks, blueprint, editable, opened, own_parts, section_url, seen, wording
 from portal.web.application_sections import shown
 from portal.web.forms import ActionForm
@@ -110,6 +111,7 @@ def tables_page(application_id: UUID) -> ResponseReturnValue:
     dossier = opened(application_id)
     if request.method == "GET":
         return _page(dossier)
+    _require_writer(dossier)
     if request.form.get("then") == "confirm":
         return _confirmed(dossier)
     try:
@@ -123,6 +125,16 @@ def tables_page(application_id: UUID) -> ResponseReturnValue:
     except Problems as refused:
         return _page(dossier, problems=refused.problems), 422
     return _page(dossier, reading, [_line(dossier, change) for change in reading.changes])
+
+
+def _require_writer(dossier: Dossier) -> None:
+    """Refuse those who may write no table of this application; a conflict for all once it is with the fund."""
+    if any(_writable(dossier).values()):
+        return
+    parts = [Part(dossier.application, part) for part in own_parts(dossier)]
+    if not any(allowed(g.actor, Permission.APPLICATION_EDIT, part) for part in parts):
+        authorize(g.actor, Permission.APPLICATION_EDIT, dossier.application)
+    raise Conflict(service.NOT_EDITABLE)
 
 
 def _uploaded() -> list[tables.Sheet]:
