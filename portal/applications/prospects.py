@@ -13,13 +13,14 @@ from uuid import UUID
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.applications import participation
 from portal.applications.dossier import load
 from portal.applications.letters import name_of
 from portal.applications.models import Application
 from portal.applications.prospect_models import Prospect, ProspectState
+from portal.applications.rules import EDITABLE
 from portal.applications.service import require_editable
 from portal.audit import service as audit
 from portal.clusters import fields
@@ -29,7 +30,7 @@ from portal.core.errors import Conflict, NotFound, PortalError, Problem, Problem
 from portal.core.identifiers import IdentifierError, check_inn
 from portal.core.language import N_, Message, both
 from portal.identity.models import Organisation, User
-from portal.identity.policy import Actor, Permission, authorize
+from portal.identity.policy import Actor, Permission, allowed, authorize
 from portal.identity.queries import load_actor
 from portal.notifications import service as notifications
 from portal.notifications.kinds import Topic, declare
@@ -183,6 +184,20 @@ def addressed_to(session: Session, actor: Actor) -> list[Prospect]:
         .order_by(Prospect.id)
     )
     return list(session.scalars(statement))
+
+
+def open_drafts(session: Session, actor: Actor) -> list[Application]:
+    """The projects into which the actor may invite now, newest first, with their clusters."""
+    if not actor.memberships:
+        return []
+    statement = (
+        select(Application)
+        .options(joinedload(Application.cluster, innerjoin=True), selectinload(Application.participants))
+        .where(Application.initiator_id.in_(list(actor.memberships)), Application.state.in_(EDITABLE))
+        .order_by(Application.id.desc())
+        .limit(20)
+    )
+    return [row for row in session.scalars(statement) if allowed(actor, Permission.APPLICATION_INVITE, row)]
 
 
 def _is_member(session: Session, inn: str, cluster_id: UUID) -> bool:

@@ -12,7 +12,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import RadioField, SelectField, StringField, TextAreaField
 
-from portal.clusters import board, board_queries
+from portal.applications import prospects
+from portal.clusters import board, board_queries, queries
 from portal.clusters.board_models import BoardPost, PostKind, PostState, Side, Visibility
 from portal.clusters.models import Cluster
 from portal.core import formats, regions
@@ -244,11 +245,16 @@ def _post_page(post_id: UUID, form: ContactForm | None = None) -> str:
     mine = _organisations(writers) if opened and not own else []
     asks.organisation_id.choices = as_choices([(str(item.id), localised(item, "name")) for item in mine])
     found = board_queries.answers(current, actor, row, day) if opened else []
+    whole = _reads_whole(actor, standing, row)
+    drafts = prospects.open_drafts(current, actor) if whole and not own else []
+    belongs = queries.confirmed_clusters_of(current, [row.organisation_id] if drafts else [])
     return render_template(
         "board/show.html",
         **_words(),
         post=row,
-        whole=_reads_whole(actor, standing, row),
+        whole=whole,
+        drafts=drafts,
+        belongs={cluster.id for found_in in belongs.values() for cluster in found_in},
         whole_of={other.id for other, _match in found if _reads_whole(actor, standing, other)},
         open=opened,
         own=own,

@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, SelectField, StringField
 
+from portal.applications import prospects
 from portal.clusters import columns, cooperation, functional_map, profile_queries, queries
 from portal.clusters.models import ClusterMember
 from portal.clusters.profile_queries import MapLine
@@ -100,6 +101,7 @@ def show(cluster_id: UUID) -> ResponseReturnValue:
         shares=_shares(cluster_id, year, lines) if sees and year else [],
         picture=_picture(cluster_id, lines, sees),
         sees=sees,
+        drafts=[row for row in prospects.open_drafts(current, actor) if row.cluster_id == cluster_id] if sees else [],
         level=figures[year].level if year in figures else None,
         action=ActionForm(formdata=None),
     )
