@@ -35,7 +35,7 @@ pages = Blueprint("board", __name__, url_prefix="/board")
 MAX_SEARCH: Final = 100
 SHOWN_ANSWERS: Final = 8
 SUGGESTED_DAYS: Final = 60
-SIDES: Final = {Side.NEED: _l("Need"), Side.OFFER: _l("Offer")}
+SIDES: Final = {Side.NEED: _l("A need"), Side.OFFER: _l("An offer")}
 KINDS: Final = {
     PostKind.SUPPLY: _l("Supply of a product"),
     PostKind.COMPONENT: _l("Component, open product chain"),
