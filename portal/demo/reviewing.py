@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.applications.corrections import Wish
 from portal.demo.filing import Filed
 from portal.demo.people import People
 from portal.review import service as review
@@ -37,6 +38,18 @@ class Fund:
             application_id=filed.id,
             submission_id=case.submission.id,
             findings=Findings(answers),
+        )
+
+    def give_back(self, session: Session, filed: Filed, requests: Sequence[Wish]) -> None:
+        """Return it for correction with requests bound to their places; every item of the checklist is met."""
+        case = self._case(session, filed)
+        answers = {item.key: Answer(ok=True) for item in review.items_of(case)}
+        review.return_for_correction(
+            session,
+            self._people.actor(session, "officer"),
+            application_id=filed.id,
+            submission_id=case.submission.id,
+            findings=Findings(answers, "Демо: исправьте отмеченное и отправьте снова.", requests=tuple(requests)),
         )
 
     def refuse(self, session: Session, filed: Filed, reasons: Sequence[str], comment: str) -> None:

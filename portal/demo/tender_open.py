@@ -12,7 +12,7 @@ from portal.clusters import service as clusters
 from portal.core.clock import MOSCOW
 from portal.core.clock import now as read_clock
 from portal.core.db import session, uuid7
-from portal.demo import calls
+from portal.demo import calls, following
 from portal.demo.draft_papers import hand_in
 from portal.demo.filing import Desk, Plan, Register, scaled
 from portal.demo.identifiers import demo_inn, demo_kpp, demo_ogrn
@@ -66,6 +66,8 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
     hand_in(people, draft.id, now - timedelta(days=4), now - timedelta(days=1))
     for plan in others:
         desk.file(plan)
+    following.read_old_notices(opens)
+    following.load(people, desk, opens, now)
     work(now - timedelta(minutes=30))
     _newcomer(people, register, now - timedelta(minutes=20))
     calls.except_newcomer(people, tender, demo_inn("36", 9001), now - timedelta(minutes=10))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any, Final
+from uuid import UUID
 
 from portal.applications.sections import BY_NAME
 from portal.audit.models import AuditEvent
@@ -92,13 +93,27 @@ def applicants_tags(*, published: bool) -> list[str]:
 
 def for_applicants(events: Iterable[AuditEvent]) -> list[Line]:
     """Events that were read by :func:`applicants_tags`, as lines without the fund's names; repetitions in one."""
-    lines = [Line(event.at, _openly(event), _what(event), _details(event, staff=False)) for event in events]
+    lines = [Line(event.at, _openly(event), _what(event), _details(event)) for event in events]
     return _together(lines)
 
 
-def for_staff(events: Iterable[AuditEvent]) -> list[Line]:
-    """The same with names and details, for those of the fund who may read the reviews."""
-    return _together([Line(event.at, _name(event), _what(event), _details(event, staff=True)) for event in events])
+def for_staff(events: Iterable[AuditEvent], names: Mapping[str, str]) -> list[Line]:
+    """The same with names and details, for those of the fund who may read the reviews.
+
+    ``names``: the reviewers of :func:`reviewers_in` by their keys.
+    """
+    lines = []
+    for event in events:
+        details = _details(event)
+        if "reviewer" in event.changes:
+            details.append((N_("Reviewer"), names.get(str(event.changes["reviewer"]), "—")))
+        lines.append(Line(event.at, _name(event), _what(event), details))
+    return _together(lines)
+
+
+def reviewers_in(events: Iterable[AuditEvent]) -> set[UUID]:
+    """The keys of the reviewers that events name."""
+    return {UUID(str(event.changes["reviewer"])) for event in events if event.changes.get("reviewer")}
 
 
 def _openly(event: AuditEvent) -> Message | str:
@@ -128,7 +143,7 @@ _LABELS: Final[Mapping[str, Message]] = {
     "number": N_("Registration number"),
     "round": N_("Version"),
     "sha256": N_("SHA-256"),
-    "due_on": N_("Correct by"),
+    "due_on": N_("Due"),
     "reasons": N_("Reasons"),
     "code": N_("Document"),
     "name": N_("File"),
@@ -137,14 +152,15 @@ _LABELS: Final[Mapping[str, Message]] = {
 _ANSWERS: Final = {"changed": N_("Changed"), "explained": N_("Explained")}
 
 
-def _details(event: AuditEvent, *, staff: bool) -> list[tuple[Message, Any]]:
-    """What is worth telling of an event's facts; staff read the reviewer too."""
-    labels = {**_LABELS, "reviewer": N_("Reviewer")} if staff else _LABELS
+def _details(event: AuditEvent) -> list[tuple[Message, Any]]:
+    """What is worth telling of an event's facts; the digest of a paper is not."""
     found: list[tuple[Message, Any]] = []
-    for name, label in labels.items():
+    for name, label in _LABELS.items():
         value = event.changes.get(name)
-        if value in (None, "", []):
+        if value in (None, "", []) or (name == "sha256" and event.tag.startswith("applications:attachment:")):
             continue
+        if name == "due_on":
+            value = Message("%(day)s", {"day": date.fromisoformat(str(value))})
         if name == "answer":
             value = _ANSWERS.get(str(value), value)
         if name == "sha256":

@@ -19,6 +19,7 @@ from portal.core.errors import NotFound, Problem, Problems
 from portal.core.figures import number
 from portal.core.language import Message
 from portal.identity.policy import Permission, authorize
+from portal.identity.queries import names_of
 from portal.review import formal_check, queries, service, similar_queries
 from portal.review.formal_check import Answer, Findings
 from portal.review.models import AssignmentState, FormalCheck, Outcome
@@ -35,7 +36,7 @@ from portal.scoring.queries import current_score
 from portal.web import staff_list
 from portal.web.forms import ActionForm, PortalForm, uuid_argument
 from portal.web.frozen import frozen, send_frozen
-from portal.web.history_words import for_staff
+from portal.web.history_words import for_staff, reviewers_in
 from portal.web.language import locale, say
 from portal.web.page import current_actor, page
 
@@ -109,7 +110,9 @@ def history(application_id: UUID) -> ResponseReturnValue:
     actor = current_actor()
     case = queries.case(session(), actor, application_id)
     authorize(actor, Permission.REVIEW_READ, case.subject)
-    return _render("history", case, lines=for_staff(queries.history(session(), application_id)))
+    events = queries.history(session(), application_id)
+    names = {str(key): name for key, name in names_of(session(), reviewers_in(events)).items()}
+    return _render("history", case, lines=for_staff(events, names))
 
 
 @page(pages, "/<uuid:application_id>/documents/<uuid:file_id>", get=Permission.APPLICATION_LIST_ALL, writes=True)
