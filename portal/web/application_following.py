@@ -146,6 +146,12 @@ def history_of(application: Application) -> Select[AuditEvent]:
     )
 
 
+def corrections_read() -> list[tuple[CorrectionRequest, str]]:
+    """The same for the fields below, where the page has asked :func:`corrections_here`; nothing on all other pages."""
+    here: list[tuple[CorrectionRequest, str]] = g.get("corrections_here", [])
+    return here
+
+
 @page(blueprint, "/<uuid:application_id>/history", get=Permission.APPLICATION_VIEW)
 def history(application_id: UUID) -> ResponseReturnValue:
     """What happened to the application, in human words, the newest first."""

@@ -12,11 +12,11 @@ from flask_babel import gettext as _
 
 from portal.applications import service, track
 from portal.applications.closing_exceptions import of_application
-from portal.applications.corrections import requests_of
+from portal.applications.corrections import may_answer, requests_of
 from portal.applications.dossier import Dossier
 from portal.applications.economics import economics
 from portal.applications.facts import facts
-from portal.applications.models import Application, ParticipantRole
+from portal.applications.models import Application, CorrectionRequest, ParticipantRole
 from portal.applications.queries import (
     initiator_applications,
     open_tracks,
@@ -208,7 +208,7 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         checks=checks_of(session(), application_id) if application.number else [],
         exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
         result=_result(dossier),
-        next_step=_next_step(dossier, stands, tasks),
+        next_step=_next_step(dossier, stands, tasks, requests),
         track_names=TRACK_NAMES,
         Role=ParticipantRole,
         wording=wording,
@@ -231,7 +231,7 @@ def _result(dossier: Dossier) -> Score | None:
     return current_score(session(), application.submission_id)
 
 
-def _next_step(dossier: Dossier, stands: Standing, tasks: Tasks) -> dict[str, str]:
+def _next_step(dossier: Dossier, stands: Standing, tasks: Tasks, requests: list[CorrectionRequest]) -> dict[str, str]:
     """The one thing the reader can do now: ``label`` and ``href``; empty when it is others' turn."""
     application = dossier.application
     if application.state not in EDITABLE:
@@ -243,6 +243,8 @@ def _next_step(dossier: Dossier, stands: Standing, tasks: Tasks) -> dict[str, st
         return {"label": _("Continue: %(section)s", section=unfinished.label), "href": unfinished.href}
     if stands.problems:
         return {"label": _("See what is missing"), "href": _page_url(dossier, "check")}
+    if any(row.answer is None and may_answer(g.actor, dossier, row) for row in requests):
+        return {"label": _("Answer the requests"), "href": _page_url(dossier, "corrections")}
     if unconfirmed(dossier):
         return {"label": _("Read and sign"), "href": section_url(dossier, "confirmation", None)}
     if allowed(g.actor, Permission.APPLICATION_SUBMIT, application):

@@ -39,6 +39,7 @@ def init_templating(app: Flask) -> None:
         can=can,
         asset=asset,
         corrections_here=_corrections_here,
+        corrections_read=_corrections_read,
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -86,6 +87,12 @@ def _corrections_here() -> Any:
     from portal.web.application_following import corrections_here
 
     return corrections_here()
+
+
+def _corrections_read() -> Any:
+    from portal.web.application_following import corrections_read
+
+    return corrections_read()
 
 
 def _context() -> dict[str, Any]:

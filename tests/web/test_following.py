@@ -90,6 +90,7 @@ def test_a_request_is_shown_at_its_place_and_answered_on_the_checklist(
     section = client.get(f"/applications/{joint.id}/sections/product").text
     assert "Say who buys it." in section
     assert 'href="#summary"' in section
+    assert section.count("Say who buys it.") == 2  # in the list on top, and at the field
     assert "Say who buys it." not in client.get(f"/applications/{joint.id}/sections/plan").text
     page = client.get(f"/applications/{joint.id}/corrections").text
     assert "Say who buys it." in page
