@@ -12,8 +12,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
+from portal.applications.confidential import seen_parts
 from portal.applications.dossier import Dossier
 from portal.applications.models import Attachment
 from portal.audit import service as audit
@@ -35,6 +36,20 @@ class Reader(StrEnum):
     EXPERT = "expert"
 
 
+def sees(actor: Actor, dossier: Dossier, participant_id: UUID | None) -> bool:
+    """Whether somebody who may read the application may read the papers of one participant (None: the project's)."""
+    takes_part = any(actor.acts_for(part.organisation_id) for part in dossier.accepted)
+    if participant_id is None or not takes_part:
+        return True
+    return participant_id in seen_parts(dossier.accepted, dossier.rules, actor.memberships)
+
+
+def require_seen(actor: Actor, dossier: Dossier, participant_id: UUID | None) -> None:
+    """Raise :class:`Refused` unless :func:`sees`."""
+    if not sees(actor, dossier, participant_id):
+        raise Refused(N_("The papers of a partner are for its own people and for the fund."))
+
+
 def check_readable(actor: Actor, file: StoredFile) -> None:
     """Before its check for viruses a file is given to nobody but the one who uploaded it, a refused one to nobody.
 
@@ -53,23 +68,34 @@ def record(session: Session, actor: Actor, dossier: Dossier, row: Attachment, *,
     _note(session, actor, row, Reader.PARTICIPANT if takes_part else Reader.FUND, viewed)
 
 
-def record_frozen(session: Session, actor: Actor, *, application_id: UUID, file_id: UUID, reader: Reader) -> StoredFile:
-    """Note that a frozen document was fetched by the fund or an expert, who may; gives the file.
+def frozen_file(session: Session, actor: Actor, *, application_id: UUID, file_id: UUID) -> StoredFile:
+    """A file of the application for the fund or an expert, who may read it, which the caller has asked.
 
-    Raises :class:`NotFound` for a file that the application never had.
+    Raises :class:`NotFound` for a file that the application never had, and what :func:`check_readable` raises.
     """
+    file = _attachment(session, application_id, file_id).file
+    check_readable(actor, file)
+    return file
+
+
+def record_frozen(
+    session: Session, actor: Actor, *, application_id: UUID, file_id: UUID, reader: Reader, viewed: bool = False
+) -> None:
+    """Note that a frozen document was fetched or viewed by the fund or an expert."""
+    _note(session, actor, _attachment(session, application_id, file_id), reader, viewed)
+
+
+def _attachment(session: Session, application_id: UUID, file_id: UUID) -> Attachment:
     row = session.scalar(
         select(Attachment)
         .where(Attachment.application_id == application_id, Attachment.file_id == file_id)
+        .options(joinedload(Attachment.file, innerjoin=True))
         .order_by(Attachment.id)
         .limit(1)
     )
     if row is None:
         raise NotFound
-    file = session.get_one(StoredFile, file_id)
-    check_readable(actor, file)
-    _note(session, actor, row, reader, viewed=False)
-    return file
+    return row
 
 
 def _note(session: Session, actor: Actor, row: Attachment, reader: Reader, viewed: bool) -> None:

@@ -14,7 +14,7 @@ from flask_babel import ngettext
 from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 
-from portal.applications import attachments, papers
+from portal.applications import attachments, downloads, papers
 from portal.applications.blanks import has_blank
 from portal.applications.dossier import Dossier
 from portal.applications.models import Attachment
@@ -103,7 +103,11 @@ def all_documents(application_id: UUID) -> ResponseReturnValue:
     """What is asked of whom, and how it stands: the project, then each participant."""
     dossier = opened(application_id)
     owners: list[tuple[UUID | None, str]] = [(None, _("Project as a whole"))]
-    owners += [(part.id, localised(part.organisation, "name")) for part in dossier.accepted]
+    owners += [
+        (part.id, localised(part.organisation, "name"))
+        for part in dossier.accepted
+        if downloads.sees(g.actor, dossier, part.id)
+    ]
     groups = [(name, _brief(dossier, owner), section_url(dossier, "documents", owner)) for owner, name in owners]
     return render_template(
         "applications/all_documents.html",
@@ -126,6 +130,7 @@ def _page(application_id: UUID, participant_id: UUID | None) -> ResponseReturnVa
     dossier = opened(application_id)
     if participant_id is not None:
         dossier.participant(participant_id)
+        downloads.require_seen(g.actor, dossier, participant_id)
     if request.method == "GET":
         return _render(dossier, participant_id)
     authorize_edit(g.actor, dossier, participant_id)

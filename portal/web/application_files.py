@@ -136,6 +136,7 @@ def _line(dossier: Dossier, event: AuditEvent, acting: dict[str, UUID]) -> dict[
 def _readable(application_id: UUID, attachment_id: UUID) -> tuple[Dossier, Attachment]:
     dossier = opened(application_id)
     row = attachments.open_attachment(session(), application_id, attachment_id)
+    downloads.require_seen(g.actor, dossier, row.participant_id)
     downloads.check_readable(g.actor, row.file)
     return dossier, row
 

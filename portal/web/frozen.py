@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from babel import Locale
-from flask import Response
+from flask import Response, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -29,7 +29,7 @@ from portal.core.formats import format_date, format_money, format_number, format
 from portal.core.language import Message
 from portal.review.queries import Case
 from portal.tenders.ruleset import RuleSet, Text
-from portal.web.files import send
+from portal.web import files
 from portal.web.language import locale, say
 from portal.web.page import current_actor
 from portal.web.question_words import chosen
@@ -107,17 +107,29 @@ def laid_out(package: Mapping[str, Any], rules: RuleSet, sha256: str, *, intact:
 
 
 def send_frozen(case: Case, file_id: UUID, reader: Reader) -> Response:
-    """A file that was frozen with the application, as a download that is noted; :class:`NotFound` for any other."""
+    """A file that was frozen with the application, noted as read; :class:`NotFound` for any other.
+
+    A download; with ``?view=1`` a PDF or a picture is shown by the browser instead.
+    """
     package = case.package
     given = [*(package.get("documents") or ())]
     for part in package.get("participants") or ():
         given.extend(part.get("documents") or ())
     if str(file_id) not in {str(item.get("file_id")) for item in given}:
         raise NotFound
-    file = downloads.record_frozen(
-        session(), current_actor(), application_id=case.application.id, file_id=file_id, reader=reader
-    )
-    return send(file)
+    viewed = request.args.get("view") == "1"
+    file = downloads.frozen_file(session(), current_actor(), application_id=case.application.id, file_id=file_id)
+    answer = files.show(file) if viewed else files.send(file)
+    if files.begins(answer):
+        downloads.record_frozen(
+            session(),
+            current_actor(),
+            application_id=case.application.id,
+            file_id=file_id,
+            reader=reader,
+            viewed=viewed and file.content_type in files.SHOWN,
+        )
+    return answer
 
 
 def _part(package: Mapping[str, Any], part: Mapping[str, Any], rules: RuleSet) -> Part:
