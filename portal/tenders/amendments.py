@@ -260,16 +260,23 @@ def differences(before: str, after: str) -> list[Piece]:
     old, new = _WORD.findall(before), _WORD.findall(after)
     if max(len(old), len(new)) > MOST_WORDS:
         old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    pieces = []
+    pieces: list[Piece] = []
+    removed = added = between = ""
     for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            pieces.append(Piece("same", "".join(old[a:b])))
-            continue
-        if b > a:
-            pieces.append(Piece("removed", "".join(old[a:b])))
-        if d > c:
-            pieces.append(Piece("added", "".join(new[c:d])))
-    return pieces
+        gone, come = "".join(old[a:b]), "".join(new[c:d])
+        if kind != "equal":
+            removed, added, between = removed + between + gone, added + between + come, ""
+        elif (removed or added) and gone.isspace():
+            between = gone  # the white space between two changed words does not part them
+        else:
+            pieces += [*_changed(removed, added), Piece("same", between + gone)]
+            removed = added = between = ""
+    pieces += _changed(removed, added)
+    return [*pieces, Piece("same", between)] if between else pieces
+
+
+def _changed(removed: str, added: str) -> list[Piece]:
+    return [Piece(kind, text) for kind, text in (("removed", removed), ("added", added)) if text]
 
 
 _WORD: Final = re.compile(r"\S+|\s+")

@@ -317,7 +317,8 @@ def _values(which: str) -> dict[str, Any]:
         " where a.id = :key order by d.id limit 1",
         "programme_row_id": "select p.id from cluster_programme p join application a on a.cluster_id = p.cluster_id"
         " where a.id = :key limit 1",
-        "exception_id": "select id from deadline_exception where cast(:key as uuid) is not null",
+        "exception_id": "select e.id from deadline_exception e join tender t on t.id = e.tender_id"
+        " where t.code = '2018' and cast(:key as uuid) is not null",
         "question_id": "select q.id from tender_question q join tender t on t.id = q.tender_id where t.code = '2018'"
         " and q.state = 'waiting' and cast(:key as uuid) is not null",
         "programme_id": "select id from programme where cast(:key as uuid) is not null",

@@ -224,6 +224,16 @@ def test_a_difference_holds_both_texts(before: str, after: str) -> None:
     assert "".join(piece.text for piece in pieces if piece.kind != "removed") == after
 
 
+def test_changed_words_stand_together() -> None:
+    pieces = differences("The notice of the fund.", "The new text of the fund.")
+    assert [(piece.kind, piece.text) for piece in pieces] == [
+        ("same", "The "),
+        ("removed", "notice"),
+        ("added", "new text"),
+        ("same", " of the fund."),
+    ]
+
+
 def test_long_texts_are_compared_by_lines() -> None:
     before = "\n".join("word " * 10 for _ in range(300))
     pieces = differences(before, before + "\nlast")
