@@ -17,7 +17,7 @@ from portal.tenders.ruleset import RuleSet, Text
 Flat = Mapping[str, Any]
 """Path -> value; a list of codes counts as one value."""
 
-_IGNORED: Final = frozenset({"format", "signatures", "initiator_applications"})
+_IGNORED: Final = frozenset({"format", "signatures", "initiator_applications", "letter_of_fit"})
 
 
 @dataclass(frozen=True, slots=True)

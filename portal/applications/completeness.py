@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from portal.applications import questions
+from portal.applications.eligibility.case import LETTER_OF_FIT
 from portal.applications.facts import Facts, ParticipantFacts, facts
 from portal.applications.reading import mapping, parts, sums
 from portal.core.errors import Problem
@@ -87,7 +88,7 @@ def problems(package: Mapping[str, Any], rules: RuleSet) -> list[Problem]:
             *_project(mapping(package.get("project")), rules),
             *_participants(package, found, rules),
             *_kpi(mapping(package.get("kpi")), rules),
-            *_documents("documents", package.get("documents"), Giver.PROJECT, rules),
+            *_documents("documents", package.get("documents"), Giver.PROJECT, rules, _signed_here(package)),
             *questions.missing(package, rules),
         ]
 
@@ -240,9 +241,16 @@ def _declarations(field: str, answers: Mapping[str, Any], rules: RuleSet) -> Ite
             yield Problem("required", f"{field}.{declaration.code}", N_("Answer this declaration with yes or no."))
 
 
-def _documents(field: str, attached: object, giver: Giver, rules: RuleSet) -> Iterator[Problem]:
+def _signed_here(package: Mapping[str, Any]) -> frozenset[str]:
+    """The documents that are signed in the portal and need no file."""
+    return frozenset({LETTER_OF_FIT}) if package.get("letter_of_fit") else frozenset()
+
+
+def _documents(
+    field: str, attached: object, giver: Giver, rules: RuleSet, signed: frozenset[str] = frozenset()
+) -> Iterator[Problem]:
     items = [mapping(item) for item in attached] if isinstance(attached, (list, tuple)) else []
-    codes = {item.get("code") for item in items}
+    codes = {item.get("code") for item in items} | signed
     for required in rules.documents:
         if required.giver is giver and required.need is Need.REQUIRED and required.code not in codes:
             message = N_("Attach the document: %(title)s.", title=required.title.both())

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import TIMESTAMP, ColumnElement, Uuid, and_, cast, func, null, select
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload, undefer
 
 import portal.applications.policy  # noqa: F401
 from portal.applications import questions
@@ -27,7 +27,7 @@ from portal.applications.models import (
     State,
 )
 from portal.applications.package import Assembled, Typed, accepted, assemble
-from portal.applications.scope import Binding, manifest, scope_of
+from portal.applications.scope import Binding, letter_binds, manifest, scope_of
 from portal.clusters.models import ClusterMember, MembershipState
 from portal.core.errors import NotFound
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
@@ -112,7 +112,16 @@ class Dossier:
     @cached_property
     def package(self) -> Assembled:
         """The package as it is now."""
-        return assemble(self.application, self.typed, self.attachments, self.members, self.rules, self.today)
+        found = assemble(self.application, self.typed, self.attachments, self.members, self.rules, self.today)
+        letter = self.application.letter
+        if letter is not None and letter_binds(letter, found.content):
+            found.content["letter_of_fit"] = {
+                "signed_at": letter["signed_at"],
+                "digest": letter["digest"],
+                "manifest": letter["manifest"],
+                **letter["scope"]["statement"],
+            }
+        return found
 
     def asked(self, participant_id: UUID | None) -> frozenset[str]:
         """Codes of the extra questions that are asked of the project, or of one participant."""
@@ -236,6 +245,7 @@ def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossi
             contains_eager(Application.tender_track).contains_eager(TenderTrack.rule_set),
             contains_eager(Application.cluster),
             contains_eager(Application.initiator),
+            undefer(Application.letter),  # type: ignore[arg-type]
             selectinload(Application.participants).joinedload(Participant.organisation, innerjoin=True),
         )
         .where(Application.id == application_id)

@@ -32,6 +32,12 @@ FILE_REFUSED: Final = declare(
     "file_refused", Topic.APPLICATION, N_("The virus check has refused a file"), important=True
 )
 LEAD: Final = declare("project_lead", Topic.PARTNERS, N_("The lead of a project changes hands"), important=True)
+FIT_ASKED: Final = declare(
+    "fit_letter_asked", Topic.PARTNERS, N_("A member of the cluster asks for a letter of fit"), important=True
+)
+FIT_ANSWERED: Final = declare(
+    "fit_letter_answered", Topic.PARTNERS, N_("The specialised organisation has answered about the letter of fit")
+)
 SIGNATURE_VOID: Final = declare(
     "signature_void", Topic.PARTNERS, N_("Your signature no longer holds, because something changed"), important=True
 )

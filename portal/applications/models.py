@@ -77,6 +77,12 @@ class VoidReason(StrEnum):
     REPLACED = "replaced"
 
 
+class LetterState(StrEnum):
+    ASKED = "asked"
+    SIGNED = "signed"
+    REFUSED = "refused"
+
+
 class Application(Keyed, Stamped, Base):
     """An application of one joint project on one track of a tender.
 
@@ -84,6 +90,9 @@ class Application(Keyed, Stamped, Base):
     verbs together with the section. ``requested_total`` is in roubles. ``content_sha256`` is what a submitted one
     says (:mod:`portal.applications.twins`); an organisation says the same in a tender once.
     """
+
+    if TYPE_CHECKING:
+        letter: dict[str, Any] | None
 
     __tablename__ = "application"
     __table_args__ = (
@@ -507,3 +516,64 @@ class DeadlineException(Keyed, Stamped, Base):
     application: Mapped[Application | None] = relationship(lazy="raise")
     organisation: Mapped[Organisation | None] = relationship(lazy="raise")
     granter: Mapped[User] = relationship(lazy="raise")
+
+
+class FitLetter(Keyed, Base):
+    """A request for the specialised organisation's letter of fit (EL-04, DOC-09), and its answer.
+
+    One request is open at a time. A signed one has its signature; whether that still holds is computed from it.
+    """
+
+    __tablename__ = "fit_letter"
+    __table_args__ = (
+        CheckConstraint(one_of("state", LetterState), name="state"),
+        CheckConstraint("(state = 'asked') = (answered_at is null)", name="answered"),
+        CheckConstraint("(state = 'signed') = (signature_id is not null)", name="signed"),
+        CheckConstraint("(state = 'refused') = (reason is not null)", name="refused"),
+        Index("uq_fit_letter_open", "application_id", unique=True, postgresql_where=text("state = 'asked'")),
+        Index("ix_fit_letter_application", "application_id", "id"),
+        Index("ix_fit_letter_due", "organisation_id", "state", "id"),
+    )
+
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
+    state: Mapped[str]
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    reason: Mapped[str | None]
+    signature_id: Mapped[UUID | None] = mapped_column(ForeignKey("signature.id"))
+
+    application: Mapped[Application] = relationship(lazy="raise")
+    organisation: Mapped[Organisation] = relationship(lazy="raise")
+
+
+Application.letter = column_property(  # type: ignore[assignment]
+    select(
+        func.json_build_object(
+            "signature",
+            Signature.id,
+            "digest",
+            Signature.digest,
+            "signed_at",
+            Signature.signed_at,
+            "scope",
+            Signature.scope,
+            "manifest",
+            Signature.manifest,
+        )
+    )
+    .outerjoin(SignatureVoid, SignatureVoid.signature_id == Signature.id)
+    .where(
+        Signature.application_id == Application.id,
+        Signature.participant_id.is_(None),
+        SignatureVoid.id.is_(None),
+    )
+    .order_by(Signature.signed_at.desc())
+    .limit(1)
+    .correlate(Application)
+    .scalar_subquery(),
+    deferred=True,
+)
+"""The live signature under the letter of fit, read with the dossier; None where there is none."""

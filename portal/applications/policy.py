@@ -14,6 +14,7 @@ from sqlalchemy import Select, false, or_, select
 from portal.applications.models import (
     Application,
     DeadlineException,
+    FitLetter,
     Participant,
     ParticipantRole,
     ParticipantState,
@@ -159,6 +160,18 @@ def _submit(actor: Actor, application: Application | None) -> Decision:
     if "sign" in rights(actor, initiator_of(application)):
         return YES
     return _seen_but(actor, application, application.initiator_id, signs=True)
+
+
+@rule(Permission.FIT_LETTER_SIGN)
+def _sign_letter(actor: Actor, letter: FitLetter | None) -> Decision:
+    """The owners and signatories of the specialised organisation that was asked; nobody else learns of it."""
+    if letter is None:
+        return _view(actor, None)
+    if actor.acts_for(letter.organisation_id, OrgRole.SIGNATORY):
+        return YES
+    if actor.acts_for(letter.organisation_id):
+        return no(N_("Only an owner or a signatory of the organisation may sign for it."))
+    return HIDDEN
 
 
 @rule(Permission.APPLICATION_ROLES)

@@ -46,10 +46,15 @@ def application_with(session: Session, actor: Actor, application_id: UUID) -> Ap
     return found
 
 
-def own_select(actor: Actor) -> Select[Application]:
-    """The applications in which the actor's organisations take part or are invited; page it by ``id``."""
+def own_select(actor: Actor, organisation_id: UUID | None = None) -> Select[Application]:
+    """The applications in which the actor's organisations take part or are invited; page it by ``id``.
+
+    ``organisation_id``: of one of them only.
+    """
     mine = select(Participant.application_id).where(
-        Participant.organisation_id.in_(actor.memberships),
+        Participant.organisation_id.in_(
+            [key for key in actor.memberships if organisation_id is None or key == organisation_id]
+        ),
         Participant.state.in_((ParticipantState.INVITED, ParticipantState.ACCEPTED)),
     )
     return (

@@ -32,7 +32,9 @@ class Binding:
 
 
 FORMAT: Final = "joint-projects-portal/manifest/1"
-_NOT_SIGNED: Final = frozenset({"format", "signatures", "initiator_applications", "participants", "documents"})
+_NOT_SIGNED: Final = frozenset(
+    {"format", "signatures", "initiator_applications", "participants", "documents", "letter_of_fit"}
+)
 _IDENTITY: Final = ("id", "inn", "kpp", "ogrn", "name_ru")
 _CALL: Final = ("id", "code")
 _CLUSTER: Final = ("id", "name_ru")
@@ -76,6 +78,11 @@ def letter_scope(package: Mapping[str, Any]) -> dict[str, Any]:
         "participants": [_identity(part) for part in package["participants"]],
     }
     return _without_gaps(scope)
+
+
+def letter_binds(letter: Mapping[str, Any], package: Mapping[str, Any]) -> bool:
+    """Whether a signed letter still says what the package says."""
+    return digest(letter["scope"]) == digest({**letter_scope(package), "statement": letter["scope"]["statement"]})
 
 
 LETTER_FIELDS: Final = ("name_ru", "name_en", "summary", "product_name", "okpd2", "tn_ved", "final_product")

@@ -28,6 +28,7 @@ from portal.applications.models import (
     VoidReason,
 )
 from portal.applications.rules import EDITABLE
+from portal.applications.scope import changed, letter_binds, letter_scope
 from portal.applications.signing import binds, end, latest, since
 from portal.audit import service as audit
 from portal.core.language import N_, Message
@@ -123,6 +124,14 @@ def _judge_one(session: Session, dossier: Dossier) -> list[SignatureVoid]:
         void = end(session, row, dossier, VoidReason.CHANGED, author, changes)
         _tell(session, dossier, row, void, changes)
         ended.append(void)
+    letter = dossier.application.letter
+    if letter is not None and not letter_binds(letter, dossier.package.content):
+        row = session.get_one(Signature, UUID(letter["signature"]))
+        statement = {"statement": letter["scope"]["statement"]}
+        changes = changed(row.scope, {**letter_scope(dossier.package.content), **statement})
+        void = end(session, row, dossier, VoidReason.CHANGED, author, changes)
+        _tell(session, dossier, row, void, changes, also=dossier.application.initiator_id)
+        ended.append(void)
     return ended
 
 
@@ -137,26 +146,39 @@ def names_of(dossier: Dossier) -> dict[str, dict[str, str]]:
     return {str(part.id): letters.name_of(part.organisation) for part in dossier.application.participants}
 
 
-def _tell(session: Session, dossier: Dossier, row: Signature, void: SignatureVoid, changes: list[Change]) -> None:
+def _tell(
+    session: Session,
+    dossier: Dossier,
+    row: Signature,
+    void: SignatureVoid,
+    changes: list[Change],
+    also: UUID | None = None,
+) -> None:
+    """``also``: given for the letter of fit only: the initiator, who asks for it anew."""
     names = names_of(dossier)
     labels: list[Message] = [label(item.path, dossier.rules, names) for item in changes[:TOLD]]
     if len(changes) > TOLD:
         labels.append(N_("and %(count)s more", count=len(changes) - TOLD))
+    letter = also is not None
     letters.write_to(
         session,
-        [row.organisation_id],
+        [row.organisation_id, *([also] if also else [])],
         application_id=dossier.application.id,
         key=f"signature_void:{row.id}",
         kind="signature_void",
-        subject=N_("Your signature no longer holds: %(title)s", title=letters.title_of(dossier.application)),
+        subject=N_("The letter of fit no longer holds: %(title)s", title=letters.title_of(dossier.application))
+        if letter
+        else N_("Your signature no longer holds: %(title)s", title=letters.title_of(dossier.application)),
         paragraphs=[
             N_(
-                "After your organisation signed, %(author)s changed the following on %(instant)s:",
+                "After the signature was given, %(author)s changed the following on %(instant)s:",
                 author=void.author or "?",
                 instant=letters.instant(void.voided_at, dossier.application.tender.zone),
             ),
             *labels,
-            N_("Read the application again and sign it, so that it can be submitted."),
+            N_("The initiator asks for the letter anew, or attaches it as a file.")
+            if letter
+            else N_("Read the application again and sign it, so that it can be submitted."),
         ],
         link=(N_("Read and sign"), letters.path(dossier.application.id, "confirm")),
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments, participation, service, signing, submission
+from portal.applications import attachments, fit, participation, service, signing, submission
 from portal.applications.dossier import Dossier, load
 from portal.applications.models import Attachment, Participant, Proof, Section
 from portal.applications.package import unpack
@@ -49,7 +49,8 @@ class Filed:
 class Plan:
     """What is filed, by whom, when. ``initiator`` is the place of the organisation in its cluster, from 1.
 
-    ``filled``: how much of the sections is filled in, percent; ``invited``: partners that have not answered.
+    ``filled``: how much of the sections is filled in, percent; ``invited``: partners that have not answered;
+    ``asks_letter``: of the specialised organisation.
     """
 
     project: Project
@@ -59,6 +60,7 @@ class Plan:
     withdrawn: datetime | None = None
     filled: int = ALL
     invited: int = 0
+    asks_letter: bool = False
 
 
 def scaled(project: Project, code: str, factor: str, title_ru: str, title_en: str, **other: Any) -> Project:
@@ -129,6 +131,8 @@ class Desk:
         """Start, fill in, and go on as far as the plan says: each step at its own instant."""
         with moment(plan.started) as session:
             application_id = self._start(session, plan)
+            if plan.asks_letter:
+                fit.ask(session, self._initiator(session, plan), application_id=application_id)
         filed = Filed(plan.project.code, application_id)
         if plan.submitted is None:
             return filed

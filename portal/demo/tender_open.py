@@ -101,6 +101,7 @@ def plans(opens: datetime, now: datetime) -> list[Plan]:
             started=started,
             filled=filled,
             invited=1 if state == DRAFT and number % 3 == 0 else 0,
+            asks_letter=(like, state) == ("P01", DRAFT),
         )
         if state != DRAFT:
             plan = replace(plan, submitted=started + step * 4)

@@ -56,6 +56,7 @@ class Permission(StrEnum):
     DEMO_MAIL = "demo:mail:read"
     EXCEPTION_GRANT = "applications:exception:grant"
     EXCEPTION_VIEW = "applications:exception:view"
+    FIT_LETTER_SIGN = "applications:fit_letter:sign"
     JOBS_MANAGE = "core:task:manage"
     MESSAGE_ANSWER = "applications:message:answer"
     MESSAGE_LIST = "applications:message:list"

@@ -14,11 +14,11 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, g, url_for
+from flask import Blueprint, g, request, url_for
 
 from portal.applications import sections
 from portal.applications.attachments import asked
-from portal.applications.confidential import seen_parts
+from portal.applications.confidential import hidden_parts
 from portal.applications.dossier import Dossier, load
 from portal.applications.models import Participant, ParticipantRole
 from portal.applications.policy import Part
@@ -27,7 +27,7 @@ from portal.applications.sections import Place, Section, place_of
 from portal.applications.signing import confirmation
 from portal.applications.submission import Standing, standing
 from portal.core.db import session
-from portal.core.errors import Problem
+from portal.core.errors import Problem, Refused
 from portal.core.formats import format_date, format_time
 from portal.core.language import N_, Message
 from portal.identity.policy import Permission, allowed, authorize
@@ -63,7 +63,50 @@ def opened(application_id: UUID) -> Dossier:
     """The application, for those who may read it."""
     dossier = load(session(), application_id)
     authorize(g.actor, Permission.APPLICATION_VIEW, dossier.application)
+    _keep_confidential(dossier)
     return dossier
+
+
+ABOUT_A_PART: Final = frozenset(
+    {"remove_participant", "leave", "resend", "lead", "part_people", "sign", "manifest", "signed_content"}
+)
+"""Pages about a participant that show none of its figures, or have a rule of their own; all others are closed to those
+who may not see them."""
+OF_ALL_PARTS: Final = frozenset(
+    {
+        "all_documents",
+        "compare_versions",
+        "estimate_page",
+        "export_file",
+        "export_state",
+        "exported",
+        "finance",
+        "paper",
+        "tables_file",
+    }
+)
+"""Pages that lay out the figures of all participants: closed to those who may not see all of them."""
+CONFIDENTIAL: Final = N_("By the rules of this tender, this participant's figures are shown to fewer people.")
+
+
+def hidden(dossier: Dossier) -> frozenset[UUID]:
+    """The participants whose figures the reader may not see."""
+    return hidden_parts(g.actor, dossier.application, dossier.rules)
+
+
+def require_seen(dossier: Dossier, participant_id: UUID | None) -> None:
+    """Refuse the figures of a participant that keeps them from the reader. Raises :class:`Refused`."""
+    if participant_id in hidden(dossier):
+        raise Refused(CONFIDENTIAL)
+
+
+def _keep_confidential(dossier: Dossier) -> None:
+    endpoint = (request.endpoint or "").removeprefix("applications.")
+    participant_id = (request.view_args or {}).get("participant_id")
+    if participant_id is not None and endpoint not in ABOUT_A_PART:
+        require_seen(dossier, participant_id)
+    elif endpoint in OF_ALL_PARTS and hidden(dossier):
+        raise Refused(N_("This page shows the figures of all participants, and not all of them are shown to you."))
 
 
 def editable(dossier: Dossier, participant_id: UUID | None) -> bool:
@@ -132,7 +175,15 @@ def labelled(dossier: Dossier, problems: Iterable[Problem], *, names: bool = Tru
 
     ``names``: also whose part it is, and which section; not needed on the section's own page.
     """
-    return [Problem(item.code, item.field, _with_place(dossier, item, names)) for item in problems]
+    secret = {str(key) for key in hidden(dossier)}
+    return [Problem(item.code, item.field, _with_place(dossier, _discreet(item, secret), names)) for item in problems]
+
+
+def _discreet(problem: Problem, secret: set[str]) -> Problem:
+    """The problem without its figures, where they are another's secret."""
+    if place_of(problem.field).participant_id not in secret:
+        return problem
+    return Problem(problem.code, problem.field, N_("Something is missing or wrong; its own people see what."))
 
 
 def _with_place(dossier: Dossier, problem: Problem, names: bool) -> Message:
@@ -191,9 +242,7 @@ def own_parts(dossier: Dossier) -> list[Participant]:
 
 def seen(dossier: Dossier) -> frozenset[UUID]:
     """The participants whose figures the reader may see; the fund sees all."""
-    if not own_parts(dossier):
-        return frozenset(part.id for part in dossier.accepted)
-    return seen_parts(dossier.accepted, dossier.rules, g.actor.memberships)
+    return frozenset(part.id for part in dossier.accepted) - hidden(dossier)
 
 
 def problems_by_place(dossier: Dossier, problems: Iterable[Problem]) -> dict[tuple[str, UUID | None], list[Problem]]:

@@ -189,10 +189,10 @@ def lead(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
 
 
 ROLES: Final = {
-    PartRole.LEAD: N_("Lead: fills in and gives these roles"),
-    PartRole.EDITOR: N_("Editor: fills in"),
-    PartRole.SIGNATORY: N_("Signatory: fills in and signs"),
-    PartRole.VIEWER: N_("Viewer: reads"),
+    PartRole.LEAD: N_("Lead of the part"),
+    PartRole.EDITOR: N_("Editor"),
+    PartRole.SIGNATORY: N_("Signatory"),
+    PartRole.VIEWER: N_("Viewer"),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,13 +12,14 @@ from flask import Response, flash, g, redirect, render_template, request, url_fo
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import letters, signing
+from portal.applications import fit, letters, signing
 from portal.applications.changes import Change, label
 from portal.applications.dossier import Dossier
 from portal.applications.models import Participant, Signature
 from portal.applications.policy import Part
 from portal.applications.rules import EDITABLE
 from portal.applications.scope import Binding, manifest_bytes
+from portal.applications.sections import BY_NAME
 from portal.applications.signing import Confirmation, SignedFile
 from portal.applications.submission import standing
 from portal.applications.voiding import names_of
@@ -28,9 +29,10 @@ from portal.core.errors import NotFound, Problem, Problems, Stale
 from portal.documents.signatures import cms
 from portal.identity.policy import Permission, allowed, authorize
 from portal.web import fresh
-from portal.web.application_frame import Tasks, blueprint, hrefs, opened, section_url
+from portal.web.application_frame import Tasks, blueprint, hidden, hrefs, opened, section_url
 from portal.web.forms import ActionForm
-from portal.web.frozen import laid_out
+from portal.web.frozen import Frozen, laid_out
+from portal.web.frozen import Part as PartRead
 from portal.web.language import say
 from portal.web.page import page
 
@@ -61,8 +63,23 @@ def confirm(application_id: UUID) -> ResponseReturnValue:
         history=list(reversed(signing.signatures(dossier))),
         organisations={part.organisation_id: part.organisation for part in dossier.application.participants},
         editing=dossier.application.state in EDITABLE,
+        letter=dossier.package.content.get("letter_of_fit"),
+        letters=fit.letters_of(session(), application_id),
+        may_ask=dossier.application.state in EDITABLE
+        and dossier.application.cluster.spec_org_id is not None
+        and allowed(g.actor, Permission.APPLICATION_INVITE, dossier.application),
+        action_form=ActionForm(formdata=None),
         tasks=Tasks(dossier, stands).mine(),
     )
+
+
+@page(blueprint, "/<uuid:application_id>/letter", post=Permission.APPLICATION_INVITE)
+def ask_letter(application_id: UUID) -> ResponseReturnValue:
+    """Ask the specialised organisation for its letter of fit."""
+    dossier = opened(application_id)
+    fit.ask(session(), g.actor, application_id=application_id)
+    flash(_("The specialised organisation has been asked for the letter."), "success")
+    return redirect(section_url(dossier, "confirmation", None), 303)
 
 
 def _standing(dossier: Dossier, part: Participant) -> Standing:
@@ -112,7 +129,7 @@ def sign(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
             participant_id=part.id,
             expected_digest=request.form.get("digest", ""),
             shown=fresh.show(),
-            signed_file=_signed_file(dossier.binding(part), dossier.intake.now),
+            signed_file=_signedfile_response(dossier.binding(part), dossier.intake.now),
         )
     except Stale as stale:
         return _sign(opened(application_id), part, (Problem("stale", "", stale.reason),)), 409
@@ -122,7 +139,7 @@ def sign(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
     return redirect(section_url(dossier, "confirmation", None), 303)
 
 
-def _signed_file(binding: Binding, now: datetime) -> SignedFile | None:
+def _signedfile_response(binding: Binding, now: datetime) -> SignedFile | None:
     """The signature file that was chosen, checked. Raises :class:`Problems` on ``signature_file``."""
     chosen = request.files.get("signature_file")
     if chosen is None or not chosen.filename:
@@ -148,7 +165,7 @@ def _sign(dossier: Dossier, part: Participant, problems: tuple[Problem, ...] = (
         side=_standing(dossier, part),
         own=read.parts[place],
         read=read,
-        partners=[item for index, item in enumerate(read.parts) if index != place],
+        partners=_partners(dossier, read, place),
         binding=binding,
         address=_addresses(dossier),
         standing=stands,
@@ -157,6 +174,20 @@ def _sign(dossier: Dossier, part: Participant, problems: tuple[Problem, ...] = (
         asked=None if fresh.fresh() else fresh.kind(),
         action_form=ActionForm(formdata=None),
     )
+
+
+def _partners(dossier: Dossier, read: Frozen, own: int) -> list[PartRead]:
+    """The other participants; of those that keep their figures to themselves only what all share."""
+    secret = hidden(dossier)
+    found = []
+    for place, (part, item) in enumerate(zip(dossier.accepted, read.parts, strict=True)):
+        if place == own:
+            continue
+        if part.id in secret:
+            shared = [block for block in item.blocks if block.title == say(BY_NAME["subsidy"].title)]
+            item = replace(item, blocks=shared, documents=[])
+        found.append(item)
+    return found
 
 
 def _addresses(dossier: Dossier) -> Callable[[str], str]:
@@ -177,7 +208,7 @@ def _addresses(dossier: Dossier) -> Callable[[str], str]:
 def manifest(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
     """The exact bytes that the participant's signature is over now."""
     binding = _binding(application_id, participant_id)
-    return _file(manifest_bytes(binding.manifest), f"manifest-{str(participant_id)[-8:]}.json")
+    return file_response(manifest_bytes(binding.manifest), f"manifest-{str(participant_id)[-8:]}.json")
 
 
 @page(
@@ -188,7 +219,7 @@ def manifest(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
 def signed_content(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
     """The parts whose SHA-256 the manifest lists, by name."""
     binding = _binding(application_id, participant_id)
-    return _file(canonical_json(binding.scope), f"content-{str(participant_id)[-8:]}.json")
+    return file_response(canonical_json(binding.scope), f"content-{str(participant_id)[-8:]}.json")
 
 
 @page(
@@ -199,7 +230,7 @@ def signed_content(application_id: UUID, participant_id: UUID) -> ResponseReturn
 def signed_manifest(application_id: UUID, signature_id: UUID) -> ResponseReturnValue:
     """The manifest of a signature that was given."""
     row = _given(application_id, signature_id)
-    return _file(manifest_bytes(row.manifest), f"manifest-{str(row.id)[-8:]}.json")
+    return file_response(manifest_bytes(row.manifest), f"manifest-{str(row.id)[-8:]}.json")
 
 
 @page(
@@ -207,12 +238,12 @@ def signed_manifest(application_id: UUID, signature_id: UUID) -> ResponseReturnV
     "/<uuid:application_id>/signatures/<uuid:signature_id>/signature.p7s",
     get=Permission.APPLICATION_VIEW,
 )
-def signature_file(application_id: UUID, signature_id: UUID) -> ResponseReturnValue:
+def signaturefile_response(application_id: UUID, signature_id: UUID) -> ResponseReturnValue:
     """The signature file as it was given."""
     row = _given(application_id, signature_id)
     if row.file is None:
         raise NotFound
-    return _file(row.file, f"signature-{str(row.id)[-8:]}.p7s", "application/pkcs7-signature")
+    return file_response(row.file, f"signature-{str(row.id)[-8:]}.p7s", "application/pkcs7-signature")
 
 
 def _given(application_id: UUID, signature_id: UUID) -> Signature:
@@ -232,7 +263,8 @@ def _binding(application_id: UUID, participant_id: UUID) -> Binding:
     return dossier.binding(part)
 
 
-def _file(content: bytes, name: str, kind: str = "application/json") -> Response:
+def file_response(content: bytes, name: str, kind: str = "application/json") -> Response:
+    """A small file of ours as a download that no browser shows."""
     response = Response(content, mimetype=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"

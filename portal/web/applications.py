@@ -57,6 +57,7 @@ from portal.web import (
     application_tables,
     application_uploads,
 )
+from portal.web.acting import acting_for, acting_name
 from portal.web.application_asks import asked_of_me
 from portal.web.application_following import history_of
 from portal.web.application_frame import (
@@ -102,7 +103,7 @@ def index() -> ResponseReturnValue:
     """The applications of the reader's organisations, newest first, and the invitations that wait."""
     found: Page[Application] = keyset(
         session(),
-        own_select(g.actor),
+        own_select(g.actor, acting_for(g.actor)),
         (Application.__table__.c.id,),
         lambda row: (row.id,),
         request.args.get("cursor"),
@@ -114,6 +115,7 @@ def index() -> ResponseReturnValue:
         public_state=public_state,
         track_names=TRACK_NAMES,
         can_start=bool(g.actor.memberships),
+        acting=acting_name(g.actor),
     )
 
 
@@ -166,10 +168,17 @@ def _start(problems: list[Problem] | None = None) -> str:
         choices=choices,
         problems=problems or [],
         chosen_track=request.values.get("track", ""),
-        chosen=request.form.get("organisation", "") or (choices[0].value if len(choices) == 1 else ""),
+        chosen=request.form.get("organisation", "") or _first_choice(choices),
         track_names=TRACK_NAMES,
         action_form=ActionForm(formdata=None),
     )
+
+
+def _first_choice(choices: list[Choice]) -> str:
+    """The only one, or that of the organisation for which the reader acts."""
+    acting = acting_for(g.actor)
+    fitting = choices if len(choices) == 1 else [choice for choice in choices if choice.organisation.id == acting]
+    return fitting[0].value if fitting else ""
 
 
 @dataclass(frozen=True, slots=True)

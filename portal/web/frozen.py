@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -167,6 +167,12 @@ def _blocks(package: Mapping[str, Any], rules: RuleSet, part: Mapping[str, Any] 
         for item in SECTIONS
         if item.each is (part is not None) and item.present(rules) and not (item.optional and not held.get(item.path))
     ]
+
+
+def answers(project: Mapping[str, Any], names: Iterable[str], rules: RuleSet) -> list[tuple[str, Any]]:
+    """Some of the project's answers with their questions, in the order of the form."""
+    fields = [each for item in SECTIONS if item.path == "project" and item.fields for each in item.fields(rules)]
+    return [(_word(each.label), _shown(each.kind, project.get(each.name))) for each in fields if each.name in names]
 
 
 def _block(section: Section, values: Mapping[str, Any], rules: RuleSet, asked: frozenset[str]) -> Block:

@@ -37,7 +37,7 @@ class Entry:
     """How many things wait behind the link for the officers; asked for only where it is drawn."""
 
 
-CLUSTERS: Final = "clusters cluster_map cluster_imports cluster_profile cluster_roadmap board spec_org"
+CLUSTERS: Final = "clusters cluster_map cluster_imports cluster_profile cluster_roadmap board spec_org spec_org_letters"
 PUBLIC: Final = (
     Entry(N_("Tenders"), "public.home", Permission.PUBLIC, "public"),
     Entry(N_("Calendar"), "calendar.index", Permission.PUBLIC, "calendar"),

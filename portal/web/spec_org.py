@@ -13,7 +13,7 @@ from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
 import portal.applications.jobs  # noqa: F401 - confirming writes a task of this kind
-from portal.applications import pipeline
+from portal.applications import fit, pipeline
 from portal.applications.models import Application
 from portal.applications.queries import open_tracks
 from portal.applications.rules import public_state
@@ -24,7 +24,8 @@ from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import Conflict, Problems
 from portal.core.language import N_
-from portal.identity.policy import Permission, allowed, authorize, find
+from portal.identity.models import OrgRole
+from portal.identity.policy import Actor, Permission, allowed, authorize, find
 from portal.tenders.rules import TRACK_NAMES
 from portal.web.board import KINDS, SIDES
 from portal.web.forms import ActionForm, PortalForm
@@ -34,6 +35,11 @@ from portal.web.paging import Page, keyset
 pages = Blueprint("spec_org", __name__, url_prefix="/spec-org")
 
 PROJECTS: Final = 25
+LETTERS: Final = 100
+
+
+def _signs_for(actor: Actor) -> list[UUID]:
+    return [key for key in actor.memberships if actor.acts_for(key, OrgRole.SIGNATORY)]
 
 
 class RefusalForm(PortalForm):
@@ -65,6 +71,7 @@ def index() -> ResponseReturnValue:
     )
     return render_template(
         "spec_org/index.html",
+        letters_due=list(current.scalars(fit.due(_signs_for(actor)).limit(LETTERS))),
         run=mine,
         waiting=queries.waiting_requests(current, keys),
         projects=found,

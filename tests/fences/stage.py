@@ -277,6 +277,7 @@ def _values(which: str) -> dict[str, Any]:
     application = _application(which)
     found: dict[str, Any] = {"application_id": application}
     queries = {
+        "letter_id": "select id from fit_letter where cast(:key as uuid) is not null order by id limit 1",
         "signature_id": "select id from signature where application_id = :key order by id limit 1",
         "participant_id": "select id from participant where application_id = :key and role = 'initiator'",
         "attachment_id": "select id from attachment where application_id = :key order by id limit 1",

@@ -19,7 +19,8 @@ from flask_security import hash_password
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications.models import Signature
+from portal.applications import fit
+from portal.applications.models import FitLetter, Signature
 from portal.identity.models import OrgRole, User
 from tests.conftest import form
 from tests.factories import applications, identity
@@ -224,3 +225,31 @@ def test_roles_and_the_lead_by_form(session: Session, sign_in: SignIn) -> None:
     assert "Take over the lead" in text(second.get(f"/applications/{joint.id}/participants?lang=en"))
     assert second.post(f"{base}/lead", data=form(answer="accept")).status_code == 303
     assert joint.dossier.initiator.id == part.id
+
+
+def test_the_letter_of_fit_by_form(session: Session, sign_in: SignIn) -> None:
+    joint = applications.draft(session)
+    centre = identity.organisation(session, name="Demo Centre")
+    signatory = identity.member(session, centre)
+    joint.cluster.spec_org_id = centre.id
+    applications.fill(joint)
+    session.commit()
+    owner, desk = sign_in(joint.owners[0]), sign_in(signatory)
+    confirm = f"/applications/{joint.id}/confirm?lang=en"
+    assert "Ask for the letter" in text(owner.get(confirm))
+    assert "Ask for the letter" not in text(sign_in(joint.owners[1]).get(confirm))
+    assert owner.post(f"/applications/{joint.id}/letter", data=form()).status_code == 303
+    row = session.scalars(select(FitLetter)).one()
+    assert "Letters due" in text(desk.get("/spec-org/?lang=en"))
+    url = f"/spec-org/letters/{row.id}"
+    page = text(desk.get(f"{url}?lang=en"))
+    assert "Automated well-piping module" in page
+    assert "Costs" not in page
+    assert owner.get(url).status_code == 404
+    digest = fit.binding(joint.dossier, centre, "").digest
+    assert desk.post(f"{url}?lang=en", data=form(digest="0" * 64, answer="sign")).status_code == 409
+    assert desk.post(f"{url}?lang=en", data=form(reason="", answer="refuse")).status_code == 422
+    assert hashlib.sha256(desk.get(f"{url}/manifest.json").data).hexdigest() == digest
+    assert desk.post(url, data=form(digest=digest, answer="sign", roadmap_action="Demo 1.2")).status_code == 303
+    assert "Action of the roadmap: Demo 1.2" in text(owner.get(confirm))
+    assert "Letters due" not in text(desk.get("/spec-org/?lang=en"))

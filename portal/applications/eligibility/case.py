@@ -12,6 +12,8 @@ from portal.applications.reading import mapping, parts
 from portal.core.language import N_, Message
 from portal.tenders.ruleset import EligibilityRule, RuleSet
 
+LETTER_OF_FIT: Final = "DOC-09"
+"""The document that the specialised organisation may sign in the portal instead (``letter_of_fit`` of a package)."""
 NOT_YET: Final = N_("Not filled in yet.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from portal.applications.eligibility.case import (
+    LETTER_OF_FIT,
     Case,
     Finding,
     date_of,
@@ -21,7 +22,14 @@ def document_given(case: Case) -> Finding:
     code = case.rule.params["document"]
     if code in given(case.package.get("documents")):
         return Finding(True, N_("The document %(code)s is attached.", code=code), field=f"documents.{code}")
-    return unknown(N_("Attach the document %(code)s.", code=code), f"documents.{code}")
+    if code != LETTER_OF_FIT:
+        return unknown(N_("Attach the document %(code)s.", code=code), f"documents.{code}")
+    if case.package.get("letter_of_fit"):
+        return Finding(
+            True, N_("The specialised organisation has signed the letter of fit."), field=f"documents.{code}"
+        )
+    todo = N_("Ask the specialised organisation for the letter of fit, or attach the document %(code)s.", code=code)
+    return unknown(todo, f"documents.{code}")
 
 
 def replaces_imports(case: Case) -> Finding:

@@ -15,6 +15,7 @@ from portal.tenders.ruleset.model import (
     RefusalReason,
     RuleSet,
     Severity,
+    Sight,
     Source,
     TieRule,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "RuleSet",
     "Scale",
     "Severity",
+    "Sight",
     "Source",
     "Text",
     "TieRule",

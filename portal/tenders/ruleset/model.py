@@ -59,6 +59,14 @@ class Direction(StrEnum):
     DOWN = "down"
 
 
+class Sight(StrEnum):
+    """Which participants see another participant's costs, financing and papers."""
+
+    ALL_PARTICIPANTS = "all_participants"
+    INITIATOR = "initiator"
+    OWN = "own"
+
+
 class TieRule(StrEnum):
     """What decides between equal totals, in the order of the rule set."""
 
@@ -216,6 +224,7 @@ class RuleSet:
     tie_rules: tuple[TieRule, ...]
     refusal_reasons: tuple[RefusalReason, ...]
     questions: tuple[Question, ...] = ()
+    confidential_parts: Sight = Sight.ALL_PARTICIPANTS
 
     @property
     def cost_years(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from portal.core.canonical import digest
 from portal.core.errors import Problem, Problems
 from portal.core.typed_json import Unreadable, read, write
 from portal.tenders.ruleset.invariants import broken
-from portal.tenders.ruleset.model import RuleSet
+from portal.tenders.ruleset.model import RuleSet, Sight
 
 
 def from_json(data: object) -> RuleSet:
@@ -28,11 +28,14 @@ def from_json(data: object) -> RuleSet:
 def to_json(rules: RuleSet) -> dict[str, Any]:
     """The rule set as JSON without floats: ``from_json(to_json(rules)) == rules``.
 
-    Rules without extra questions are written as before there were any, so that their digest stays.
+    Rules without extra questions, or without confidential parts, are written as before there were any, so that their
+    digest stays.
     """
     data = cast(dict[str, Any], write(rules))
     if not rules.questions:
         del data["questions"]
+    if rules.confidential_parts is Sight.ALL_PARTICIPANTS:
+        del data["confidential_parts"]
     return data
 
 
