@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import select
+
 from portal.clusters import service as clusters
 from portal.core.clock import MOSCOW
 from portal.core.clock import now as read_clock
@@ -22,6 +24,8 @@ from portal.demo.programme import EXPORTS, IMPORTS, announce, give, years_of
 from portal.demo.projects import PROJECTS
 from portal.demo.sign_ins import NEWCOMER
 from portal.identity.models import Organisation, OrgRole
+from portal.review import similar
+from portal.review.models import SimilarPair, Verdict
 
 OPEN_DAYS: Final = 30
 OPENED_DAYS_AGO: Final = 10
@@ -69,8 +73,24 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
     following.read_old_notices(opens)
     following.load(people, desk, opens, now)
     work(now - timedelta(minutes=30))
+    _judge(people, now - timedelta(minutes=25))
     _newcomer(people, register, now - timedelta(minutes=20))
     calls.except_newcomer(people, tender, demo_inn("36", 9001), now - timedelta(minutes=10))
+
+
+JUDGED: Final = (
+    (Verdict.SAME_PROJECT, "Демо: проект 2018 года в новой редакции; прежняя заявка на решении комиссии."),
+    (Verdict.NO_CONCERN, "Демо: следующая очередь того же производства, другое оборудование."),
+)
+
+
+def _judge(people: People, instant: datetime) -> None:
+    """The officer has looked at the two pairs that are most alike; the others wait."""
+    with moment(instant) as current:
+        actor = people.actor(current, "officer")
+        wanted = select(SimilarPair).order_by(SimilarPair.score.desc(), SimilarPair.id).limit(len(JUDGED))
+        for pair, (verdict, note) in zip(current.scalars(wanted).all(), JUDGED, strict=False):
+            similar.decide(current, actor, pair_id=pair.id, verdict=verdict, note=note, expected_version=pair.version)
 
 
 def plans(opens: datetime, now: datetime) -> list[Plan]:

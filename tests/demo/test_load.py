@@ -152,3 +152,24 @@ def test_everybody_can_sign_in(demo_app: Flask, entry: dict[str, str]) -> None:
     start = client.get("/start")
     assert start.status_code == 302
     assert client.get(start.location).status_code == 200
+
+
+def test_similar_projects_are_found_and_two_pairs_decided(loaded: Session) -> None:
+    found = rows(loaded, "select coalesce(verdict, ''), count(*) from similar_pair group by 1 order by 1")
+    assert [word for word, _ in found] == ["", "no_concern", "same_project"]
+
+
+def test_the_open_tender_asks_extra_questions_and_they_are_answered(loaded: Session) -> None:
+    asked = rows(
+        loaded,
+        "select t.code, bool_or(r.content ? 'questions') from tender t join tender_track k on k.tender_id = t.id"
+        " join rule_set r on r.id = k.rule_set_id group by t.code order by t.code",
+    )
+    assert dict(asked)["2018"] is False
+    assert True in dict(asked).values()
+    answered = rows(
+        loaded,
+        "select bool_and(s.snapshot #>> '{questions,Q-01}' is not null) from submission s join application a"
+        " on a.id = s.application_id join tender t on t.id = a.tender_id where t.code not in ('2016', '2018')",
+    )
+    assert answered == [(True,)]
