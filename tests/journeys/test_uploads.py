@@ -20,6 +20,7 @@ from tests.plugins.browser import Site
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SIZE = 3_000_000
+PATIENCE = 90_000
 ROW = "#DOC-02 .jp-upload__row"
 ARRIVED = "#DOC-02 .jp-files a"
 
@@ -38,6 +39,7 @@ class Uploader(Visitor):
 
     def __init__(self, chromium: Any, site: Site) -> None:
         super().__init__(chromium, site, "en")
+        self.context.set_default_timeout(PATIENCE)
         with site.app.app_context():
             joint = applications.draft(db.session())
             db.session.commit()
@@ -87,7 +89,7 @@ class Uploader(Visitor):
 
     def attached(self, file: Path) -> None:
         """The file is there, whole, once."""
-        self.page.locator(ARRIVED).first.wait_for()
+        self.page.locator(ARRIVED).first.wait_for(timeout=PATIENCE)
         with self.site.app.app_context():
             kept = db.session.scalars(select(StoredFile)).one()
             assert kept.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()

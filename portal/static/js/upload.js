@@ -277,7 +277,10 @@ class Transfer {
     if (answer.status === 422 && body.problems?.[0]?.code === "part_hash") return;
     this.refuse({ answer, body });
     this.arrived(body.received);
-    this.part = performance.now() - began < 1000 ? Math.min(MOST, this.part * 2) : Math.max(LEAST, this.part >> 1);
+    // A part should take a few seconds: shorter ones are lost to the way there and back, longer ones to a broken line.
+    const seconds = (performance.now() - began) / 1000;
+    if (seconds < 2) this.part = Math.min(MOST, this.part * 2);
+    else if (seconds > 6) this.part = Math.max(LEAST, this.part >> 1);
   }
 
   /** It can go on: the person says when. */
