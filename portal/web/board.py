@@ -134,8 +134,8 @@ def new() -> ResponseReturnValue:
     form, status = PostForm(data=_suggested(today(current))), 200
     form.place.choices = as_choices([(f"{row.id}:{cluster.id}", _place(row, cluster)) for row, cluster in places])
     if form.validate_on_submit():
-        organisation_id, cluster_id = _keys(form.place.data)
         try:
+            organisation_id, cluster_id = _chosen_place(form)
             row = board.post(
                 current,
                 actor,
@@ -314,9 +314,12 @@ def _place(row: Organisation, cluster: Cluster) -> str:
     return f"{localised(row, 'name')} · {localised(cluster, 'name')}"
 
 
-def _keys(text: str | None) -> tuple[UUID, UUID]:
-    organisation, _colon, cluster = (text or "").partition(":")
-    return _key(organisation), _key(cluster)
+def _chosen_place(form: PostForm) -> tuple[UUID, UUID]:
+    """The organisation and the cluster that were chosen. Raises :class:`Problems` (``place``)."""
+    if form.place.data not in dict(form.place.choices):
+        raise Problems.one("unknown", "place", N_("Choose the organisation."))
+    organisation, _colon, cluster = form.place.data.partition(":")
+    return UUID(organisation), UUID(cluster)
 
 
 def _key(text: str | None) -> UUID:

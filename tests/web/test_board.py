@@ -40,7 +40,7 @@ def test_a_need_is_posted_read_and_answered(session: Session, stage: Stage, sign
         "valid_until": (today(session) + timedelta(days=9)).isoformat(),
     }
     assert mine.post("/board/new", data=form(**{**fields, "okpd2": ""})).status_code == 422
-    assert mine.post("/board/new", data=form(**{**fields, "place": "x"})).status_code == 404
+    assert mine.post("/board/new", data=form(**{**fields, "place": "x"})).status_code == 422
     answer = mine.post("/board/new", data=form(**fields))
     assert answer.status_code == 303
     page = other.get(answer.location + "?lang=en").text
