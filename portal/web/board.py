@@ -135,7 +135,7 @@ def new() -> ResponseReturnValue:
     form.place.choices = as_choices([(f"{row.id}:{cluster.id}", _place(row, cluster)) for row, cluster in places])
     if form.validate_on_submit():
         try:
-            organisation_id, cluster_id = _chosen_place(form)
+            organisation_id, cluster_id = _chosen_place(form.place.data, places)
             row = board.post(
                 current,
                 actor,
@@ -314,12 +314,12 @@ def _place(row: Organisation, cluster: Cluster) -> str:
     return f"{localised(row, 'name')} · {localised(cluster, 'name')}"
 
 
-def _chosen_place(form: PostForm) -> tuple[UUID, UUID]:
-    """The organisation and the cluster that were chosen. Raises :class:`Problems` (``place``)."""
-    if form.place.data not in dict(form.place.choices):
-        raise Problems.one("unknown", "place", N_("Choose the organisation."))
-    organisation, _colon, cluster = form.place.data.partition(":")
-    return UUID(organisation), UUID(cluster)
+def _chosen_place(text: str | None, places: list[tuple[Organisation, Cluster]]) -> tuple[UUID, UUID]:
+    """The keys of the organisation and the cluster that were chosen. Raises :class:`Problems` (``place``)."""
+    for row, cluster in places:
+        if text == f"{row.id}:{cluster.id}":
+            return row.id, cluster.id
+    raise Problems.one("unknown", "place", N_("Choose the organisation."))
 
 
 def _key(text: str | None) -> UUID:
