@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from portal.applications.project_fields import Field
-from portal.applications.reading import mapping, parts, sums
+from portal.applications.reading import listed, mapping, parts, sums
 from portal.applications.values import Kind, Unreadable
 from portal.core.errors import Problem
 from portal.core.figures import decimal_of
@@ -100,7 +100,7 @@ def _missing(package: Mapping[str, Any], rules: RuleSet, part: Mapping[str, Any]
     before = "" if part is None else f"participant.{part.get('id')}."
     name = PROJECT if part is None else EACH
     answers = mapping(held.get(name))
-    given = {mapping(item).get("code") for item in held.get("documents") or ()}
+    given = {item.get("code") for item in listed(held.get("documents"))}
     for question in rules.questions:
         if question.code not in codes or not question.required:
             continue

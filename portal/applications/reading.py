@@ -17,8 +17,12 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 def parts(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The participants' parts of a package."""
-    items = package.get("participants")
-    return [mapping(item) for item in items] if isinstance(items, (list, tuple)) else []
+    return listed(package.get("participants"))
+
+
+def listed(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; none where there is no list."""
+    return [mapping(item) for item in value] if isinstance(value, (list, tuple)) else []
 
 
 def sums(value: object) -> dict[str, Decimal]:

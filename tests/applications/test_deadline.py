@@ -91,6 +91,11 @@ def _copy(current: Session, application_id: UUID, place: int) -> UUID:
         current.execute(statement)
     found = current.scalar(select(key(Application.__table__.c.id)).where(Application.__table__.c.id == application_id))
     assert isinstance(found, UUID)
+    # Each is a project of its own: an organisation submits the same one once.
+    product = select(Section).where(Section.application_id == found, Section.name == "product")
+    row = current.scalars(product).one()
+    row.data = {**row.data, "summary": f"{row.data['summary']} ({place})"}
+    current.flush()
     return found
 
 

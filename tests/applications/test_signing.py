@@ -160,6 +160,10 @@ def _typed(kind: Kind, present: str) -> str:
     return second if present == first else first
 
 
+OWN_ONLY = {"declarations", "productivity", "part_questions"}
+"""Sections of a participant from which no figure goes into what all share."""
+
+
 @pytest.mark.parametrize("track", ["import_substitution", "export"])
 def test_every_field_of_every_section_voids_exactly_whom_it_concerns(session: Session, track: Any) -> None:
     """Project-wide answers concern everybody; costs and subsidies move the sums of all; of the rest only its own."""
@@ -185,7 +189,7 @@ def test_every_field_of_every_section_voids_exactly_whom_it_concerns(session: Se
             after = scopes({**dossier.typed, (owner, section.name): other})
             touched = {one for one in everyone if digest(before[one]) != digest(after[one])}
             told = {one for one in everyone if changed(before[one], after[one])}
-            expected = {str(owner)} if section.name == "declarations" else everyone
+            expected = {str(owner)} if section.name in OWN_ONLY else everyone
             assert touched == told == expected, (section.name, key)
             signer = str(owner) if owner else min(everyone)
             assert section.prefix(owner) + key in {item.path for item in changed(before[signer], after[signer])}
