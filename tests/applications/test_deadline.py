@@ -34,8 +34,8 @@ from tests.plugins.browser import Site, serving
 
 FULL: Final = bool(os.environ.get("FULL"))
 APPLICANTS: Final = 1000 if FULL else 16
-LAST: Final = 10.0 if FULL else 2.0  # seconds before closing in which they come
-AFTER: Final = 2.0 if FULL else 1.0  # and after it
+LAST: Final = 10.0 if FULL else 4.0  # seconds before closing in which they come
+AFTER: Final = 2.0 if FULL else 1.5  # and after it
 SKEWS: Final = (timedelta(hours=-1), timedelta(hours=1))
 
 
