@@ -250,7 +250,8 @@ def it_is_submitted_withdrawn_and_submitted_again(story: Story) -> None:
 def _confirm_and_submit(story: Story) -> None:
     for person in (story.newcomer(), story.who("partner")):
         person.go(story.at("/confirm"))
-        person.page.locator('main a[href$="/sign"]').first.click()
+        with person.page.expect_navigation():
+            person.page.locator('main a[href$="/sign"]').first.click()
         form = 'main form:has([name="digest"])'
         if person.page.locator(form).count():
             if person.page.locator(f'{form} [name="password"]').count():
@@ -259,6 +260,7 @@ def _confirm_and_submit(story: Story) -> None:
     member = story.newcomer()
     member.go(story.at("/submit"))
     _acknowledge(member)
+    assert member.page.locator("main form button[type=submit]").count(), member.text()[:3000]
     member.send("main form:has(button[type=submit])", status=200)
     assert member.path.endswith("/receipt"), member.text()[:1500]
 
