@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, cast, delete, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, any_, cast, delete, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.orm import Session, joinedload
 
@@ -67,13 +67,9 @@ def _candidates(
     session: Session, application_id: UUID, tender_id: UUID, own: Trace, tokens: list[int]
 ) -> list[tuple[UUID, UUID, Trace]]:
     """Traces that share a token: of the same organisations anywhere, of others in the same tender."""
-    shared = func.cardinality(
-        func.array(
-            select(func.unnest(ProjectTrace.bands))
-            .intersect(select(func.unnest(literal(tokens, ProjectTrace.bands.type))))
-            .scalar_subquery()
-        )
-    )
+    token = func.unnest(ProjectTrace.bands).column_valued("token")
+    ours = literal(tokens, ProjectTrace.bands.type)
+    shared = select(func.count(token)).where(token == any_(ours)).scalar_subquery()
     related = ProjectTrace.inns.overlap(_texts(own.inns))
     hard = or_(
         ProjectTrace.lines.overlap(_texts(sorted(own.lines))),
