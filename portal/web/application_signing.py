@@ -238,7 +238,7 @@ def signed_manifest(application_id: UUID, signature_id: UUID) -> ResponseReturnV
     "/<uuid:application_id>/signatures/<uuid:signature_id>/signature.p7s",
     get=Permission.APPLICATION_VIEW,
 )
-def signaturefile_response(application_id: UUID, signature_id: UUID) -> ResponseReturnValue:
+def signature_file(application_id: UUID, signature_id: UUID) -> ResponseReturnValue:
     """The signature file as it was given."""
     row = _given(application_id, signature_id)
     if row.file is None:

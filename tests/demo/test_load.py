@@ -135,7 +135,7 @@ def test_the_open_tender_is_open_and_has_work_in_every_state(loaded: Session) ->
         "select a.state, count(*) from application a join tender t on t.id = a.tender_id"
         " where now() < t.closes_at group by a.state order by a.state",
     )
-    assert states == [("draft", 18), ("returned", 1), ("submitted", 7), ("withdrawn", 3)]
+    assert states == [("draft", 18), ("returned", 1), ("submitted", 8), ("withdrawn", 3)]
     assert rows(loaded, "select count(*) from cluster_member where state = 'requested'") == [(1,)]
 
 

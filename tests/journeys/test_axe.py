@@ -75,6 +75,8 @@ def _discover(app: Flask, role: str | None, seen: set[str]) -> list[str]:
         if answer.status_code >= 300:
             waiting.insert(0, answer.location or "")
             continue
+        if answer.mimetype != "text/html":
+            continue
         waiting += [urljoin(path, href) for href in LINK.findall(answer.get_data(as_text=True))]
         if kind not in seen:
             seen.add(kind)
