@@ -129,7 +129,7 @@ def sign(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
             participant_id=part.id,
             expected_digest=request.form.get("digest", ""),
             shown=fresh.show(),
-            signed_file=_signedfile_response(dossier.binding(part), dossier.intake.now),
+            signed_file=_signed_file(dossier.binding(part), dossier.intake.now),
         )
     except Stale as stale:
         return _sign(opened(application_id), part, (Problem("stale", "", stale.reason),)), 409
@@ -139,7 +139,7 @@ def sign(application_id: UUID, participant_id: UUID) -> ResponseReturnValue:
     return redirect(section_url(dossier, "confirmation", None), 303)
 
 
-def _signedfile_response(binding: Binding, now: datetime) -> SignedFile | None:
+def _signed_file(binding: Binding, now: datetime) -> SignedFile | None:
     """The signature file that was chosen, checked. Raises :class:`Problems` on ``signature_file``."""
     chosen = request.files.get("signature_file")
     if chosen is None or not chosen.filename:
