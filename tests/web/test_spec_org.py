@@ -63,4 +63,4 @@ def test_the_number_of_queries_does_not_grow(session: Session, sign_in: SignIn, 
     client.get("/spec-org/")
     with count_queries() as statements:
         assert client.get("/spec-org/").status_code == 200
-    assert len(statements) == 7
+    assert len(statements) == 8

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -34,6 +34,15 @@ steps = st.one_of(
     st.tuples(st.sampled_from(("mine", "theirs")), writers, keys, st.none()),
     st.tuples(st.sampled_from(("send", "lose", "reload")), writers, st.none(), st.none()),
 )
+
+
+CLASHING: Final = [
+    ("type_and_send", 0, "summary", "а"),
+    ("type_and_send", 1, "summary", "б"),
+    ("mine", 1, "summary", None),
+    ("send", 1, None, None),
+]
+"""One that is always tried: both write over the same text."""
 
 
 class Writer:
@@ -177,6 +186,7 @@ def test_no_kept_text_is_lost_and_every_clash_is_shown(
 
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(st.lists(steps, min_size=4, max_size=14))
+    @example(CLASHING)
     def interleaved(plan: list[tuple[str, int, Any, Any]]) -> None:
         judge.forget()
         pages = [Writer(*person, url) for person in people]
