@@ -19,7 +19,7 @@ from portal.demo.people import People
 from portal.identity.policy import Actor
 from portal.tenders import service as tenders
 from portal.tenders.models import RuleSetVersion, TenderTrack, Track
-from portal.tenders.rulebook import load_questions, load_rulebook
+from portal.tenders.rulebook import load_lanes, load_questions, load_rulebook
 from portal.tenders.ruleset import from_json, to_json
 from portal.tenders.values import ProgrammeValues, TenderValues
 
@@ -80,7 +80,7 @@ def announce(
 ) -> Announced:
     """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have.
 
-    ``questions``: whether it asks the extra questions of the rulebook.
+    ``questions``: whether it asks the extra questions of the rulebook and has the three lanes of expertise.
     """
     with moment(noticed) as session:
         actor = people.actor(session, "admin")
@@ -117,7 +117,7 @@ def _shorten(session: Session, actor: Actor, held: TenderTrack, year: int, years
 
 def _ask(session: Session, actor: Actor, held: TenderTrack) -> None:
     version = session.get_one(RuleSetVersion, held.rule_set_id)
-    rules = replace(from_json(version.content), questions=load_questions(held.track))
+    rules = replace(from_json(version.content), questions=load_questions(held.track), lanes=load_lanes())
     tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
 
 

@@ -19,31 +19,42 @@ from portal.review import letters
 from portal.review.models import Assignment, AssignmentState
 from portal.review.queries import Case, assignments_of, locked_case, submitted_marks
 from portal.review.rules import ACTIVE, TRANSITIONS, needed_reviews
+from portal.tenders.ruleset import Lane, RuleSet
 
 
-def assign(session: Session, actor: Actor, *, application_id: UUID, reviewer_ids: Sequence[UUID]) -> list[Assignment]:
+def assign(
+    session: Session,
+    actor: Actor,
+    *,
+    application_id: UUID,
+    reviewer_ids: Sequence[UUID],
+    lane: str | None = None,
+) -> list[Assignment]:
     """Ask reviewers, so that at least as many as the rule set wants are at work; due in its working days.
 
-    Raises :class:`Conflict` when the application is not in expertise, :class:`Problems` on ``reviewers``: too
-    few, not a reviewer, tied to a participant, asked already, or the actor themself.
+    ``lane``: what they score; it need not be told where the rule set has but one. A person reviews an application
+    in one lane only. Raises :class:`Conflict` when the application is not in expertise, :class:`Problems` on
+    ``lane``: not told, or none of the rule set's; on ``reviewers``: too few, not a reviewer, tied to a participant,
+    asked already, or the actor themself.
     """
     authorize(actor, Permission.REVIEW_ASSIGN)
     case = locked_case(session, application_id)
     authorize(actor, Permission.REVIEW_ASSIGN, case.subject)
     _require_expertise(case.application)
+    chosen = _lane(case.rules, lane)
     existing = assignments_of(session, case.submission.id)
     wanted = list(dict.fromkeys(reviewer_ids))
     people = _people(session, wanted)
     problems = _problems(session, actor, case, wanted, people, existing)
-    at_work = sum(row.state in ACTIVE for row in existing)
-    needed = needed_reviews(submitted_marks(existing), case.rules)
+    at_work = sum(row.state in ACTIVE and row.lane == chosen.code for row in existing)
+    needed = needed_reviews(submitted_marks(existing), case.rules, chosen)
     if not wanted or at_work + len(wanted) < needed:
         message = N_("Choose at least %(count)s more: so many reviewers are missing.", count=max(needed - at_work, 1))
         problems.append(Problem("too_few", "reviewers", message))
     if problems:
         raise Problems(problems)
     before = {row.reviewer_id: row for row in existing}
-    return [_ask(session, actor, case, people[key], before.get(key)) for key in wanted]
+    return [_ask(session, actor, case, chosen, people[key], before.get(key)) for key in wanted]
 
 
 def revoke(session: Session, actor: Actor, *, assignment_id: UUID, application_id: UUID) -> Assignment:
@@ -64,6 +75,15 @@ def revoke(session: Session, actor: Actor, *, assignment_id: UUID, application_i
     record(session, actor, "review:assignment:revoke", "assignment", row.id, {"reviewer": row.reviewer_id})
     letters.revoked(session, case.application, row, session.get_one(User, row.reviewer_id))
     return row
+
+
+def _lane(rules: RuleSet, code: str | None) -> Lane:
+    if code is None and len(rules.expertise) == 1:
+        return rules.expertise[0]
+    lane = rules.lane(code or "")
+    if lane is None:
+        raise Problems.one("no_lane", "lane", N_("Choose the lane in which the reviewers are to work."))
+    return lane
 
 
 def _require_expertise(application: Application) -> None:
@@ -113,7 +133,9 @@ def _problems(
     return problems
 
 
-def _ask(session: Session, actor: Actor, case: Case, reviewer: User, revoked: Assignment | None) -> Assignment:
+def _ask(
+    session: Session, actor: Actor, case: Case, lane: Lane, reviewer: User, revoked: Assignment | None
+) -> Assignment:
     """A new assignment, or the revoked one taken up again with nothing declared and nothing typed."""
     row = revoked
     if row is None:
@@ -127,10 +149,13 @@ def _ask(session: Session, actor: Actor, case: Case, reviewer: User, revoked: As
     else:
         row.state = TRANSITIONS.after("reassign", AssignmentState(row.state))
         row.declared_at, row.draft, row.draft_saved_at = None, {}, None
+    row.lane = lane.code
     row.assigned_by = actor.user_id  # type: ignore[assignment]  # the database refuses the system here
     row.due_on = add_working_days(case.today, case.rules.review_days)
     session.flush()
-    facts = {"application": case.application.id, "reviewer": reviewer.id, "due_on": row.due_on}
+    facts: dict[str, object] = {"application": case.application.id, "reviewer": reviewer.id, "due_on": row.due_on}
+    if case.rules.lanes:
+        facts["lane"] = lane.code
     record(session, actor, "review:assignment:assign", "assignment", row.id, facts)
-    letters.asked(session, case.application, row, reviewer)
+    letters.asked(session, case.application, row, reviewer, case.rules)
     return row

@@ -17,6 +17,7 @@ from portal.identity.models import Role, RoleGrant, User
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.service import tell
 from portal.review.models import Assignment, FormalCheck, Outcome
+from portal.tenders.ruleset import RuleSet
 
 ADMITTED: Final = declare(
     Outcome.ADMITTED, Topic.APPLICATION, N_("The formal check of an application is passed"), important=True
@@ -65,7 +66,7 @@ def outcome(
     )
 
 
-def asked(session: Session, application: Application, assignment: Assignment, reviewer: User) -> None:
+def asked(session: Session, application: Application, assignment: Assignment, reviewer: User, rules: RuleSet) -> None:
     """To a reviewer: please declare and review. A request after a revocation is a new letter."""
     tell(
         session,
@@ -76,6 +77,7 @@ def asked(session: Session, application: Application, assignment: Assignment, re
         subject=N_("You are asked to review application %(number)s", number=application.number),
         paragraphs=[
             N_("Project: %(title)s", title=to_applicants.title_of(application)),
+            *_part(assignment, rules),
             N_("First say whether you have a conflict of interest: the application opens after that."),
             N_("Hand the review in by %(day)s.", day=assignment.due_on),
         ],
@@ -115,14 +117,15 @@ def conflict(session: Session, application: Application, assignment: Assignment,
 
 
 def another_needed(
-    session: Session, application: Application, assignment: Assignment, spread: Figure, limit: Figure
+    session: Session, application: Application, assignment: Assignment, spread: Figure, limit: Figure, rules: RuleSet
 ) -> None:
-    """To the officers, once for a submission: the reviewers differ too much, a further one decides."""
+    """To the officers, once for a lane of a submission: the reviewers differ too much, a further one decides."""
+    lane = f":{assignment.lane}" if rules.lanes else ""
     tell(
         session,
         officers(session),
         about=("assignment", assignment.id),
-        key=f"review_another:{assignment.submission_id}",
+        key=f"review_another:{assignment.submission_id}{lane}",
         kind=ANOTHER,
         subject=N_("Application %(number)s needs another review", number=application.number),
         paragraphs=[
@@ -130,10 +133,17 @@ def another_needed(
                 "The reviewers differ by %(spread)s points, more than the limit of %(limit)s. Assign another reviewer.",
                 spread=spread,
                 limit=limit,
-            )
+            ),
+            *_part(assignment, rules),
         ],
         link=(N_("Assign a reviewer"), reviews_path(application.id)),
     )
+
+
+def _part(assignment: Assignment, rules: RuleSet) -> list[Message]:
+    """Which lane a letter is about, where there are lanes."""
+    lane = rules.lane(assignment.lane)
+    return [N_("Lane: %(lane)s", lane=lane.title.both())] if rules.lanes and lane else []
 
 
 def desk_path(assignment: Assignment) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from portal.applications.models import Application, Submission
 from portal.core.db import Base, Keyed, Stamped
 from portal.identity.models import User, one_of
+from portal.tenders.ruleset import GENERAL
 
 
 class Outcome(StrEnum):
@@ -77,7 +78,10 @@ class FormalCheck(Keyed, Stamped, Base):
 
 
 class Assignment(Keyed, Stamped, Base):
-    """A reviewer's task: declare a conflict or none, then score. ``draft`` keeps what was typed."""
+    """A reviewer's task: declare a conflict or none, then score the aspects of a lane of the rule set.
+
+    ``draft`` keeps what was typed.
+    """
 
     __tablename__ = "assignment"
     __table_args__ = (
@@ -96,6 +100,7 @@ class Assignment(Keyed, Stamped, Base):
     application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"))
     reviewer_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     assigned_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    lane: Mapped[str] = mapped_column(default=GENERAL, server_default=GENERAL)
     due_on: Mapped[date]
     state: Mapped[str] = mapped_column(default=AssignmentState.ASSIGNED)
     conflict: Mapped[str | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,7 +28,7 @@ from portal.identity.models import Membership, Organisation, Role, RoleGrant, Us
 from portal.identity.policy import Actor, Permission, authorize, scope
 from portal.review.models import Assignment, AssignmentState, FormalCheck, Mark
 from portal.review.policy import CLOSED, Subject
-from portal.review.rules import UNFINISHED
+from portal.review.rules import ACTIVE, UNFINISHED, needed_reviews
 from portal.tenders.models import TenderTrack
 from portal.tenders.ruleset import RuleSet
 
@@ -154,6 +154,13 @@ def marks_of(assignment: Assignment) -> dict[str, dict[str, Decimal]]:
 def submitted_marks(assignments: Sequence[Assignment]) -> list[dict[str, dict[str, Decimal]]]:
     """The reviews that were handed in, with their marks loaded."""
     return [marks_of(row) for row in assignments if row.state == AssignmentState.SUBMITTED]
+
+
+def missing_reviewers(assignments: Sequence[Assignment], rules: RuleSet) -> dict[str, int]:
+    """How many reviewers each lane still needs, by its code; the assignments with their marks loaded."""
+    marks = submitted_marks(assignments)
+    at_work = Counter(row.lane for row in assignments if row.state in ACTIVE)
+    return {lane.code: max(needed_reviews(marks, rules, lane) - at_work[lane.code], 0) for lane in rules.expertise}
 
 
 @dataclass(frozen=True, slots=True)

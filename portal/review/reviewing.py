@@ -15,7 +15,7 @@ from portal.applications.values import tidy
 from portal.audit.service import record
 from portal.core import jobs
 from portal.core.clock import now
-from portal.core.errors import Conflict, Problem, Problems, Stale
+from portal.core.errors import Conflict, NotFound, Problem, Problems, Stale
 from portal.core.figures import number
 from portal.core.language import N_
 from portal.core.money import NumberError
@@ -28,10 +28,11 @@ from portal.review.rules import (
     MIN_JUSTIFICATION,
     TRANSITIONS,
     needs_another_review,
+    of_lane,
     parse_score,
     spread,
 )
-from portal.tenders.ruleset import Aspect, Criterion, RuleSet
+from portal.tenders.ruleset import Aspect, Criterion, RuleSet, aspect_key
 
 MAX_DRAFT = 20_000
 
@@ -44,11 +45,14 @@ class Typed:
     justification: str = ""
 
 
-def aspects(rules: RuleSet) -> Iterator[tuple[str, Criterion, Aspect]]:
-    """Every aspect with its key ``CR-10-technology``, in the order of the rule set."""
+def aspects(rules: RuleSet, lane: str | None = None) -> Iterator[tuple[str, Criterion, Aspect]]:
+    """The aspects of a lane, or all of them, with their keys ``CR-10-technology``, in the order of the rule set."""
+    held = None if lane is None else rules.lane(lane)
     for criterion in rules.expert_criteria():
         for aspect in criterion.aspects:
-            yield f"{criterion.code}-{aspect.code}", criterion, aspect
+            key = aspect_key(criterion, aspect)
+            if lane is None or (held is not None and key in held.aspects):
+                yield key, criterion, aspect
 
 
 def declare(
@@ -149,7 +153,7 @@ def _open(session: Session, actor: Actor, assignment_id: UUID, expected_version:
 
 def _keep(session: Session, held: Desk, values: Mapping[str, Typed]) -> None:
     row = held.assignment
-    kept = {key: values.get(key, Typed()) for key, _, _ in aspects(held.case.rules)}
+    kept = {key: values.get(key, Typed()) for key, _, _ in aspects(held.case.rules, row.lane)}
     long = [key for key, typed in kept.items() if len(typed.score) + len(typed.justification) > MAX_DRAFT]
     if long:
         message = N_("A draft keeps up to %(limit)s characters for each aspect.", limit=MAX_DRAFT)
@@ -162,7 +166,7 @@ def _keep(session: Session, held: Desk, values: Mapping[str, Typed]) -> None:
 
 def _marks(held: Desk, values: Mapping[str, Typed]) -> list[Mark]:
     marks, problems = [], []
-    for key, criterion, aspect in aspects(held.case.rules):
+    for key, criterion, aspect in aspects(held.case.rules, held.assignment.lane):
         typed = values.get(key, Typed())
         score = Decimal(0)
         try:
@@ -194,8 +198,11 @@ def _marks(held: Desk, values: Mapping[str, Typed]) -> list[Mark]:
 
 
 def _complete(session: Session, held: Desk) -> None:
-    """With the last review that was asked for: score anew, or ask for one more where the reviewers differ."""
+    """With the last review that was asked for: score anew, or ask for one more where the lane's reviewers differ."""
     row, rules = held.assignment, held.case.rules
+    lane = rules.lane(row.lane)
+    if lane is None:
+        raise NotFound
     statement = (
         select(Assignment)
         .where(Assignment.submission_id == row.submission_id, Assignment.state == AssignmentState.SUBMITTED)
@@ -203,10 +210,9 @@ def _complete(session: Session, held: Desk) -> None:
         .execution_options(populate_existing=True)
     )
     reviews = submitted_marks(list(session.scalars(statement)))
-    if len(reviews) < rules.reviewers_per_application:
-        return
-    payload = {"submission_id": str(row.submission_id)}
-    jobs.enqueue(session, "score_submission", payload, key=f"score_submission:{row.submission_id}:{row.id}")
-    if needs_another_review(reviews, rules):
-        found, limit = (number(value) for value in (spread(reviews, rules), rules.spread_limit))
-        letters.another_needed(session, held.case.application, row, found, limit)
+    if all(len(of_lane(reviews, each, rules)) >= each.reviewers for each in rules.expertise):
+        payload = {"submission_id": str(row.submission_id)}
+        jobs.enqueue(session, "score_submission", payload, key=f"score_submission:{row.submission_id}:{row.id}")
+    if needs_another_review(reviews, rules, lane):
+        found, limit = (number(value) for value in (spread(reviews, rules, lane), rules.spread_limit))
+        letters.another_needed(session, held.case.application, row, found, limit, rules)

@@ -13,7 +13,7 @@ from portal.core.language import N_, Message
 from portal.core.money import NumberError, parse_decimal
 from portal.core.states import Transitions
 from portal.review.models import AssignmentState
-from portal.tenders.ruleset import Criterion, Giver, Need, RuleSet, Severity, Text
+from portal.tenders.ruleset import Criterion, Giver, Lane, Need, RuleSet, Severity, Text, aspect_key
 
 MIN_JUSTIFICATION: Final = 20
 MAX_JUSTIFICATION: Final = 4_000
@@ -104,19 +104,20 @@ def parse_score(text: str) -> Decimal:
     return value
 
 
-def review_value(marks: Marks, criterion: Criterion) -> Decimal | None:
-    """A reviewer's value of a criterion: the mean of its aspects; None while one is missing."""
+def review_value(marks: Marks, criterion: Criterion, lane: Lane | None = None) -> Decimal | None:
+    """A reviewer's value of a criterion: the mean of its aspects, or of those of a lane; None while one is missing."""
     given = marks.get(criterion.code, {})
-    values = [given[aspect.code] for aspect in criterion.aspects if aspect.code in given]
-    if not values or len(values) < len(criterion.aspects):
+    aspects = criterion.aspects if lane is None else lane.of(criterion)
+    values = [given[aspect.code] for aspect in aspects if aspect.code in given]
+    if not values or len(values) < len(aspects):
         return None
     with exact():
         return four_places(sum(values, Decimal(0)) / len(values))
 
 
-def values_of(criterion: Criterion, reviews: Sequence[Marks]) -> list[Decimal]:
+def values_of(criterion: Criterion, reviews: Iterable[Marks], lane: Lane | None = None) -> list[Decimal]:
     """The complete reviewers' values in ascending order, so that the order of the reviews does not matter."""
-    values = (review_value(marks, criterion) for marks in reviews)
+    values = (review_value(marks, criterion, lane) for marks in reviews)
     return sorted(value for value in values if value is not None)
 
 
@@ -125,24 +126,89 @@ def difference(values: Sequence[Decimal]) -> Decimal:
     return max(values) - min(values) if values else Decimal(0)
 
 
-def apart(values: Sequence[Decimal], rules: RuleSet) -> bool:
-    """Whether the reviews asked for are in, but differ on a criterion by more than the limit."""
-    return len(values) == rules.reviewers_per_application and difference(values) > rules.spread_limit
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What the reviewers of one lane think of a criterion.
+
+    ``aspects``: how many of the criterion's aspects the lane scores; ``values``: the reviewers', ascending.
+    """
+
+    lane: Lane
+    aspects: int
+    values: tuple[Decimal, ...]
+
+    @property
+    def missing(self) -> bool:
+        """Whether reviews that were asked for are not in yet."""
+        return len(self.values) < self.lane.reviewers
+
+    def apart(self, rules: RuleSet) -> bool:
+        """Whether the reviews asked for are in, but differ by more than the limit."""
+        return len(self.values) == self.lane.reviewers and difference(self.values) > rules.spread_limit
+
+    @property
+    def mean(self) -> Decimal:
+        """The mean of the reviewers' values, to four decimals."""
+        with exact():
+            return four_places(sum(self.values, Decimal(0)) / len(self.values))
 
 
-def spread(reviews: Sequence[Marks], rules: RuleSet) -> Decimal:
-    """The largest difference between two reviewers' values of the same criterion; zero for fewer than two."""
-    return max((difference(values_of(item, reviews)) for item in rules.expert_criteria()), default=Decimal(0))
+def panels(criterion: Criterion, reviews: Sequence[Marks], rules: RuleSet) -> list[Panel]:
+    """The lanes that score a criterion, each with its reviewers' values."""
+    return [
+        Panel(lane, len(aspects), tuple(values_of(criterion, reviews, lane)))
+        for lane in rules.expertise
+        if (aspects := lane.of(criterion))
+    ]
 
 
-def needed_reviews(reviews: Sequence[Marks], rules: RuleSet) -> int:
-    """How many reviews the application needs: one more where the first ones differ by more than the limit."""
-    wanted = rules.reviewers_per_application
-    if len(reviews) < wanted:
+def points_of(scored: Sequence[Panel]) -> Decimal:
+    """The points of a criterion, 0..10: the mean over its aspects of the means of their lanes, to four decimals."""
+    with exact():
+        total = sum((panel.mean * panel.aspects for panel in scored), Decimal(0))
+        return four_places(total / sum(panel.aspects for panel in scored))
+
+
+def of_lane(reviews: Iterable[Marks], lane: Lane, rules: RuleSet) -> list[Marks]:
+    """The reviews that were written in a lane: an aspect belongs to one lane only."""
+    keys = [
+        (criterion.code, aspect.code)
+        for criterion in rules.expert_criteria()
+        for aspect in criterion.aspects
+        if aspect_key(criterion, aspect) in lane.aspects
+    ]
+    return [marks for marks in reviews if any(aspect in marks.get(code, ()) for code, aspect in keys)]
+
+
+def spread(reviews: Iterable[Marks], rules: RuleSet, lane: Lane | None = None) -> Decimal:
+    """The largest difference between two reviewers' values of the same criterion in the same lane, or in ``lane``."""
+    given = list(reviews)
+    lanes = rules.expertise if lane is None else (lane,)
+    return max(
+        (difference(values_of(item, given, each)) for item in rules.expert_criteria() for each in lanes),
+        default=Decimal(0),
+    )
+
+
+def needed_reviews(reviews: Sequence[Marks], rules: RuleSet, lane: Lane) -> int:
+    """How many reviews a lane of the application needs: one more where the first ones differ by more than the limit.
+
+    ``reviews``: the application's, of all lanes.
+    """
+    wanted, given = lane.reviewers, of_lane(reviews, lane, rules)
+    if len(given) < wanted:
         return wanted
-    return wanted + 1 if len(reviews) > wanted or spread(reviews, rules) > rules.spread_limit else wanted
+    return wanted + 1 if len(given) > wanted or spread(given, rules, lane) > rules.spread_limit else wanted
 
 
-def needs_another_review(reviews: Sequence[Marks], rules: RuleSet) -> bool:
-    """Whether the reviews asked for are in but differ by more than the limit, and no further one is in."""
-    return any(apart(values_of(criterion, reviews), rules) for criterion in rules.expert_criteria())
+def needs_another_review(reviews: Sequence[Marks], rules: RuleSet, lane: Lane | None = None) -> bool:
+    """Whether the reviews asked for are in but differ by more than the limit, and no further one is in.
+
+    Asked of every lane, or of one.
+    """
+    return any(
+        panel.apart(rules)
+        for criterion in rules.expert_criteria()
+        for panel in panels(criterion, reviews, rules)
+        if lane is None or panel.lane.code == lane.code
+    )

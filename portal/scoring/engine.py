@@ -7,7 +7,8 @@ that are shown. Every rounding is half up. Missing values give no points, and th
 
 A reviewer's value of an expert criterion is the mean of its aspects, the criterion the mean of the reviewers.
 It stays open until there are as many reviews as the rule set asks for, and one more where two differ by more
-than its limit.
+than its limit. Where the rule set has lanes, this holds for each lane and the aspects that it scores, and the
+criterion is the mean over its aspects of the means of their lanes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from portal.applications.facts import Facts
 from portal.core.canonical import digest, plain_decimal
 from portal.core.figures import exact, four_places, number, roubles, two_places
 from portal.core.language import LOCALES, N_, Message, both
-from portal.review.rules import Marks, apart, difference, values_of
+from portal.review.rules import Marks, Panel, difference, panels, points_of
 from portal.scoring.wording import NOT_YET, component_reason, joined
 from portal.tenders.metrics import METRICS
 from portal.tenders.ruleset import Component, Criterion, RuleSet, Severity, Text
@@ -183,7 +184,7 @@ def score(
 
 def _line(criterion: Criterion, facts: Facts, rules: RuleSet, reviews: Sequence[Marks]) -> ScoreLine:
     if criterion.expert:
-        return _expert_line(criterion, rules, values_of(criterion, reviews))
+        return _expert_line(criterion, rules, panels(criterion, reviews, rules))
     scored = tuple(_part(component, facts) for component in criterion.components)
     points = four_places(sum((part.points * part.share for part in scored), _ZERO))
     return ScoreLine(
@@ -219,23 +220,35 @@ def value_of(facts: Facts, name: str) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def _expert_line(criterion: Criterion, rules: RuleSet, values: Sequence[Decimal]) -> ScoreLine:
-    needed = rules.reviewers_per_application
+def _expert_line(criterion: Criterion, rules: RuleSet, scored: Sequence[Panel]) -> ScoreLine:
+    values = [value for panel in scored for value in panel.values]
+    differing = [difference(panel.values) for panel in scored if panel.apart(rules)]
     points: Decimal | None = None
-    if len(values) < needed:
-        reason = N_("%(done)s of %(needed)s reviews are in.", done=len(values), needed=needed)
-    elif apart(values, rules):
+    if any(panel.missing for panel in scored):
+        needed = sum(panel.lane.reviewers for panel in scored)
+        done = sum(min(len(panel.values), panel.lane.reviewers) for panel in scored)
+        reason = N_("%(done)s of %(needed)s reviews are in.", done=done, needed=needed)
+    elif differing:
         reason = N_(
             "The reviewers differ by %(spread)s points, more than %(limit)s: another review is needed.",
-            spread=number(difference(values)),
+            spread=number(max(differing)),
             limit=number(rules.spread_limit),
         )
     else:
-        points = _mean(values)
-        reason = N_(
-            "The mean of %(count)s reviewers is %(points)s of 10 points.",
-            count=len(values),
-            points=number(points),
+        points = points_of(scored)
+        reason = (
+            N_(
+                "The mean of %(count)s reviewers is %(points)s of 10 points.",
+                count=len(values),
+                points=number(points),
+            )
+            if len(scored) == 1
+            else N_(
+                "The mean over the aspects, by %(count)s reviewers in %(lanes)s lanes, is %(points)s of 10 points.",
+                count=len(values),
+                lanes=len(scored),
+                points=number(points),
+            )
         )
     return ScoreLine(
         code=criterion.code,
@@ -286,11 +299,6 @@ def _threshold_gate(total: Decimal | None, rules: RuleSet) -> Gate:
 
 def _weighted(criterion: Criterion, points: Decimal) -> Decimal:
     return two_places(criterion.weight * points / 10)
-
-
-def _mean(values: Sequence[Decimal]) -> Decimal:
-    with exact():
-        return four_places(sum(values, _ZERO) / len(values))
 
 
 def _sum(lines: Any) -> Decimal | None:

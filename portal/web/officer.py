@@ -25,10 +25,8 @@ from portal.review.formal_check import Answer, Findings
 from portal.review.models import AssignmentState, FormalCheck, Outcome
 from portal.review.queries import Case
 from portal.review.rules import (
-    ACTIVE,
     UNFINISHED,
     CheckItem,
-    needed_reviews,
     needs_another_review,
     spread,
 )
@@ -273,8 +271,9 @@ def reviews(application_id: UUID) -> ResponseReturnValue:
         chosen = [UUID(value) for value in request.form.getlist("reviewers")]
     except ValueError:
         raise NotFound from None
+    lane = request.form.get("lane")
     try:
-        service.assign(session(), actor, application_id=application_id, reviewer_ids=chosen)
+        service.assign(session(), actor, application_id=application_id, reviewer_ids=chosen, lane=lane)
     except Problems as refused:
         return _reviews_page(case, chosen, refused.problems), 422
     flash(_("The reviewers are asked by letter."), "success")
@@ -285,7 +284,7 @@ def _reviews_page(case: Case, chosen: list[UUID] | None = None, problems: tuple[
     current, rules = session(), case.rules
     assignments = queries.assignments_of(current, case.submission.id)
     marks = queries.submitted_marks(assignments)
-    at_work = sum(row.state in ACTIVE for row in assignments)
+    missing = queries.missing_reviewers(assignments, rules)
     assignable = case.application.state == State.EXPERTISE
     taken = {row.reviewer_id for row in assignments if row.state != AssignmentState.REVOKED}
     people = queries.candidates(current, case.organisations) if assignable else []
@@ -297,7 +296,8 @@ def _reviews_page(case: Case, chosen: list[UUID] | None = None, problems: tuple[
         aspects=list(service.aspects(rules)),
         unfinished=UNFINISHED,
         submitted=AssignmentState.SUBMITTED,
-        missing=max(needed_reviews(marks, rules) - at_work, 0),
+        missing=missing,
+        lane=request.form.get("lane") or next((code for code, count in missing.items() if count), None),
         another=needs_another_review(marks, rules),
         spread=number(spread(marks, rules)),
         limit=number(rules.spread_limit),

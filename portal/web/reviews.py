@@ -145,7 +145,7 @@ def review(assignment_id: UUID) -> ResponseReturnValue:
 def _typed(held: Desk) -> dict[str, Typed]:
     return {
         key: Typed(request.form.get(f"{key}-score", ""), request.form.get(f"{key}-justification", ""))
-        for key, _criterion, _aspect in service.aspects(held.case.rules)
+        for key, _criterion, _aspect in service.aspects(held.case.rules, held.assignment.lane)
     }
 
 
@@ -161,7 +161,7 @@ def _review_page(held: Desk, form: ReviewForm, typed: dict[str, Typed], problems
         empty=Typed(),
         wrong=wrong,
         problems=problems,
-        aspects=list(service.aspects(held.case.rules)),
+        aspects=list(service.aspects(held.case.rules, held.assignment.lane)),
         least=MIN_JUSTIFICATION,
         most=MAX_JUSTIFICATION,
     )
@@ -174,5 +174,6 @@ def _render(view: str, held: Desk, **context: Any) -> str:
         case=held.case,
         application=held.case.application,
         view=view,
+        lane=held.case.rules.lane(held.assignment.lane) if held.case.rules.lanes else None,
         **context,
     )

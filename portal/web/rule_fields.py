@@ -136,7 +136,16 @@ SECTIONS: Final[dict[str, Section]] = {
             Rows("exclusions", _l("Never reimbursed"), (_CODE, SOURCE, *_TITLE)),
         ),
     ),
-    "criteria": Section(_l("Criteria")),
+    "criteria": Section(
+        _l("Criteria"),
+        rows=(
+            Rows(
+                "lanes",
+                _l("Lanes of the expertise"),
+                (_CODE, Column("reviewers", _l("Reviewers per application"), WHOLE), *_TITLE),
+            ),
+        ),
+    ),
     "documents": Section(
         _l("Documents"),
         rows=(
@@ -202,7 +211,12 @@ SECTIONS: Final[dict[str, Section]] = {
         _l("Procedure"),
         (
             Column("threshold", _l("Threshold, points of 100"), NUMBER),
-            Column("reviewers_per_application", _l("Reviewers per application"), WHOLE),
+            Column(
+                "reviewers_per_application",
+                _l("Reviewers per application"),
+                WHOLE,
+                hint=_l("Where the criteria have no lanes"),
+            ),
             Column("spread_limit", _l("Largest difference between reviewers, points"), NUMBER),
             Column("intake_calendar_days", _l("Intake, calendar days"), WHOLE),
             *(Column(name, label, WHOLE, hint=_l("Working days")) for name, label in _DAYS.items()),
@@ -229,7 +243,7 @@ def read_section(name: str, form: Mapping[str, str], content: Mapping[str, Any])
     for rows in section.rows:
         changed[rows.name] = [_row(rows, prefix, form) for prefix in _prefixes(rows.name, form)]
     if name == "criteria":
-        changed["criteria"] = [_criterion(prefix, form) for prefix in _prefixes("criteria", form)]
+        _criteria(changed, form)
     if name == "procedure":
         ties = [form.get(f"tie_rules-{place}", "") for place in range(len(TIE_CHOICES))]
         changed["tie_rules"] = [tie for tie in ties if tie]
@@ -313,6 +327,29 @@ def _row(rows: Rows, prefix: str, form: Mapping[str, str]) -> dict[str, Any]:
 
 def _parameter(name: str, text: str) -> str:
     return text.strip() if name == "document" else str(_typed(NUMBER, text))
+
+
+def _criteria(changed: dict[str, Any], form: Mapping[str, str]) -> None:
+    """The criteria, and the lanes with the aspects that were chosen for them; rules without lanes do not name any."""
+    prefixes = list(_prefixes("criteria", form))
+    changed["criteria"] = [_criterion(prefix, form) for prefix in prefixes]
+    if not changed["lanes"]:
+        del changed["lanes"]
+        return
+    for lane in changed["lanes"]:
+        lane["aspects"] = []
+    by_code = {lane["code"]: lane for lane in reversed(changed["lanes"])}
+    for prefix, criterion in zip(prefixes, changed["criteria"], strict=True):
+        for inner, aspect in zip(_prefixes(f"{prefix}-aspects", form), criterion["aspects"], strict=True):
+            chosen = by_code.get(form.get(f"{inner}-lane", "").strip())
+            if chosen is not None:
+                chosen["aspects"].append(f"{criterion['code']}-{aspect['code']}")
+
+
+def lane_of(content: Mapping[str, Any], criterion: Any, aspect: Any) -> str:
+    """The code of the lane that scores an aspect, both as JSON."""
+    key = f"{at(criterion, 'code')}-{at(aspect, 'code')}"
+    return next((str(lane["code"]) for lane in content.get("lanes") or () if key in lane["aspects"]), "")
 
 
 def _criterion(prefix: str, form: Mapping[str, str]) -> dict[str, Any]:

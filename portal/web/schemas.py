@@ -90,6 +90,11 @@ class CriterionSchema(TitledSchema):
     aspects = fields.List(fields.Nested(TitledSchema), validate=validate.Length(max=LONGEST_LIST))
 
 
+class LaneSchema(TitledSchema):
+    aspects = _several(_text())
+    reviewers = _whole()
+
+
 class DocumentSchema(TitledSchema):
     need = _text()
     giver = _text()
@@ -145,6 +150,7 @@ class RuleSetSchema(_Strict):
     declarations = _several(fields.Nested(DeclarationSchema))
     tie_rules = _several(_text())
     refusal_reasons = _several(fields.Nested(TitledSchema))
+    lanes = fields.List(fields.Nested(LaneSchema), validate=validate.Length(max=LONGEST_LIST))
 
 
 def read_rule_set(data: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -21,11 +22,14 @@ from tests.factories.packages import package
 JUSTIFICATION = "Justified by the documents of the application."
 
 
-def waiting(session: Session, row: str = "P01") -> UUID:
-    """An application that waits for its check, written as rows: one person, the initiator's, gets its letters."""
+def waiting(session: Session, row: str = "P01", **rules: Any) -> UUID:
+    """An application that waits for its check, written as rows: one person, the initiator's, gets its letters.
+
+    ``rules`` change the rule sets of its tender.
+    """
     content = package(row=row)
     track = Track(content["track"])
-    return submissions.submitted(session, tenders.open_tender(session), [content], track=track)[0]
+    return submissions.submitted(session, tenders.open_tender(session, rules=rules), [content], track=track)[0]
 
 
 def findings(case: Case, **changes: object) -> Findings:
@@ -54,13 +58,17 @@ def admitted(session: Session, application_id: UUID | None = None, officer: User
 
 
 def assigned(
-    session: Session, application: Application, count: int = 2, people: Sequence[User] = ()
+    session: Session,
+    application: Application,
+    count: int = 2,
+    people: Sequence[User] = (),
+    lane: str | None = None,
 ) -> list[Assignment]:
     """Assignments of new reviewers, or of the given people, nothing declared yet."""
     people = people or [identity.user(session, Role.REVIEWER) for _ in range(count)]
     officer = identity.actor(session, identity.user(session, Role.OFFICER))
     return service.assign(
-        session, officer, application_id=application.id, reviewer_ids=[person.id for person in people]
+        session, officer, application_id=application.id, reviewer_ids=[person.id for person in people], lane=lane
     )
 
 
@@ -89,9 +97,9 @@ def reviewed(session: Session, assignment: Assignment, score: str = "8", text: s
 
 
 def typed(session: Session, assignment: Assignment, score: str = "8", text: str = JUSTIFICATION) -> dict[str, Typed]:
-    """What a reviewer types for every aspect."""
+    """What a reviewer types for every aspect of the lane."""
     case = case_of(session, assignment.application_id)
-    return {key: Typed(score, text) for key, _, _ in service.aspects(case.rules)}
+    return {key: Typed(score, text) for key, _, _ in service.aspects(case.rules, assignment.lane)}
 
 
 def reviewer(session: Session, assignment: Assignment):  # type: ignore[no-untyped-def]

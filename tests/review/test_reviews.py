@@ -27,6 +27,7 @@ from portal.notifications.models import Letter
 from portal.review import queries, service
 from portal.review.models import Assignment, AssignmentState, Mark
 from portal.review.service import Typed
+from portal.tenders.rulebook import load_lanes
 from tests.factories import identity, review
 
 
@@ -330,3 +331,56 @@ def test_a_review_sent_twice_at_once_counts_once(fresh_app: Flask) -> None:
     assert sorted(answers) == ["conflict", "done"]
     with fresh_app.app_context():
         assert current_session().scalar(select(func.count()).select_from(Mark)) == 5
+
+
+def laned(session: Session) -> Application:
+    return review.admitted(session, review.waiting(session, lanes=load_lanes()))
+
+
+def test_a_lane_must_be_chosen_where_there_are_several(session: Session, officer: Actor) -> None:
+    application, asked = laned(session), people(session, 2)
+    for lane in (None, "general", ""):
+        with pytest.raises(Problems) as caught:
+            service.assign(
+                session, officer, application_id=application.id, reviewer_ids=[one.id for one in asked], lane=lane
+            )
+        assert codes(caught) == ["no_lane"]
+
+
+def test_a_reviewer_of_a_lane_scores_exactly_its_aspects(session: Session) -> None:
+    (row,) = review.assigned(session, laned(session), count=1, lane="legal")
+    review.opened(session, row)
+    sent = review.typed(session, row) | {"CR-10-market": Typed("3", review.JUSTIFICATION)}
+    act(service.submit, session, row, values=sent)
+    assert [(mark.criterion, mark.aspect) for mark in session.scalars(select(Mark))] == [("CR-10", "risks")]
+    assert set(row.draft) == {"CR-10-risks"}
+
+
+def test_a_reviewer_works_in_one_lane_of_an_application(session: Session, officer: Actor) -> None:
+    application = laned(session)
+    (row,) = review.assigned(session, application, count=1, lane="legal")
+    with pytest.raises(Problems) as caught:
+        service.assign(
+            session,
+            officer,
+            application_id=application.id,
+            reviewer_ids=[row.reviewer_id, people(session, 1)[0].id],
+            lane="technical",
+        )
+    assert codes(caught) == ["taken"]
+
+
+def test_the_score_waits_for_every_lane_and_each_asks_for_its_own_further_review(
+    session: Session, officer: Actor
+) -> None:
+    application = laned(session)
+    waiting = select(func.count()).where(jobs.Task.kind == "score_submission")
+    before = session.scalar(waiting)
+    for lane, scores in (("technical", ("9", "2")), ("financial", ("9", "3"))):
+        for row, score in zip(review.assigned(session, application, lane=lane), scores, strict=True):
+            review.reviewed(session, row, score)
+    assert session.scalar(waiting) == before
+    assert letters(session, "review_another").count(officer.email) == 2
+    (legal,) = review.assigned(session, application, count=1, lane="legal")
+    review.reviewed(session, legal)
+    assert session.scalar(waiting) == before + 1

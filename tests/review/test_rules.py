@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,19 @@ import pytest
 from portal.applications.eligibility import check
 from portal.applications.facts import facts
 from portal.core.money import NumberError
-from portal.review.rules import checklist, needed_reviews, needs_another_review, parse_score, review_value, spread
+from portal.review.rules import (
+    checklist,
+    needed_reviews,
+    needs_another_review,
+    of_lane,
+    panels,
+    parse_score,
+    points_of,
+    review_value,
+    spread,
+)
+from portal.tenders.rulebook import load_lanes
+from portal.tenders.ruleset import RuleSet
 from tests.factories.packages import marks, package, rules
 
 
@@ -61,7 +74,45 @@ def test_spread_above_the_limit_asks_for_a_third_review(
     reviews = [marks(value) for value in values]
     assert spread(reviews, rules()) == Decimal(wide)
     assert needs_another_review(reviews, rules()) is another
-    assert needed_reviews(reviews, rules()) == needed
+    assert needed_reviews(reviews, rules(), rules().expertise[0]) == needed
+
+
+def laned() -> RuleSet:
+    return replace(rules(), lanes=load_lanes())
+
+
+def of(lane: str, value: str) -> dict[str, dict[str, Decimal]]:
+    """A review in a lane: the same value for each of its aspects."""
+    held = laned().lane(lane)
+    assert held is not None
+    return {"CR-10": {key.removeprefix("CR-10-"): Decimal(value) for key in held.aspects}}
+
+
+def test_each_lane_counts_its_own_reviews_and_its_own_spread() -> None:
+    used = laned()
+    reviews = [of("technical", "9"), of("financial", "2"), of("technical", "5")]
+    needed = {lane.code: needed_reviews(reviews, used, lane) for lane in used.lanes}
+    assert needed == {"technical": 3, "financial": 2, "legal": 1}
+    assert spread(reviews, used) == Decimal(4)
+    technical, financial, _ = used.lanes
+    assert spread(reviews, used, financial) == 0
+    assert needs_another_review(reviews, used, technical) is needs_another_review(reviews, used) is True
+    assert needs_another_review(reviews, used, financial) is False
+    assert of_lane(reviews, financial, used) == [of("financial", "2")]
+
+
+def test_points_are_the_mean_over_the_aspects_of_the_means_of_their_lanes() -> None:
+    used, criterion = laned(), rules().criterion("CR-10")
+    reviews = [of("technical", "8"), of("technical", "7"), of("financial", "6"), of("financial", "6"), of("legal", "2")]
+    scored = panels(criterion, reviews, used)
+    assert [(panel.lane.code, panel.aspects, panel.mean) for panel in scored] == [
+        ("technical", 2, Decimal("7.5")),
+        ("financial", 2, Decimal("6")),
+        ("legal", 1, Decimal("2")),
+    ]
+    assert points_of(scored) == Decimal("5.8")  # (7.5 * 2 + 6 * 2 + 2) / 5
+    assert not any(panel.missing for panel in scored)
+    assert [panel.missing for panel in panels(criterion, reviews[:3], used)] == [False, True, True]
 
 
 def test_checklist_asks_for_documents_declarations_and_rules() -> None:

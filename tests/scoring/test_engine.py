@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ from portal.core.language import render
 from portal.demo.projects import PROJECTS
 from portal.review.rules import difference, needs_another_review
 from portal.scoring.engine import Marks, ScoreSheet, score
+from portal.tenders.rulebook import load_lanes
 from portal.tenders.ruleset import RuleSet, from_json, to_json
 from tests.factories.packages import marks, package, rules
 
@@ -205,3 +207,20 @@ def test_a_better_value_never_gives_fewer_points(field: str, one: int, other: in
     worse = sheet(package(project={field: str(low)}))
     better = sheet(package(project={field: str(high)}))
     assert 0 <= worse.objective_total <= better.objective_total <= better.max_objective
+
+
+def test_a_criterion_of_several_lanes_waits_for_all_of_them() -> None:
+    used = replace(rules(), lanes=load_lanes())
+    whole = marks("8")["CR-10"]
+    technical = {"CR-10": {name: whole[name] for name in ("technology", "team")}}
+    financial = {"CR-10": {name: D(6) for name in ("market", "plan")}}
+    legal = {"CR-10": {"risks": D(3)}}
+    found = sheet(package(), (technical, technical, financial), used)
+    line = found.lines[-1]
+    assert line.points is None
+    assert render(line.reason, "en") == "3 of 5 reviews are in."
+    found = sheet(package(), (technical, technical, financial, financial, legal), used)
+    assert lines(found)["CR-10"] == ("6.2000", "3.10")  # (8 * 2 + 6 * 2 + 3) / 5
+    apart = {"CR-10": {"technology": D(1), "team": D(2)}}
+    found = sheet(package(), (technical, apart, financial, financial, legal), used)
+    assert render(found.lines[-1].reason, "en").startswith("The reviewers differ by 6.5 points")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from portal.core.errors import Problems
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
-from portal.tenders.rulebook import TRACKS, load_rulebook
-from portal.tenders.ruleset import Bands, Linear, Need, YesNo, from_json, rules_digest, to_json
+from portal.tenders.rulebook import TRACKS, load_lanes, load_rulebook
+from portal.tenders.ruleset import GENERAL, Bands, Linear, Need, YesNo, from_json, rules_digest, to_json
 
 D = Decimal
 
@@ -215,3 +216,36 @@ def test_a_better_value_never_gives_fewer_points(values: list[D], scores: list[D
     low, high = sorted((one, other))
     for scale in (Linear(points), Bands(points)):
         assert 0 <= scale.score(low) <= scale.score(high) <= 10
+
+
+def test_rules_without_lanes_have_one_and_are_written_as_before() -> None:
+    rules = load_rulebook("export")
+    assert "lanes" not in to_json(rules)
+    (only,) = rules.expertise
+    assert (only.code, only.reviewers, len(only.aspects)) == (GENERAL, 2, 5)
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_the_usual_lanes_fit_the_official_rules(track: str) -> None:
+    rules = replace(load_rulebook(track), lanes=load_lanes())
+    assert from_json(to_json(rules)) == rules
+    assert rules.expertise == load_lanes()
+    assert rules_digest(rules) != rules_digest(load_rulebook(track))
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "found"),
+    [
+        (0, {"aspects": ["CR-10-technology"]}, [("criteria.7.aspects.2.lane", "not_one_lane")]),
+        (2, {"aspects": ["CR-10-team", "CR-10-risks"]}, [("criteria.7.aspects.2.lane", "not_one_lane")]),
+        (2, {"aspects": ["CR-10-risks", "CR-99-x"]}, [("lanes", "unknown_aspect")]),
+        (2, {"aspects": []}, [("lanes.2", "nothing_to_score"), ("criteria.7.aspects.4.lane", "not_one_lane")]),
+        (1, {"code": "legal"}, [("lanes.2.code", "duplicate")]),
+        (1, {"reviewers": 0}, [("lanes.1.reviewers", "out_of_range")]),
+        (1, {"title": {"ru": "", "en": "x"}}, [("lanes.1.title.ru", "required")]),
+    ],
+)
+def test_every_aspect_belongs_to_one_lane(place: int, change: dict[str, Any], found: list[tuple[str, str]]) -> None:
+    data = to_json(replace(load_rulebook("import_substitution"), lanes=load_lanes()))
+    data["lanes"][place] |= change
+    assert faults(data) == found

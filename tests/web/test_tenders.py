@@ -233,6 +233,31 @@ def test_weights_are_edited_and_checked(session: Session, administrator: FlaskCl
     assert "sum to 90.5" in sums.get_data(as_text=True)
 
 
+def test_lanes_are_added_then_given_their_aspects(session: Session, administrator: FlaskClient, draft: Tender) -> None:
+    row = rules_of(session, draft)
+    path = f"/staff/rules/{row.id}/criteria"
+    sent = Inputs(administrator.get(path).get_data(as_text=True)).values
+    lane = {"lanes-0-code": "technical", "lanes-0-title-ru": "Техника", "lanes-0-title-en": "Technology"}
+    answer = administrator.post(path, data={**sent, **form(), **lane, "lanes-0-reviewers": "3"})
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert "Each aspect belongs to one lane: choose it." in page
+    again = Inputs(page).values
+    chosen = {name: "technical" for name in again if name.endswith("-lane") and again[name.replace("lane", "code")]}
+    assert len(chosen) == 5
+    assert administrator.post(path, data={**again, **form(), **chosen}).status_code == 303
+    session.expire_all()
+    (held,) = row.content["lanes"]
+    assert (held["code"], held["reviewers"], len(held["aspects"])) == ("technical", 3, 5)
+    sent = Inputs(administrator.get(path).get_data(as_text=True)).values
+    assert administrator.post(path, data={**sent, **form()}).status_code == 303
+    session.expire_all()
+    assert row.content["lanes"] == [held]
+    assert administrator.post(path, data={**sent, **form(), "lanes-0-remove": "y"}).status_code == 303
+    session.expire_all()
+    assert "lanes" not in row.content
+
+
 def test_entries_are_added_and_removed(session: Session, administrator: FlaskClient, draft: Tender) -> None:
     row = rules_of(session, draft)
     path = f"/staff/rules/{row.id}/documents"

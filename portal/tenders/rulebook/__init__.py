@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from portal.core.errors import Problem
 from portal.core.typed_json import read
-from portal.tenders.ruleset import Question, RuleSet, from_json
+from portal.tenders.ruleset import Lane, Question, RuleSet, from_json
 
 TRACKS: Final = ("import_substitution", "export")
 _FOLDER: Final = Path(__file__).resolve().parent
@@ -43,6 +43,17 @@ def load_questions(track: str) -> tuple[Question, ...]:
     ignored: list[Problem] = []
     questions: tuple[Question, ...] = read(tuple[Question, ...], mine, "questions", ignored)
     return questions
+
+
+def load_lanes() -> tuple[Lane, ...]:
+    """The three lanes of the fund's expertise, for the criteria of both official rule sets.
+
+    As at the Industry Development Fund: technical, financial and economic, legal.
+    """
+    items = json.loads((_FOLDER / "lanes.json").read_text(encoding="utf-8"))
+    ignored: list[Problem] = []
+    lanes: tuple[Lane, ...] = read(tuple[Lane, ...], items, "lanes", ignored)
+    return lanes
 
 
 def _load(name: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A versioned rule set: its shape, its invariants, its scales, and its JSON."""
 
 from portal.tenders.ruleset.model import (
+    GENERAL,
     Aspect,
     Component,
     CostCategory,
@@ -11,6 +12,7 @@ from portal.tenders.ruleset.model import (
     EligibilityRule,
     Exclusion,
     Kpi,
+    Lane,
     Need,
     RefusalReason,
     RuleSet,
@@ -18,6 +20,7 @@ from portal.tenders.ruleset.model import (
     Sight,
     Source,
     TieRule,
+    aspect_key,
 )
 from portal.tenders.ruleset.questions import Comparison, Condition, Fact, Option, Question, QuestionKind
 from portal.tenders.ruleset.reading import from_json, rules_digest, to_json
@@ -25,6 +28,7 @@ from portal.tenders.ruleset.scales import MAX_POINTS, Bands, Linear, Scale, YesN
 from portal.tenders.ruleset.texts import Giver, Text
 
 __all__ = [
+    "GENERAL",
     "MAX_POINTS",
     "Aspect",
     "Bands",
@@ -41,6 +45,7 @@ __all__ = [
     "Fact",
     "Giver",
     "Kpi",
+    "Lane",
     "Linear",
     "Need",
     "Option",
@@ -55,6 +60,7 @@ __all__ = [
     "Text",
     "TieRule",
     "YesNo",
+    "aspect_key",
     "from_json",
     "rules_digest",
     "to_json",

@@ -13,11 +13,12 @@ from portal.core.language import N_, Message
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS, Unit
 from portal.tenders.ruleset import questions
-from portal.tenders.ruleset.model import Component, Criterion, EligibilityRule, RuleSet, TieRule
+from portal.tenders.ruleset.model import Component, Criterion, EligibilityRule, RuleSet, TieRule, aspect_key
 from portal.tenders.ruleset.scales import MAX_POINTS, Bands, Linear, YesNo
 from portal.tenders.ruleset.texts import Text
 
 HUNDRED: Final = Decimal(100)
+MOST_REVIEWERS: Final = 9
 _PERCENTAGES: Final = ("cap_share", "own_share_of_subsidy", "threshold")
 _COUNTS: Final = (
     "min_participants",
@@ -43,6 +44,7 @@ _LISTS: Final = (
     "kpis",
     "declarations",
     "refusal_reasons",
+    "lanes",
 )
 
 
@@ -60,6 +62,7 @@ def broken(rules: RuleSet) -> list[Problem]:
         *(problem for at, rule in enumerate(rules.eligibility) for problem in _rule(f"eligibility.{at}", rule, rules)),
         *_caps(rules),
         *_criteria(rules),
+        *_lanes(rules),
         *_ties(rules),
         *questions.faults(rules.questions),
     ]
@@ -97,6 +100,7 @@ def _texts(rules: RuleSet) -> Iterator[Problem]:
         "documents",
         "kpis",
         "refusal_reasons",
+        "lanes",
     ):
         for at, item in enumerate(getattr(rules, name)):
             yield from _filled(f"{name}.{at}.title", item.title)
@@ -172,6 +176,30 @@ def _criterion(field: str, criterion: Criterion) -> Iterator[Problem]:
     for at, aspect in enumerate(criterion.aspects):
         yield from _filled(f"{field}.aspects.{at}.title", aspect.title)
     yield from _codes(f"{field}.aspects", criterion.aspects)
+
+
+def _lanes(rules: RuleSet) -> Iterator[Problem]:
+    """Every aspect belongs to exactly one lane, and every lane has something to score."""
+    if not rules.lanes:
+        return
+    counts = {key: 0 for lane in rules.lanes for key in lane.aspects}
+    for at, lane in enumerate(rules.lanes):
+        if not 1 <= lane.reviewers <= MOST_REVIEWERS:
+            message = N_("The number must be between 1 and %(most)s.", most=MOST_REVIEWERS)
+            yield Problem("out_of_range", f"lanes.{at}.reviewers", message)
+        if not lane.aspects:
+            yield Problem("nothing_to_score", f"lanes.{at}", N_("Give this lane at least one aspect to score."))
+        for key in lane.aspects:
+            counts[key] += 1
+    for place, criterion in enumerate(rules.criteria):
+        for at, aspect in enumerate(criterion.aspects):
+            count = counts.pop(aspect_key(criterion, aspect), 0)
+            if count != 1:
+                message = N_("Each aspect belongs to one lane: choose it.")
+                yield Problem("not_one_lane", f"criteria.{place}.aspects.{at}.lane", message)
+    for key in sorted(counts):
+        message = N_("The lanes name the aspect %(key)s, which does not exist.", key=key)
+        yield Problem("unknown_aspect", "lanes", message)
 
 
 def _component(field: str, component: Component) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from portal.core.language import N_, Message
 from portal.tenders.ruleset.questions import Question, QuestionKind
@@ -146,6 +147,32 @@ class Criterion:
         return bool(self.aspects)
 
 
+GENERAL: Final = "general"
+"""The code of the one lane that rules without lanes have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A kind of expertise with reviewers of its own: each of them scores exactly its aspects.
+
+    ``aspects`` are keys of :func:`aspect_key`, ``reviewers`` how many each application needs.
+    """
+
+    code: str
+    title: Text
+    aspects: tuple[str, ...]
+    reviewers: int
+
+    def of(self, criterion: Criterion) -> tuple[Aspect, ...]:
+        """The aspects of a criterion that this lane scores."""
+        return tuple(item for item in criterion.aspects if aspect_key(criterion, item) in self.aspects)
+
+
+def aspect_key(criterion: Criterion, aspect: Aspect) -> str:
+    """How an aspect is called outside its criterion: ``CR-10-technology``."""
+    return f"{criterion.code}-{aspect.code}"
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentRequirement:
     """A document of the application. ``max_age_days``: calendar days between its date and the submission."""
@@ -225,6 +252,7 @@ class RuleSet:
     refusal_reasons: tuple[RefusalReason, ...]
     questions: tuple[Question, ...] = ()
     confidential_parts: Sight = Sight.ALL_PARTICIPANTS
+    lanes: tuple[Lane, ...] = ()
 
     @property
     def cost_years(self) -> tuple[int, ...]:
@@ -258,6 +286,20 @@ class RuleSet:
 
     def expert_criteria(self) -> Iterator[Criterion]:
         return (item for item in self.criteria if item.expert)
+
+    @property
+    def expertise(self) -> tuple[Lane, ...]:
+        """The lanes; rules that name none have one, in which every reviewer scores everything."""
+        if self.lanes:
+            return self.lanes
+        keys = tuple(aspect_key(item, aspect) for item in self.expert_criteria() for aspect in item.aspects)
+        return (Lane(GENERAL, _EXPERTISE, keys, self.reviewers_per_application),)
+
+    def lane(self, code: str) -> Lane | None:
+        return next((item for item in self.expertise if item.code == code), None)
+
+
+_EXPERTISE: Final = Text("Экспертиза", "Expertise")
 
 
 def _paper(question: Question) -> DocumentRequirement:

@@ -28,7 +28,7 @@ def from_json(data: object) -> RuleSet:
 def to_json(rules: RuleSet) -> dict[str, Any]:
     """The rule set as JSON without floats: ``from_json(to_json(rules)) == rules``.
 
-    Rules without extra questions, or without confidential parts, are written as before there were any, so that their
+    Rules without extra questions, confidential parts or lanes are written as before there were any, so that their
     digest stays.
     """
     data = cast(dict[str, Any], write(rules))
@@ -36,6 +36,8 @@ def to_json(rules: RuleSet) -> dict[str, Any]:
         del data["questions"]
     if rules.confidential_parts is Sight.ALL_PARTICIPANTS:
         del data["confidential_parts"]
+    if not rules.lanes:
+        del data["lanes"]
     return data
 
 
