@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +16,8 @@ from portal.identity.models import Membership, OrgRole, User
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.service import tell
 from portal.scoring.models import Score
+from portal.scoring.queries import rules_of
+from portal.scoring.sheets import ToldLine, ToldSheet, told
 
 AWARD: Final = declare("award", Topic.DECISION, N_("The decision on an application"), obligatory=True)
 
@@ -39,7 +40,8 @@ def write(session: Session, decision: AwardDecision, line: DecisionLine) -> int:
         )
     )
     subject = N_(_SUBJECT.msgid, number=line.application.number or "")
-    said = paragraphs(line, sheet or {})
+    rules = rules_of(session, line.application.tender_track_id)
+    said = paragraphs(line, told(sheet, rules) if sheet else None)
     link = (N_("Open the application"), f"/applications/{line.application_id}")
     return tell(
         session,
@@ -53,7 +55,7 @@ def write(session: Session, decision: AwardDecision, line: DecisionLine) -> int:
     )
 
 
-def paragraphs(line: DecisionLine, sheet: Mapping[str, Any]) -> list[Message]:
+def paragraphs(line: DecisionLine, sheet: ToldSheet | None) -> list[Message]:
     """The sentences of the letter, in order."""
     application = line.application
     title = {
@@ -74,19 +76,19 @@ def paragraphs(line: DecisionLine, sheet: Mapping[str, Any]) -> list[Message]:
         said.append(
             N_("Place in the ranking: %(place)s. Total: %(total)s of 100.", place=line.place, total=number(line.total))
         )
-    said += _criteria(sheet.get("lines", ()))
+    said += _criteria(sheet.lines if sheet else ())
     return said
 
 
-def _criteria(lines: Sequence[Mapping[str, Any]]) -> list[Message]:
+def _criteria(lines: Sequence[ToldLine]) -> list[Message]:
     return [
         N_(
             "%(code)s %(title)s: %(points)s of %(weight)s. %(reason)s",
-            code=line["code"],
-            title=line["title"],
-            points=number(Decimal(line["weighted"])) if line["weighted"] is not None else {"ru": "—", "en": "—"},
-            weight=number(Decimal(line["weight"])),
-            reason=line["reason"],
+            code=line.code,
+            title=line.title.both(),
+            points=number(line.weighted) if line.weighted is not None else "—",
+            weight=number(line.weight),
+            reason=line.reason,
         )
         for line in lines
     ]

@@ -23,9 +23,15 @@ def canonical_json(value: object) -> bytes:
     Besides JSON's own types: Decimal, date and datetime (ISO 8601), UUID, Enum (its value), tuple; keys may
     be whole numbers, UUIDs or Enums too. A lone surrogate that somebody sent is written, not refused.
     """
-    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode(
-        "utf-8", "surrogatepass"
-    )
+    return canonical_text(_plain(value)).encode("utf-8", "surrogatepass")
+
+
+def canonical_text(plain: object) -> str:
+    """The canonical JSON of what consists of JSON's own types already and holds no float: nothing is converted."""
+    return _ENCODER.encode(plain)
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: object) -> str:

@@ -8,7 +8,7 @@ shown is what is compared.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Final
@@ -19,8 +19,30 @@ _STEP: Final = Decimal("0.0001")
 _CENT: Final = Decimal("0.01")
 _HUNDRED: Final = Decimal(100)
 
-Figure = Mapping[str, str]
-"""A figure written in both languages: {"ru": "1 234,5", "en": "1,234.5"}; a parameter of a Message."""
+
+class Figure(Mapping[str, str]):
+    """A figure that is written when it is read: ``figure["ru"]`` is "1 234,5", ``figure["en"]`` is "1,234.5".
+
+    ``kind``: "number", "percent" (of 100), "points" (percentage points) or "roubles"; ``value`` is kept exactly.
+    """
+
+    __slots__ = ("kind", "value")
+
+    def __init__(self, kind: str, value: Decimal | int) -> None:
+        self.kind = kind
+        self.value = value
+
+    def __getitem__(self, locale: str) -> str:
+        return _WRITERS[self.kind](self.value)[locale]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("ru", "en"))
+
+    def __len__(self) -> int:
+        return 2
+
+    def __repr__(self) -> str:
+        return f"Figure({self.kind!r}, {self.value!r})"
 
 
 def exact() -> AbstractContextManager[Context]:
@@ -74,25 +96,53 @@ def share(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
 
 def number(value: Decimal | int) -> Figure:
     """The number with grouped digits and without trailing zeros, in both languages."""
+    return Figure("number", value)
+
+
+def percent(value: Decimal | int) -> Figure:
+    """The percentage with its sign: "48,5 %" and "48.5%"."""
+    return Figure("percent", value)
+
+
+def percentage_points(value: Decimal | int) -> Figure:
+    """A difference of percentages: "7 п. п." and "7 pp"."""
+    return Figure("points", value)
+
+
+def roubles(value: Decimal) -> Figure:
+    """The sum with its currency; kopecks only where there are some: "1 200,50 ₽" and "RUB 1,200.50"."""
+    return Figure("roubles", value)
+
+
+def _number(value: Decimal | int) -> dict[str, str]:
     english = format(value, ",f") if isinstance(value, Decimal) else format(value, ",")
     if "." in english:
         english = english.rstrip("0").rstrip(".")
     if english == "-0":
         english = "0"
-    return {"ru": english.replace(",", "\u00a0").replace(".", ","), "en": english}
+    return {"ru": _russian(english), "en": english}
 
 
-def percent(value: Decimal | int) -> Figure:
-    """The percentage with its sign: "48,5 %" and "48.5%"."""
-    figure = number(value)
+def _percent(value: Decimal | int) -> dict[str, str]:
+    figure = _number(value)
     return {"ru": figure["ru"] + "\u00a0%", "en": figure["en"] + "%"}
 
 
-def roubles(value: Decimal) -> Figure:
-    """The sum with its currency; kopecks only where there are some: "1 200,50 ₽" and "RUB 1,200.50"."""
-    if value == value.to_integral_value():
-        figure = number(value)
-    else:
-        english = f"{two_places(value):,f}"
-        figure = {"ru": english.replace(",", "\u00a0").replace(".", ","), "en": english}
-    return {"ru": figure["ru"] + "\u00a0₽", "en": "RUB\u00a0" + figure["en"]}
+def _points(value: Decimal | int) -> dict[str, str]:
+    figure = _number(value)
+    return {"ru": figure["ru"] + "\u00a0п. п.", "en": figure["en"] + "\u00a0pp"}
+
+
+def _roubles(value: Decimal | int) -> dict[str, str]:
+    exact_value = Decimal(value)
+    english = f"{two_places(exact_value):,f}"
+    if exact_value == exact_value.to_integral_value():
+        english = _number(value)["en"]
+    return {"ru": _russian(english) + "\u00a0₽", "en": "RUB\u00a0" + english}
+
+
+def _russian(english: str) -> str:
+    return english.replace(",", "\u00a0").replace(".", ",")
+
+
+_WRITERS: Final = {"number": _number, "percent": _percent, "points": _points, "roubles": _roubles}

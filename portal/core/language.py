@@ -12,11 +12,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from babel.dates import format_date
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
+
+from portal.core.canonical import plain_decimal
+from portal.core.figures import Figure
 
 LOCALES: Final = ("ru", "en")
 DEFAULT_LOCALE: Final = "ru"
@@ -59,6 +62,56 @@ def render(message: Message, locale: str) -> str:
 def both(message: Message) -> dict[str, str]:
     """The sentence in both languages, as kept with scores and decisions: ``{"ru": ..., "en": ...}``."""
     return {locale: render(message, locale) for locale in LOCALES}
+
+
+def kept(message: Message) -> dict[str, Any]:
+    """The sentence as JSON that is rendered when read: ``{"wording": its id, "values": {name: typed value}}``.
+
+    Figures keep their kind and their exact value: ``{"roubles": "1200.5"}``, ``{"percent": "48.5"}``,
+    ``{"date": "2018-08-31"}``; texts that are data stand as they are, in both languages where they have two.
+    """
+    return {"wording": message.msgid, "values": {name: _kept(value) for name, value in message.params.items()}}
+
+
+def read_kept(data: Mapping[str, Any]) -> Message:
+    """The sentence that :func:`kept` wrote."""
+    return Message(data["wording"], {name: _read_kept(value) for name, value in data["values"].items()})
+
+
+def without_wording(data: Any) -> Any:
+    """``data`` without the message ids of :func:`kept`: what stays when a sentence is worded anew."""
+    if isinstance(data, Mapping):
+        return {name: without_wording(value) for name, value in data.items() if name != "wording"}
+    if isinstance(data, (list, tuple)):
+        return [without_wording(item) for item in data]
+    return data
+
+
+def _kept(value: object) -> Any:
+    if isinstance(value, Message):
+        return kept(value)
+    if isinstance(value, Figure):
+        return {value.kind: plain_decimal(Decimal(value.value))}
+    if isinstance(value, Mapping):
+        return {locale: str(value[locale]) for locale in LOCALES}
+    if isinstance(value, Decimal):
+        return {"decimal": plain_decimal(value)}
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return {"date": value.isoformat()}
+    return value if isinstance(value, (bool, int)) else str(value)
+
+
+def _read_kept(value: Any) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    if "wording" in value:
+        return read_kept(value)
+    if set(value) == set(LOCALES):
+        return dict(value)
+    ((kind, text),) = value.items()
+    if kind == "date":
+        return date.fromisoformat(text)
+    return Decimal(text) if kind == "decimal" else Figure(kind, Decimal(text))
 
 
 def _written(value: object, locale: str) -> str:

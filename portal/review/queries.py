@@ -285,8 +285,10 @@ def history(session: Session, application_id: UUID) -> list[AuditEvent]:
     return list(session.scalars(statement))
 
 
-def expert_marks(session: Session, submission_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, dict[str, Decimal]]]]:
-    """The submitted reviews of submissions: per review, criterion -> aspect -> 0..10; one query."""
+def reviews_of(
+    session: Session, submission_ids: Sequence[UUID]
+) -> dict[UUID, dict[UUID, dict[str, dict[str, Decimal]]]]:
+    """The submitted reviews of submissions by assignment: criterion -> aspect -> 0..10; one query."""
     rows = session.execute(
         select(Assignment.submission_id, Assignment.id, Mark.criterion, Mark.aspect, Mark.score)
         .join(Mark, Mark.assignment_id == Assignment.id)
@@ -296,4 +298,9 @@ def expert_marks(session: Session, submission_ids: Sequence[UUID]) -> dict[UUID,
     reviews: dict[UUID, dict[UUID, dict[str, dict[str, Decimal]]]] = defaultdict(dict)
     for submission_id, assignment_id, criterion, aspect, score in rows:
         reviews[submission_id].setdefault(assignment_id, {}).setdefault(criterion, {})[aspect] = score
-    return {submission_id: list(given.values()) for submission_id, given in reviews.items()}
+    return dict(reviews)
+
+
+def expert_marks(session: Session, submission_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, dict[str, Decimal]]]]:
+    """The submitted reviews of submissions: per review, criterion -> aspect -> 0..10; one query."""
+    return {key: list(given.values()) for key, given in reviews_of(session, submission_ids).items()}

@@ -9,33 +9,40 @@ A reviewer's value of an expert criterion is the mean of its aspects, the criter
 It stays open until there are as many reviews as the rule set asks for, and one more where two differ by more
 than its limit. Where the rule set has lanes, this holds for each lane and the aspects that it scores, and the
 criterion is the mean over its aspects of the means of their lanes.
+
+What a score keeps has codes, values and points and no sentence (:mod:`portal.scoring.wording`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
-from functools import cache, cached_property
-from typing import Any, Final
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final, NamedTuple
 
-from portal.applications.eligibility import RuleOutcome, blocking, check
+from portal.applications.eligibility import RuleOutcome, check
 from portal.applications.facts import Facts
-from portal.core.canonical import digest, plain_decimal
-from portal.core.figures import exact, four_places, number, roubles, two_places
-from portal.core.language import LOCALES, N_, Message, both
-from portal.review.rules import Marks, Panel, difference, panels, points_of
-from portal.scoring.wording import NOT_YET, component_reason, joined
-from portal.tenders.metrics import METRICS
-from portal.tenders.ruleset import Component, Criterion, RuleSet, Severity, Text
+from portal.core.canonical import plain_decimal
+from portal.core.figures import exact
+from portal.core.language import Message, kept
+from portal.review.rules import Marks, Panel, difference, points_of, values_of
+from portal.scoring.measuring import Measured, measured
+from portal.scoring.scales import ready
+from portal.scoring.sheets import digest_of
+from portal.scoring.wording import Why, component_reason, expert_reason, gate_reason, joined, why
+from portal.tenders.metrics import METRICS, Metric
+from portal.tenders.ruleset import Component, Criterion, RuleSet, Text
 
+FORMAT: Final = 2
 _ZERO: Final = Decimal("0.0000")
 _NOTHING: Final = Decimal("0.00")
+_STEP: Final = Decimal("0.0001")
+_CENT: Final = Decimal("0.01")
+_TEN: Final = Decimal(10)
+_MISSING: Final = (_ZERO, why("missing"))
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One component of a criterion: the metric, the value used, the points of its scale."""
 
     metric: str
@@ -43,24 +50,23 @@ class Part:
     points: Decimal
     share: Decimal
     inputs: tuple[tuple[str, Decimal], ...]
-    reason: Message
+    why: Why
+
+    @property
+    def reason(self) -> Message:
+        return component_reason(METRICS[self.metric], self.share, self.value, self.points, self.why)
 
     def to_json(self) -> dict[str, Any]:
-        metric = METRICS[self.metric]
         return {
             "metric": self.metric,
-            "title": _title(metric.name),
-            "unit": metric.unit.value,
-            "value": _text(self.value),
-            "points": _text(self.points),
-            "share": _text(self.share),
-            "inputs": {name: _text(value) for name, value in self.inputs},
-            "reason": both(self.reason),
+            "value": None if self.value is None else plain_decimal(self.value),
+            "points": plain_decimal(self.points),
+            "inputs": {name: plain_decimal(value) for name, value in self.inputs},
+            "why": self.why.json,
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreLine:
+class ScoreLine(NamedTuple):
     """One criterion: points of 0 to 10, and weighted points; both None while reviews are missing."""
 
     code: str
@@ -69,49 +75,50 @@ class ScoreLine:
     weight: Decimal
     points: Decimal | None
     weighted: Decimal | None
-    reason: Message
+    why: Why | None
     parts: tuple[Part, ...] = ()
     reviewers: tuple[Decimal, ...] = ()
 
+    @property
+    def reason(self) -> Message:
+        if self.why is None:
+            return joined([part.reason for part in self.parts])
+        return expert_reason(self.why, self.points)
+
     def to_json(self) -> dict[str, Any]:
-        parts = [part.to_json() for part in self.parts]
-        return {
-            "code": self.code,
-            "title": self.title.both(),
-            "kind": "expert" if self.expert else "objective",
-            "weight": _text(self.weight),
-            "points": _text(self.points),
-            "weighted": _text(self.weighted),
-            "parts": parts,
-            "reviewers": [_text(value) for value in self.reviewers],
-            # The same sentences as the parts', rendered once.
-            "reason": _sentences(parts) if parts else both(self.reason),
-        }
+        shown = {"code": self.code, "points": _text(self.points), "weighted": _text(self.weighted)}
+        if self.why is None:
+            return shown | {"parts": [part.to_json() for part in self.parts]}
+        return shown | {"reviewers": [plain_decimal(value) for value in self.reviewers], "why": self.why.json}
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """A condition that no number of points replaces; ``passed`` is None while it is open.
 
-    ``code``: "eligibility", "npv" or "threshold"; ``rules``: the eligibility rules that failed.
+    ``code``: "eligibility", "npv" or "threshold"; ``failed``: the eligibility rules that failed, with the reason.
     """
 
     code: str
     passed: bool | None
-    reason: Message
-    rules: tuple[str, ...] = ()
+    why: Why
+    failed: tuple[tuple[str, Message], ...] = ()
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        return tuple(code for code, _ in self.failed)
+
+    @property
+    def reason(self) -> Message:
+        return gate_reason(self.why, self.failed)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "code": self.code,
-            "passed": self.passed,
-            "reason": both(self.reason),
-            "rules": list(self.rules),
-        }
+        shown: dict[str, Any] = {"code": self.code, "passed": self.passed, "why": self.why.json}
+        if self.failed:
+            shown["failed"] = [{"rule": code, "reason": kept(reason)} for code, reason in self.failed]
+        return shown
 
 
-@dataclass(frozen=True)
-class ScoreSheet:
+class ScoreSheet(NamedTuple):
     """The explained score. ``total`` and ``expert_total`` are None until the reviews are complete.
 
     ``recommended``: True when every gate is passed, False when one is not, None while it is open.
@@ -126,26 +133,22 @@ class ScoreSheet:
     recommended: bool | None
 
     def to_json(self) -> dict[str, Any]:
-        """The sheet with all reasons in both languages; numbers as plain strings."""
-        return dict(self._json)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return digest(self._json)
-
-    @cached_property
-    def _json(self) -> dict[str, Any]:
+        """The sheet as it is kept: codes and numbers as plain strings; of sentences only those of failed rules."""
         return {
-            "format": 1,
+            "format": FORMAT,
             "lines": [line.to_json() for line in self.lines],
-            "objective_total": _text(self.objective_total),
-            "max_objective": _text(self.max_objective),
+            "objective_total": plain_decimal(self.objective_total),
+            "max_objective": plain_decimal(self.max_objective),
             "expert_total": _text(self.expert_total),
             "total": _text(self.total),
             "gates": [gate.to_json() for gate in self.gates],
             "recommended": self.recommended,
         }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is kept, without wording (:func:`portal.scoring.sheets.digest_of`)."""
+        return digest_of(self.to_json())
 
 
 def score(
@@ -160,58 +163,88 @@ def score(
 
     ``outcomes``: its eligibility as already checked; without them it is checked here as filed on ``on``.
     """
-    with exact():
-        lines = tuple(_line(criterion, facts, rules, reviews or ()) for criterion in rules.criteria)
-        objective = _sum(line for line in lines if not line.expert)
-        expert = _sum(line for line in lines if line.expert)
-        assert objective is not None, "objective lines always have points"
-        total = None if expert is None else objective + expert
-        gates = (
-            _eligibility_gate(check(package, facts, rules, on) if outcomes is None else outcomes),
-            _npv_gate(facts),
-            _threshold_gate(total, rules),
-        )
-        return ScoreSheet(
-            lines=lines,
-            objective_total=objective,
-            max_objective=sum((line.weight for line in lines if not line.expert), _NOTHING),
-            expert_total=expert,
-            total=total,
-            gates=gates,
-            recommended=_all(gate.passed for gate in gates),
-        )
+    found = check(package, facts, rules, on) if outcomes is None else outcomes
+    return Scorer(rules).score(measured(facts, found), reviews or ())
 
 
-def _line(criterion: Criterion, facts: Facts, rules: RuleSet, reviews: Sequence[Marks]) -> ScoreLine:
-    if criterion.expert:
-        return _expert_line(criterion, rules, panels(criterion, reviews, rules))
-    scored = tuple(_part(component, facts) for component in criterion.components)
-    points = four_places(sum((part.points * part.share for part in scored), _ZERO))
-    return ScoreLine(
-        code=criterion.code,
-        title=criterion.title,
-        expert=False,
-        weight=criterion.weight,
-        points=points,
-        weighted=_weighted(criterion, points),
-        reason=joined([part.reason for part in scored]),
-        parts=scored,
-    )
+class _Ready(NamedTuple):
+    """A component of a criterion with its scale made ready."""
+
+    metric: Metric
+    share: Decimal
+    whole: bool
+    scale: Any
 
 
-def _part(component: Component, facts: Facts) -> Part:
-    metric = METRICS[component.metric]
-    value = value_of(facts, metric.name)
-    inputs = ((name, value_of(facts, name)) for name in metric.inputs)
-    points = _ZERO if value is None else component.scale.score(value)
-    return Part(
-        metric=metric.name,
-        value=value,
-        points=points,
-        share=component.share,
-        inputs=tuple((name, amount) for name, amount in inputs if amount is not None),
-        reason=component_reason(metric, component, value, points),
-    )
+class Scorer:
+    """A rule set made ready to score many projects."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.rules = rules
+        self._criteria = [(item, [_component(each) for each in item.components]) for item in rules.criteria]
+        self._lanes = {
+            item.code: [(lane, len(aspects)) for lane in rules.expertise if (aspects := lane.of(item))]
+            for item in rules.expert_criteria()
+        }
+        self._most = sum((item.weight for item in rules.criteria if not item.expert), _NOTHING)
+        self._open = why("total_open", least=rules.threshold)
+
+    def score(self, known: Measured, reviews: Sequence[Marks]) -> ScoreSheet:
+        """The sheet of one project."""
+        with exact():
+            lines = tuple(
+                [
+                    _objective_line(criterion, components, known)
+                    if components
+                    else _expert_line(criterion, self.rules, self._panels(criterion, reviews))
+                    for criterion, components in self._criteria
+                ]
+            )
+            objective = _sum(line for line in lines if not line.expert)
+            expert = _sum(line for line in lines if line.expert)
+            assert objective is not None, "objective lines always have points"
+            total = None if expert is None else objective + expert
+            gates = (_eligibility_gate(known), _npv_gate(known.figures.get("npv")), self._threshold_gate(total))
+            return ScoreSheet(
+                lines=lines,
+                objective_total=objective,
+                max_objective=self._most,
+                expert_total=expert,
+                total=total,
+                gates=gates,
+                recommended=every(gate.passed for gate in gates),
+            )
+
+    def _panels(self, criterion: Criterion, reviews: Sequence[Marks]) -> list[Panel]:
+        """As :func:`portal.review.rules.panels`, with the lanes of each criterion found beforehand."""
+        lanes = self._lanes[criterion.code]
+        return [Panel(lane, count, tuple(values_of(criterion, reviews, lane))) for lane, count in lanes]
+
+    def _threshold_gate(self, total: Decimal | None) -> Gate:
+        if total is None:
+            return Gate("threshold", None, self._open)
+        passed = total >= self.rules.threshold
+        said = "total_reached" if passed else "total_below"
+        return Gate("threshold", passed, why(said, total=total, least=self.rules.threshold))
+
+
+def _component(component: Component) -> _Ready:
+    return _Ready(METRICS[component.metric], component.share, component.share == 1, ready(component.scale))
+
+
+def _objective_line(criterion: Criterion, components: Sequence[_Ready], known: Measured) -> ScoreLine:
+    figures = known.figures
+    total = _ZERO
+    parts = []
+    for metric, share, whole, scale in components:
+        value = figures.get(metric.name)
+        points, reason = _MISSING if value is None else scale(value)
+        inputs = [(name, amount) for name in metric.inputs if (amount := figures.get(name)) is not None]
+        parts.append(Part(metric.name, value, points, share, tuple(inputs), reason))
+        total += points if whole else points * share
+    points = total.quantize(_STEP, ROUND_HALF_UP)
+    weighted = _weighted(criterion, points)
+    return ScoreLine(criterion.code, criterion.title, False, criterion.weight, points, weighted, None, tuple(parts))
 
 
 def value_of(facts: Facts, name: str) -> Decimal | None:
@@ -227,29 +260,13 @@ def _expert_line(criterion: Criterion, rules: RuleSet, scored: Sequence[Panel]) 
     if any(panel.missing for panel in scored):
         needed = sum(panel.lane.reviewers for panel in scored)
         done = sum(min(len(panel.values), panel.lane.reviewers) for panel in scored)
-        reason = N_("%(done)s of %(needed)s reviews are in.", done=done, needed=needed)
+        reason = why("awaited", done=done, needed=needed)
     elif differing:
-        reason = N_(
-            "The reviewers differ by %(spread)s points, more than %(limit)s: another review is needed.",
-            spread=number(max(differing)),
-            limit=number(rules.spread_limit),
-        )
+        reason = why("apart", spread=max(differing), limit=rules.spread_limit)
     else:
         points = points_of(scored)
-        reason = (
-            N_(
-                "The mean of %(count)s reviewers is %(points)s of 10 points.",
-                count=len(values),
-                points=number(points),
-            )
-            if len(scored) == 1
-            else N_(
-                "The mean over the aspects, by %(count)s reviewers in %(lanes)s lanes, is %(points)s of 10 points.",
-                count=len(values),
-                lanes=len(scored),
-                points=number(points),
-            )
-        )
+        count = len(values)
+        reason = why("mean", count=count) if len(scored) == 1 else why("lanes", count=count, lanes=len(scored))
     return ScoreLine(
         code=criterion.code,
         title=criterion.title,
@@ -257,51 +274,34 @@ def _expert_line(criterion: Criterion, rules: RuleSet, scored: Sequence[Panel]) 
         weight=criterion.weight,
         points=points,
         weighted=None if points is None else _weighted(criterion, points),
-        reason=reason,
+        why=reason,
         reviewers=tuple(values),
     )
 
 
-def _eligibility_gate(outcomes: Sequence[RuleOutcome]) -> Gate:
-    failed = blocking(outcomes)
-    if failed:
-        codes = tuple(outcome.code for outcome in failed)
-        named = [N_("%(code)s: %(reason)s", code=outcome.code, reason=outcome.reason) for outcome in failed]
-        return Gate("eligibility", False, joined(named), codes)
-    if any(outcome.holds is None and outcome.severity is Severity.BLOCKS for outcome in outcomes):
-        return Gate("eligibility", None, N_("Some eligibility rules cannot be checked yet."))
-    return Gate("eligibility", True, N_("Every blocking eligibility rule holds."))
+_HOLD: Final = why("rules_hold")
+_OPEN: Final = why("rules_open")
+_FAIL: Final = why("rules_fail")
+_NO_NPV: Final = Gate("npv", None, why("npv_missing"))
 
 
-def _npv_gate(facts: Facts) -> Gate:
-    if facts.npv is None:
-        return Gate("npv", None, NOT_YET)
-    value = roubles(facts.npv)
-    if facts.npv < 0:
-        return Gate("npv", False, N_("The net present value is %(npv)s, below zero.", npv=value))
-    return Gate("npv", True, N_("The net present value is %(npv)s, not below zero.", npv=value))
+def _eligibility_gate(known: Measured) -> Gate:
+    if known.failed:
+        return Gate("eligibility", False, _FAIL, known.failed)
+    return Gate("eligibility", None, _OPEN) if known.open else Gate("eligibility", True, _HOLD)
 
 
-def _threshold_gate(total: Decimal | None, rules: RuleSet) -> Gate:
-    least = number(rules.threshold)
-    if total is None:
-        return Gate(
-            "threshold",
-            None,
-            N_("The total is known when the reviews are in; %(least)s is needed.", least=least),
-        )
-    if total < rules.threshold:
-        message = N_("The total of %(total)s is below the threshold of %(least)s.", total=number(total), least=least)
-        return Gate("threshold", False, message)
-    message = N_("The total of %(total)s reaches the threshold of %(least)s.", total=number(total), least=least)
-    return Gate("threshold", True, message)
+def _npv_gate(npv: Decimal | None) -> Gate:
+    if npv is None:
+        return _NO_NPV
+    return Gate("npv", npv >= 0, why("npv_reached" if npv >= 0 else "npv_below", npv=npv))
 
 
 def _weighted(criterion: Criterion, points: Decimal) -> Decimal:
-    return two_places(criterion.weight * points / 10)
+    return (criterion.weight * points / _TEN).quantize(_CENT, ROUND_HALF_UP)
 
 
-def _sum(lines: Any) -> Decimal | None:
+def _sum(lines: Iterable[ScoreLine]) -> Decimal | None:
     total = _NOTHING
     for line in lines:
         if line.weighted is None:
@@ -310,20 +310,12 @@ def _sum(lines: Any) -> Decimal | None:
     return total
 
 
-def _all(answers: Any) -> bool | None:
+def every(answers: Iterable[bool | None]) -> bool | None:
+    """False where one is not, None while one is open, True otherwise."""
     given = list(answers)
     if False in given:
         return False
     return None if None in given else True
-
-
-def _sentences(parts: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {language: " ".join(part["reason"][language] for part in parts) for language in LOCALES}
-
-
-@cache
-def _title(metric: str) -> dict[str, str]:
-    return both(METRICS[metric].title)
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -18,7 +18,7 @@ class ScoreRun(Keyed, Stamped, Base):
     """One run over the submissions of a tender's track (``kind`` 'track') or over a single one ('submission').
 
     ``output_digest`` is the SHA-256 over the digests of all scores in the order of registration numbers: the
-    same input gives the same digest.
+    same input gives the same digest. ``code``: the digest of the code that all its scores were computed with.
     """
 
     __tablename__ = "score_run"
@@ -44,14 +44,46 @@ class ScoreRun(Keyed, Stamped, Base):
     task_id: Mapped[UUID | None]
     ended_at: Mapped[datetime | None]
     output_digest: Mapped[str | None]
+    code: Mapped[str | None]
+
+
+class Manifest(Base):
+    """What an ended run was made of (:mod:`portal.scoring.manifests`); append-only by trigger.
+
+    ``digest`` is the SHA-256 of the canonical JSON of ``content``.
+    """
+
+    __tablename__ = "score_manifest"
+    __table_args__ = (CheckConstraint("length(digest) = 64", name="digest"),)
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("score_run.id"), primary_key=True)
+    content: Mapped[dict[str, Any]]
+    digest: Mapped[str]
+
+
+class Measurement(Base):
+    """The figures of a frozen submission under one rule set, as one version of the code computes them.
+
+    ``figures`` is :meth:`portal.scoring.measuring.Measured.to_json`. A cache: every row can be computed again.
+    """
+
+    __tablename__ = "measurement"
+
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"), primary_key=True)
+    rules_digest: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    figures: Mapped[dict[str, Any]]
 
 
 class Score(Keyed, Base):
     """The explained score of one submission in one run; ``current`` marks the newest of each submission.
 
-    ``sheet`` holds, per criterion, the metric, the value used, the points and the reason in both languages;
-    ``digest`` is the SHA-256 of its canonical JSON. ``amounts`` (requested subsidy by year, roubles as text) and
-    ``hpj`` (new high-productivity jobs) are what the ranking needs besides, so that it reads no snapshot.
+    ``sheet`` holds, per criterion, the metric, the value used, the points and the reason as a code with figures
+    (:mod:`portal.scoring.sheets` reads it); ``digest`` is the SHA-256 of its canonical JSON without wording.
+    ``reviews`` are those used: ``[{"review": id, "marks": {criterion: {aspect: points}}, "sha256": ...}]``, ``inputs``
+    the SHA-256 over the submission's digest and theirs; scores older than these columns have neither. ``amounts``
+    (requested subsidy by year, roubles as text) and ``hpj`` (new high-productivity jobs) are what the ranking needs
+    besides, so that it reads no snapshot.
     """
 
     __tablename__ = "score"
@@ -71,6 +103,8 @@ class Score(Keyed, Base):
     recommended: Mapped[bool | None]
     amounts: Mapped[dict[str, Any]]
     hpj: Mapped[int | None]
+    reviews: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    inputs: Mapped[str | None]
     current: Mapped[bool] = mapped_column(Boolean, default=True)
 
     run: Mapped[ScoreRun] = relationship(lazy="raise")

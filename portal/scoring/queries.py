@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,12 +16,13 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State, Submission
+from portal.core.canonical import canonical_json
 from portal.core.errors import NotFound
 from portal.core.jobs import Task
-from portal.core.language import N_, Message
 from portal.identity.models import Organisation
 from portal.scoring.models import Score, ScoreRun
 from portal.scoring.ranking import Entry, Ranked, rank
+from portal.scoring.sheets import ToldSheet, told, told_gate
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.ruleset import RuleSet, from_json
 
@@ -122,7 +125,7 @@ def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
         hpj=row.hpj,
         registered_at=received_at,
         recommended=row.recommended,
-        gate_reasons=tuple(stored(gate["reason"]) for gate in row.gates if gate["passed"] is not True),
+        gate_reasons=tuple(told_gate(gate).reason for gate in row.gates if gate["passed"] is not True),
     )
 
 
@@ -140,11 +143,6 @@ def _place(ranked: Ranked, row: Row[*tuple[Any, ...]]) -> RankedApplication:
     )
 
 
-def stored(texts: dict[str, str]) -> Message:
-    """A sentence that was stored in both languages, as a message again."""
-    return N_("%(text)s", text=texts)
-
-
 def rules_of(session: Session, tender_track_id: UUID) -> RuleSet:
     """The rule set of a track."""
     content = session.scalar(
@@ -154,7 +152,17 @@ def rules_of(session: Session, tender_track_id: UUID) -> RuleSet:
     )
     if content is None:
         raise NotFound
-    return from_json(content)
+    return parsed_rules(content)
+
+
+def parsed_rules(content: object) -> RuleSet:
+    """The rule set of its JSON; what was read lately is not read again."""
+    return _parsed(canonical_json(content))
+
+
+@lru_cache(maxsize=16)
+def _parsed(content: bytes) -> RuleSet:
+    return from_json(json.loads(content))
 
 
 def current_score(session: Session, submission_id: UUID) -> Score | None:
@@ -258,6 +266,12 @@ class Explained:
     title_en: str
     sha256: str
     received_at: datetime
+    rules: RuleSet
+
+    @property
+    def sheet(self) -> ToldSheet:
+        """The score in words."""
+        return told(self.score.sheet, self.rules)
 
 
 def explained(session: Session, submission_id: UUID) -> Explained | None:
@@ -271,9 +285,16 @@ def explained(session: Session, submission_id: UUID) -> Explained | None:
             Application.title_en,
             Submission.sha256,
             Submission.received_at,
+            RuleSetVersion.content,
         )
         .join(Submission, Submission.id == Score.submission_id)
         .join(Application, Application.id == Submission.application_id)
+        .join(TenderTrack, TenderTrack.id == Submission.tender_track_id)
+        .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
         .where(Score.submission_id == submission_id, Score.current)
     ).one_or_none()
-    return Explained(*row) if row else None
+    if row is None:
+        return None
+    score, application_id, number, title_ru, title_en, sha256, received_at, content = row
+    rules = parsed_rules(content)
+    return Explained(score, application_id, number, title_ru, title_en, sha256, received_at, rules)

@@ -108,10 +108,10 @@ def _decided(upper: Entry, lower: Entry, rules: RuleSet) -> Message:
     return N_("lower registration number.")
 
 
-def _price(entry: Entry) -> Figure:
+def _price(entry: Entry) -> Figure | str:
     price = entry.subsidy_per_hpj
     if price is None:
-        return {"ru": "—", "en": "—"}
+        return "—"
     return roubles(number_of(price))
 
 

@@ -37,8 +37,8 @@ from portal.identity.policy import Permission, allowed
 from portal.review.queries import checks_of
 from portal.scoring.advice import Step, steps
 from portal.scoring.engine import score
-from portal.scoring.models import Score
-from portal.scoring.queries import current_score
+from portal.scoring.queries import explained
+from portal.scoring.sheets import ToldSheet
 from portal.scoring.wording import written
 from portal.tenders.metrics import METRICS
 from portal.tenders.rules import TRACK_NAMES
@@ -231,13 +231,14 @@ def _dates(dossier: Dossier) -> track.Dates:
     )
 
 
-def _result(dossier: Dossier) -> Score | None:
+def _result(dossier: Dossier) -> ToldSheet | None:
     """The scores behind a decision, once the results are published."""
     application = dossier.application
     decided = application.state in DECIDED and application.tender.results_published_at is not None
     if not decided or application.submission_id is None:
         return None
-    return current_score(session(), application.submission_id)
+    found = explained(session(), application.submission_id)
+    return found.sheet if found else None
 
 
 def _next_step(dossier: Dossier, stands: Standing, tasks: Tasks, requests: list[CorrectionRequest]) -> dict[str, str]:

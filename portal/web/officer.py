@@ -30,7 +30,7 @@ from portal.review.rules import (
     needs_another_review,
     spread,
 )
-from portal.scoring.queries import current_score
+from portal.scoring.queries import explained
 from portal.web import staff_list
 from portal.web.forms import ActionForm, PortalForm, uuid_argument
 from portal.web.frozen import frozen, send_frozen
@@ -99,7 +99,7 @@ def show(application_id: UUID) -> ResponseReturnValue:
 def score(application_id: UUID) -> ResponseReturnValue:
     """The explained score, criterion by criterion."""
     case = queries.case(session(), current_actor(), application_id)
-    return _render("score", case, score=current_score(session(), case.submission.id))
+    return _render("score", case, found=explained(session(), case.submission.id))
 
 
 @page(pages, "/<uuid:application_id>/history", get=Permission.APPLICATION_LIST_ALL)

@@ -72,4 +72,4 @@ def sheet(submission_id: UUID) -> ResponseReturnValue:
     if found is None:
         flash(_("This submission has not been scored yet. Scoring starts by itself when it arrives."), "info")
         raise NotFound
-    return render_template("scoring/sheet.html", found=found, sheet=found.score.sheet)
+    return render_template("scoring/sheet.html", found=found, sheet=found.sheet)

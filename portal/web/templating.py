@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +14,20 @@ from flask import Flask, current_app, request, url_for
 
 from portal.core import formats
 from portal.core.clock import MOSCOW
+from portal.core.language import Message
 from portal.identity.policy import Permission, allowed
+from portal.tenders.ruleset import Text
 from portal.web.language import language_url, locale, say
 from portal.web.page import current_actor, unread
+
+
+def _both(texts: Message | Text | Mapping[str, str]) -> str:
+    """What is there in both languages, in that of the page."""
+    if isinstance(texts, Message):
+        return say(texts)
+    if isinstance(texts, Text):
+        return texts[locale()]
+    return texts.get(locale()) or texts.get("ru") or ""
 
 
 def init_templating(app: Flask) -> None:
@@ -29,7 +41,7 @@ def init_templating(app: Flask) -> None:
         datetime=instant,
         say=say,
         localised=localised,
-        both=lambda texts: texts.get(locale()) or texts.get("ru") or "",
+        both=_both,
     )
     app.jinja_env.globals.update(
         Permission=Permission,

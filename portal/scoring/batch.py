@@ -1,0 +1,203 @@
+"""Scoring some submissions of one track at once: reading what is needed, computing, writing.
+
+A batch reads the kept measurements; where one is missing (a new rule set, other code, a submission that arrived
+this moment) it reads the package, measures and keeps the result. Rows are written by COPY.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, and_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application, Submission
+from portal.core.canonical import canonical_text, plain_decimal
+from portal.core.db import copy_rows, uuid7
+from portal.review.queries import reviews_of
+from portal.review.rules import Marks
+from portal.scoring.engine import Scorer, ScoreSheet
+from portal.scoring.measuring import Measured, measure, read_measured
+from portal.scoring.models import Measurement, Score
+from portal.scoring.origin import code_digest
+from portal.scoring.queries import SCORED_STATES, parsed_rules
+from portal.scoring.sheets import digest_of
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
+from portal.tenders.ruleset import RuleSet, rules_digest
+
+_COLUMNS: Final = (
+    "id",
+    "run_id",
+    "submission_id",
+    "sheet",
+    "digest",
+    "objective",
+    "total",
+    "recommended",
+    "amounts",
+    "hpj",
+    "reviews",
+    "inputs",
+    "current",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRules:
+    """The rules by which a track is scored, and the zone in which its days of filing are counted."""
+
+    rules: RuleSet
+    version: str
+    digest: str
+    zone: ZoneInfo
+
+
+class Due(NamedTuple):
+    """A submission to be scored; ``figures`` is its measurement, None where there is none yet."""
+
+    id: UUID
+    number: str
+    received_at: datetime
+    sha256: str
+    figures: dict[str, Any] | None
+
+
+def track_rules(session: Session, tender_track_id: UUID) -> TrackRules:
+    """The present rules of a track."""
+    row = session.execute(
+        select(RuleSetVersion.content, RuleSetVersion.digest, Tender.zone)
+        .join(TenderTrack, TenderTrack.rule_set_id == RuleSetVersion.id)
+        .join(Tender, Tender.id == TenderTrack.tender_id)
+        .where(TenderTrack.id == tender_track_id)
+    ).one()
+    rules = parsed_rules(row.content)
+    return TrackRules(rules, rules.version, row.digest or rules_digest(row.content), ZoneInfo(row.zone))
+
+
+def to_score(*conditions: ColumnElement[bool]) -> Select[UUID]:
+    """The present submissions of the applications that are to be scored."""
+    return (
+        select(Submission.id)
+        .join(Application, Application.submission_id == Submission.id)
+        .where(Application.state.in_(SCORED_STATES), *conditions)
+    )
+
+
+def due(session: Session, used: TrackRules, *conditions: ColumnElement[bool], limit: int = 1) -> Sequence[Due]:
+    """The first submissions that meet the conditions, by number, with their measurements; one query."""
+    measured = and_(
+        Measurement.submission_id == Submission.id,
+        Measurement.rules_digest == used.digest,
+        Measurement.code == code_digest(),
+    )
+    rows = session.execute(
+        to_score(*conditions)
+        .outerjoin(Measurement, measured)
+        .add_columns(Submission.number, Submission.received_at, Submission.sha256, Measurement.figures)
+        .order_by(Submission.number)
+        .limit(limit)
+    )
+    return [Due(*row) for row in rows]
+
+
+def write_scores(session: Session, run_id: UUID, used: TrackRules, batch: Sequence[Due]) -> None:
+    """Compute and store the scores of some submissions; they become the current ones."""
+    if not batch:
+        return
+    ids = [each.id for each in batch]
+    fresh = _measure(session, used, [each for each in batch if each.figures is None])
+    reviews = reviews_of(session, ids)
+    scorer = Scorer(used.rules)
+    rows = []
+    for each in batch:
+        known = fresh[each.id] if each.figures is None else read_measured(each.figures)
+        given = reviews.get(each.id, {})
+        sheet = scorer.score(known, list(given.values()))
+        rows.append(_row(run_id, each, known, sheet, given))
+    session.execute(
+        update(Score)
+        .where(Score.submission_id.in_(ids), Score.current)
+        .values(current=False)
+        .execution_options(synchronize_session=False)
+    )
+    copy_rows(session, Score.__tablename__, _COLUMNS, rows)
+
+
+def _row(
+    run_id: UUID, each: Due, known: Measured, sheet: ScoreSheet, given: Mapping[UUID, Marks]
+) -> tuple[object, ...]:
+    content = sheet.to_json()
+    used = reviews_json(given)
+    inputs = inputs_digest(each.sha256, used)
+    return (
+        uuid7(),
+        run_id,
+        each.id,
+        canonical_text(content),
+        digest_of(content),
+        sheet.objective_total,
+        sheet.total,
+        sheet.recommended,
+        canonical_text({year: plain_decimal(amount) for year, amount in known.amounts.items()}),
+        known.hpj,
+        canonical_text(used),
+        inputs,
+        True,
+    )
+
+
+def reviews_json(given: Mapping[UUID, Marks]) -> list[dict[str, Any]]:
+    """The reviews used as they are kept with the score, each with the SHA-256 of its marks."""
+    used = []
+    for key, marks in given.items():
+        plain = {
+            criterion: {aspect: plain_decimal(points) for aspect, points in aspects.items()}
+            for criterion, aspects in marks.items()
+        }
+        used.append({"review": str(key), "marks": plain, "sha256": _sha256(plain)})
+    return used
+
+
+def read_reviews(kept: Sequence[Mapping[str, Any]]) -> list[Marks]:
+    """The marks that :func:`reviews_json` wrote."""
+    return [
+        {
+            criterion: {aspect: Decimal(points) for aspect, points in aspects.items()}
+            for criterion, aspects in review["marks"].items()
+        }
+        for review in kept
+    ]
+
+
+def inputs_digest(submission_sha256: str, reviews: Sequence[Mapping[str, Any]]) -> str:
+    """SHA-256 over the digests of the submission and of the reviews used."""
+    return _sha256([submission_sha256, sorted(review["sha256"] for review in reviews)])
+
+
+def _sha256(plain: object) -> str:
+    return hashlib.sha256(canonical_text(plain).encode()).hexdigest()
+
+
+def _measure(session: Session, used: TrackRules, missing: Sequence[Due]) -> dict[UUID, Measured]:
+    """Measure packages and keep the results; another worker may have kept the same in the meantime."""
+    if not missing:
+        return {}
+    packages = session.execute(
+        select(Submission.id, Submission.snapshot).where(Submission.id.in_([each.id for each in missing]))
+    )
+    days = {each.id: each.received_at.astimezone(used.zone).date() for each in missing}
+    found = {key: measure(package, used.rules, days[key]) for key, package in packages}
+    rows = [
+        {"submission_id": key, "rules_digest": used.digest, "code": code_digest(), "figures": known.to_json()}
+        for key, known in found.items()
+    ]
+    session.execute(insert(Measurement).on_conflict_do_nothing(), rows)
+    return found
