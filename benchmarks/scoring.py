@@ -7,6 +7,7 @@ as it arrives), the third repeats it.
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from benchmarks.support import environment, migrated
 from portal.applications.models import Application
 from portal.core import jobs
 from portal.core.clock import now
-from portal.core.db import db, transaction, uuid7
+from portal.core.db import copy_rows, db, transaction, uuid7
 from portal.identity.models import Role
 from portal.identity.policy import Actor
 from portal.local import services
@@ -53,6 +54,7 @@ def main() -> None:
                     _review(session, submitted(session, tender, some))
                 actor = identity.actor(session, identity.user(session, Role.OFFICER))
                 track_id = track_of(tender).id
+            gc.freeze()  # as the worker does
             spent = _watch_sql()
             for name in ("packages are measured", "figures are kept", "once more"):
                 _run(name, actor, track_id, spent)
@@ -144,11 +146,12 @@ def _watch_sql() -> list[float]:
         spent[0] += time.perf_counter() - since[0]
 
     def copying(*arguments: Any) -> None:
-        before()
+        # Rows are computed while the server stores those before: what is left of the time is waiting for it.
+        start, cpu = time.perf_counter(), time.process_time()
         copy_rows(*arguments)
-        after()
+        spent[0] += time.perf_counter() - start - (time.process_time() - cpu)
 
-    copy_rows, batch.copy_rows = batch.copy_rows, copying
+    setattr(batch, "copy_rows", copying)  # noqa: B010 - the batch's own name for it
     event.listen(db.engine, "before_cursor_execute", before)
     event.listen(db.engine, "after_cursor_execute", after)
     return spent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -45,6 +46,8 @@ def load_handlers() -> None:
 def run_workers(app: Flask, redis_url: str, count: int) -> None:
     """Run ``count`` RQ workers until stopped; a worker that dies is started anew by the pool."""
     load_handlers()
+    # What the program consists of is never garbage: collections need not look at it, and forks share it.
+    gc.freeze()
     redis = Redis.from_url(redis_url)
     with app.app_context():
         db.engine.dispose()

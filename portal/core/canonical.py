@@ -16,6 +16,8 @@ from enum import Enum
 from typing import Final
 from uuid import UUID
 
+import orjson
+
 
 def canonical_json(value: object) -> bytes:
     """Write ``value`` as canonical JSON. TypeError for floats and for unknown types.
@@ -28,7 +30,11 @@ def canonical_json(value: object) -> bytes:
 
 def canonical_text(plain: object) -> str:
     """The canonical JSON of what consists of JSON's own types already and holds no float: nothing is converted."""
-    return _ENCODER.encode(plain)
+    try:
+        return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:
+        # Lone surrogates, whole numbers of more than 64 bits, and what has no canonical form at all.
+        return _ENCODER.encode(plain)
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)

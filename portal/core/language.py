@@ -80,7 +80,9 @@ def read_kept(data: Mapping[str, Any]) -> Message:
 
 def without_wording(data: Any) -> Any:
     """``data`` without the message ids of :func:`kept`: what stays when a sentence is worded anew."""
-    if isinstance(data, Mapping):
+    if isinstance(data, str):
+        return data
+    if isinstance(data, dict):
         return {name: without_wording(value) for name, value in data.items() if name != "wording"}
     if isinstance(data, (list, tuple)):
         return [without_wording(item) for item in data]

@@ -23,6 +23,7 @@ from portal.applications.facts import facts as facts_of
 from portal.applications.models import Application, Participant, ParticipantState, State, Submission
 from portal.audit.models import AuditEvent
 from portal.core.clock import today
+from portal.core.db import among
 from portal.core.errors import NotFound
 from portal.identity.models import Membership, Organisation, Role, RoleGrant, User
 from portal.identity.policy import Actor, Permission, authorize, scope
@@ -290,14 +291,24 @@ def reviews_of(
 ) -> dict[UUID, dict[UUID, dict[str, dict[str, Decimal]]]]:
     """The submitted reviews of submissions by assignment: criterion -> aspect -> 0..10; one query."""
     rows = session.execute(
-        select(Assignment.submission_id, Assignment.id, Mark.criterion, Mark.aspect, Mark.score)
+        select(
+            Assignment.submission_id,
+            Assignment.id,
+            func.array_agg(Mark.criterion),
+            func.array_agg(Mark.aspect),
+            func.array_agg(Mark.score),
+        )
         .join(Mark, Mark.assignment_id == Assignment.id)
-        .where(Assignment.submission_id.in_(submission_ids), Assignment.state == AssignmentState.SUBMITTED)
+        .where(among(Assignment.submission_id, submission_ids), Assignment.state == AssignmentState.SUBMITTED)
+        .group_by(Assignment.id)
         .order_by(Assignment.id)
     )
     reviews: dict[UUID, dict[UUID, dict[str, dict[str, Decimal]]]] = defaultdict(dict)
-    for submission_id, assignment_id, criterion, aspect, score in rows:
-        reviews[submission_id].setdefault(assignment_id, {}).setdefault(criterion, {})[aspect] = score
+    for submission_id, assignment_id, criteria, aspects, points in rows:
+        marks: dict[str, dict[str, Decimal]] = {}
+        for criterion, aspect, score in zip(criteria, aspects, points, strict=True):
+            marks.setdefault(criterion, {})[aspect] = score
+        reviews[submission_id][assignment_id] = marks
     return dict(reviews)
 
 

@@ -21,11 +21,11 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Submission
 from portal.core.canonical import canonical_text, plain_decimal
-from portal.core.db import copy_rows, uuid7
+from portal.core.db import among, copy_rows, uuid7
 from portal.review.queries import reviews_of
 from portal.review.rules import Marks
-from portal.scoring.engine import Scorer, ScoreSheet
-from portal.scoring.measuring import Measured, measure, read_measured
+from portal.scoring.engine import Scorer
+from portal.scoring.measuring import Measured, measure
 from portal.scoring.models import Measurement, Score
 from portal.scoring.origin import code_digest
 from portal.scoring.queries import SCORED_STATES, parsed_rules
@@ -115,28 +115,25 @@ def write_scores(session: Session, run_id: UUID, used: TrackRules, batch: Sequen
     ids = [each.id for each in batch]
     fresh = _measure(session, used, [each for each in batch if each.figures is None])
     reviews = reviews_of(session, ids)
-    scorer = Scorer(used.rules)
-    rows = []
-    for each in batch:
-        known = fresh[each.id] if each.figures is None else read_measured(each.figures)
-        given = reviews.get(each.id, {})
-        sheet = scorer.score(known, list(given.values()))
-        rows.append(_row(run_id, each, known, sheet, given))
     session.execute(
         update(Score)
-        .where(Score.submission_id.in_(ids), Score.current)
+        .where(among(Score.submission_id, ids), Score.current)
         .values(current=False)
         .execution_options(synchronize_session=False)
     )
+    # The server stores one row while the next is computed here.
+    scorer = Scorer(used.rules)
+    rows = (_row(run_id, each, fresh.get(each.id), scorer, reviews.get(each.id, {})) for each in batch)
     copy_rows(session, Score.__tablename__, _COLUMNS, rows)
 
 
 def _row(
-    run_id: UUID, each: Due, known: Measured, sheet: ScoreSheet, given: Mapping[UUID, Marks]
+    run_id: UUID, each: Due, fresh: Measured | None, scorer: Scorer, given: Mapping[UUID, Marks]
 ) -> tuple[object, ...]:
+    known = fresh or Measured(**(each.figures or {}))
+    sheet = scorer.score(known, list(given.values()))
     content = sheet.to_json()
     used = reviews_json(given)
-    inputs = inputs_digest(each.sha256, used)
     return (
         uuid7(),
         run_id,
@@ -146,10 +143,10 @@ def _row(
         sheet.objective_total,
         sheet.total,
         sheet.recommended,
-        canonical_text({year: plain_decimal(amount) for year, amount in known.amounts.items()}),
-        known.hpj,
+        canonical_text(known.amounts),
+        known.number("hpj"),
         canonical_text(used),
-        inputs,
+        inputs_digest(each.sha256, used),
         True,
     )
 
@@ -191,7 +188,7 @@ def _measure(session: Session, used: TrackRules, missing: Sequence[Due]) -> dict
     if not missing:
         return {}
     packages = session.execute(
-        select(Submission.id, Submission.snapshot).where(Submission.id.in_([each.id for each in missing]))
+        select(Submission.id, Submission.snapshot).where(among(Submission.id, (each.id for each in missing)))
     )
     days = {each.id: each.received_at.astimezone(used.zone).date() for each in missing}
     found = {key: measure(package, used.rules, days[key]) for key, package in packages}

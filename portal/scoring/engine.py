@@ -15,7 +15,7 @@ What a score keeps has codes, values and points and no sentence (:mod:`portal.sc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final, NamedTuple
@@ -24,10 +24,10 @@ from portal.applications.eligibility import RuleOutcome, check
 from portal.applications.facts import Facts
 from portal.core.canonical import plain_decimal
 from portal.core.figures import exact
-from portal.core.language import Message, kept
+from portal.core.language import Message, read_kept
 from portal.review.rules import Marks, Panel, difference, points_of, values_of
 from portal.scoring.measuring import Measured, measured
-from portal.scoring.scales import ready
+from portal.scoring.scales import Scored, ready, scored
 from portal.scoring.sheets import digest_of
 from portal.scoring.wording import Why, component_reason, expert_reason, gate_reason, joined, why
 from portal.tenders.metrics import METRICS, Metric
@@ -39,31 +39,27 @@ _NOTHING: Final = Decimal("0.00")
 _STEP: Final = Decimal("0.0001")
 _CENT: Final = Decimal("0.01")
 _TEN: Final = Decimal(10)
-_MISSING: Final = (_ZERO, why("missing"))
+_MISSING: Final = scored(_ZERO, why("missing"))
 
 
 class Part(NamedTuple):
-    """One component of a criterion: the metric, the value used, the points of its scale."""
+    """One component of a criterion; ``json`` is how it is kept: the metric, the value used, points, reason."""
 
-    metric: str
-    value: Decimal | None
+    metric: Metric
     points: Decimal
     share: Decimal
-    inputs: tuple[tuple[str, Decimal], ...]
     why: Why
+    json: Mapping[str, Any]
+
+    @property
+    def value(self) -> Decimal | None:
+        """The value of the metric that was used."""
+        text = self.json["value"]
+        return None if text is None else Decimal(text)
 
     @property
     def reason(self) -> Message:
-        return component_reason(METRICS[self.metric], self.share, self.value, self.points, self.why)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "metric": self.metric,
-            "value": None if self.value is None else plain_decimal(self.value),
-            "points": plain_decimal(self.points),
-            "inputs": {name: plain_decimal(value) for name, value in self.inputs},
-            "why": self.why.json,
-        }
+        return component_reason(self.metric, self.share, self.value, self.points, self.why)
 
 
 class ScoreLine(NamedTuple):
@@ -88,7 +84,7 @@ class ScoreLine(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         shown = {"code": self.code, "points": _text(self.points), "weighted": _text(self.weighted)}
         if self.why is None:
-            return shown | {"parts": [part.to_json() for part in self.parts]}
+            return shown | {"parts": [part.json for part in self.parts]}
         return shown | {"reviewers": [plain_decimal(value) for value in self.reviewers], "why": self.why.json}
 
 
@@ -101,7 +97,7 @@ class Gate(NamedTuple):
     code: str
     passed: bool | None
     why: Why
-    failed: tuple[tuple[str, Message], ...] = ()
+    failed: Sequence[tuple[str, Mapping[str, Any]]] = ()
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -109,12 +105,12 @@ class Gate(NamedTuple):
 
     @property
     def reason(self) -> Message:
-        return gate_reason(self.why, self.failed)
+        return gate_reason(self.why, [(code, read_kept(reason)) for code, reason in self.failed])
 
     def to_json(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"code": self.code, "passed": self.passed, "why": self.why.json}
         if self.failed:
-            shown["failed"] = [{"rule": code, "reason": kept(reason)} for code, reason in self.failed]
+            shown["failed"] = [{"rule": code, "reason": reason} for code, reason in self.failed]
         return shown
 
 
@@ -173,7 +169,7 @@ class _Ready(NamedTuple):
     metric: Metric
     share: Decimal
     whole: bool
-    scale: Any
+    scale: Callable[[Decimal], Scored]
 
 
 class Scorer:
@@ -204,7 +200,7 @@ class Scorer:
             expert = _sum(line for line in lines if line.expert)
             assert objective is not None, "objective lines always have points"
             total = None if expert is None else objective + expert
-            gates = (_eligibility_gate(known), _npv_gate(known.figures.get("npv")), self._threshold_gate(total))
+            gates = (_eligibility_gate(known), _npv_gate(known.number("npv")), self._threshold_gate(total))
             return ScoreSheet(
                 lines=lines,
                 objective_total=objective,
@@ -237,10 +233,16 @@ def _objective_line(criterion: Criterion, components: Sequence[_Ready], known: M
     total = _ZERO
     parts = []
     for metric, share, whole, scale in components:
-        value = figures.get(metric.name)
-        points, reason = _MISSING if value is None else scale(value)
-        inputs = [(name, amount) for name in metric.inputs if (amount := figures.get(name)) is not None]
-        parts.append(Part(metric.name, value, points, share, tuple(inputs), reason))
+        text = figures.get(metric.name)
+        points, shown, reason = _MISSING if text is None else scale(Decimal(text))
+        content = {
+            "metric": metric.name,
+            "value": text,
+            "points": shown,
+            "inputs": {name: figures[name] for name in metric.inputs if name in figures},
+            "why": reason.json,
+        }
+        parts.append(Part(metric, points, share, reason, content))
         total += points if whole else points * share
     points = total.quantize(_STEP, ROUND_HALF_UP)
     weighted = _weighted(criterion, points)
@@ -253,20 +255,20 @@ def value_of(facts: Facts, name: str) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def _expert_line(criterion: Criterion, rules: RuleSet, scored: Sequence[Panel]) -> ScoreLine:
-    values = [value for panel in scored for value in panel.values]
-    differing = [difference(panel.values) for panel in scored if panel.apart(rules)]
+def _expert_line(criterion: Criterion, rules: RuleSet, asked: Sequence[Panel]) -> ScoreLine:
+    values = [value for panel in asked for value in panel.values]
+    differing = [difference(panel.values) for panel in asked if panel.apart(rules)]
     points: Decimal | None = None
-    if any(panel.missing for panel in scored):
-        needed = sum(panel.lane.reviewers for panel in scored)
-        done = sum(min(len(panel.values), panel.lane.reviewers) for panel in scored)
+    if any(panel.missing for panel in asked):
+        needed = sum(panel.lane.reviewers for panel in asked)
+        done = sum(min(len(panel.values), panel.lane.reviewers) for panel in asked)
         reason = why("awaited", done=done, needed=needed)
     elif differing:
         reason = why("apart", spread=max(differing), limit=rules.spread_limit)
     else:
-        points = points_of(scored)
+        points = points_of(asked)
         count = len(values)
-        reason = why("mean", count=count) if len(scored) == 1 else why("lanes", count=count, lanes=len(scored))
+        reason = why("mean", count=count) if len(asked) == 1 else why("lanes", count=count, lanes=len(asked))
     return ScoreLine(
         code=criterion.code,
         title=criterion.title,

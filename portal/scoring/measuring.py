@@ -15,7 +15,7 @@ from portal.applications.eligibility import RuleOutcome, blocking, check
 from portal.applications.facts import Facts
 from portal.applications.facts import facts as facts_of
 from portal.core.canonical import plain_decimal
-from portal.core.language import Message, kept, read_kept
+from portal.core.language import kept
 from portal.tenders.metrics import METRICS
 from portal.tenders.ruleset import RuleSet, Severity
 
@@ -26,28 +26,26 @@ FIGURES: Final = tuple(
 
 
 class Measured(NamedTuple):
-    """``figures``: fact -> value, without those that are missing; ``amounts``: year -> requested roubles.
+    """What is known of a project, as it is kept: numbers are plain decimals in text.
 
-    ``failed``: blocking rules that do not hold, with the reason; ``open``: some cannot be checked yet.
+    ``figures``: fact -> value, without those that are missing; ``amounts``: year -> requested roubles; ``failed``:
+    blocking rules that do not hold, ``[code, reason]`` with the reason as :func:`portal.core.language.kept` writes
+    it; ``open``: some blocking rules cannot be checked yet.
     """
 
-    figures: Mapping[str, Decimal]
-    amounts: Mapping[str, Decimal]
-    failed: tuple[tuple[str, Message], ...]
+    figures: Mapping[str, str]
+    amounts: Mapping[str, str]
+    failed: Sequence[tuple[str, Mapping[str, Any]]]
     open: bool
 
-    @property
-    def hpj(self) -> int | None:
-        value = self.figures.get("hpj")
-        return None if value is None else int(value)
+    def number(self, name: str) -> Decimal | None:
+        """The value of a fact, None while it is missing."""
+        text = self.figures.get(name)
+        return None if text is None else Decimal(text)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "figures": {name: plain_decimal(value) for name, value in self.figures.items()},
-            "amounts": {year: plain_decimal(amount) for year, amount in self.amounts.items()},
-            "failed": [[code, kept(reason)] for code, reason in self.failed],
-            "open": self.open,
-        }
+        """The same as JSON: ``Measured(**json)`` reads it."""
+        return self._asdict()
 
 
 def measure(package: Mapping[str, Any], rules: RuleSet, on: date | None) -> Measured:
@@ -60,18 +58,8 @@ def measured(facts: Facts, outcomes: Sequence[RuleOutcome]) -> Measured:
     """What is known already, gathered."""
     values = ((name, getattr(facts, name)) for name in FIGURES)
     return Measured(
-        figures={name: Decimal(value) for name, value in values if value is not None},
-        amounts=facts.subsidy_by_year,
-        failed=tuple((outcome.code, outcome.reason) for outcome in blocking(outcomes)),
+        figures={name: plain_decimal(Decimal(value)) for name, value in values if value is not None},
+        amounts={year: plain_decimal(amount) for year, amount in facts.subsidy_by_year.items()},
+        failed=[(outcome.code, kept(outcome.reason)) for outcome in blocking(outcomes)],
         open=any(outcome.holds is None and outcome.severity is Severity.BLOCKS for outcome in outcomes),
-    )
-
-
-def read_measured(data: Mapping[str, Any]) -> Measured:
-    """What :meth:`Measured.to_json` wrote."""
-    return Measured(
-        figures={name: Decimal(text) for name, text in data["figures"].items()},
-        amounts={year: Decimal(text) for year, text in data["amounts"].items()},
-        failed=tuple((code, read_kept(reason)) for code, reason in data["failed"]),
-        open=data["open"],
     )

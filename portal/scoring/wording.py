@@ -50,9 +50,7 @@ REASONS: Final[Mapping[str, Message]] = {
     "awaited": N_("%(done)s of %(needed)s reviews are in."),
     "apart": N_("The reviewers differ by %(spread)s points, more than %(limit)s: another review is needed."),
     "mean": N_("The mean of %(count)s reviewers is %(points)s of 10 points."),
-    "lanes": N_(
-        "The mean over the aspects, by %(count)s reviewers in %(lanes)s lanes, is %(points)s of 10 points."
-    ),
+    "lanes": N_("The mean over the aspects, by %(count)s reviewers in %(lanes)s lanes, is %(points)s of 10 points."),
     "rules_fail": N_("Some blocking eligibility rules do not hold."),
     "rules_open": N_("Some eligibility rules cannot be checked yet."),
     "rules_hold": N_("Every blocking eligibility rule holds."),

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from portal.applications.eligibility import check
 from portal.applications.facts import facts
-from portal.core.canonical import digest
 from portal.core.language import render
 from portal.demo.projects import PROJECTS
 from portal.review.rules import difference, needs_another_review
 from portal.scoring.engine import Marks, ScoreSheet, score
+from portal.scoring.sheets import digest_of, told
 from portal.tenders.rulebook import load_lanes
 from portal.tenders.ruleset import RuleSet, from_json, to_json
 from tests.factories.packages import marks, package, rules
@@ -169,17 +169,25 @@ def test_every_line_is_explained() -> None:
         "Private money per rouble of subsidy: 2.2821; between 2 (5 points) and 4 (10 points) "
         "the scale gives 5.7053 points."
     )
-    told = found.to_json()
-    assert all(line["reason"]["ru"] and line["reason"]["en"] for line in told["lines"])
-    assert told["lines"][0]["parts"][0]["value"] == "2.2821"
-    assert told["lines"][0]["parts"][0]["inputs"] == {"private": "445000000", "subsidy": "195000000"}
-    for line, written in zip(found.lines, told["lines"], strict=True):
-        assert written["reason"]["en"] == render(line.reason, "en")
+    kept = found.to_json()
+    assert kept["lines"][0]["parts"][0] == {
+        "metric": "leverage",
+        "value": "2.2821",
+        "points": "5.7053",
+        "inputs": {"private": "445000000", "subsidy": "195000000"},
+        "why": {"said": "between", "x0": "2", "y0": "5", "x1": "4", "y1": "10"},
+    }
+    read = told(kept, rules())
+    for locale in ("ru", "en"):
+        for line, again in zip(found.lines, read.lines, strict=True):
+            assert render(again.reason, locale) == render(line.reason, locale)
+        for gate, shown in zip(found.gates, read.gates, strict=True):
+            assert render(shown.reason, locale) == render(gate.reason, locale)
 
 
 def test_the_same_input_gives_the_same_digest() -> None:
     first, second = sheet(package(), TWO), sheet(json.loads(json.dumps(package())), TWO)
-    assert first.digest == second.digest == digest(first.to_json())
+    assert first.digest == second.digest == digest_of(json.loads(json.dumps(first.to_json())))
     assert json.loads(json.dumps(first.to_json())) == first.to_json()
     assert sheet(package(), (marks("8"), marks("7.1"))).digest != first.digest
 

@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from redis import Redis
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State
@@ -24,8 +25,11 @@ from portal.core.errors import NotFound, Problems, Refused
 from portal.identity.models import Role
 from portal.identity.policy import Actor
 from portal.notifications.models import Letter
-from portal.scoring import queries, service
-from portal.scoring.models import Score, ScoreRun
+from portal.scoring import batch, queries, service
+from portal.scoring.models import Manifest, Measurement, Score, ScoreRun
+from portal.scoring.origin import code_digest
+from portal.scoring.sheets import digest_of
+from portal.scoring.wording import REASONS
 from portal.tenders.models import Track
 from tests.factories import identity, tenders
 from tests.factories.packages import package
@@ -54,11 +58,11 @@ def test_run_scores_every_submission_and_explains_it(session: Session) -> None:
     assert len(scores) == 3
     for score in scores:
         assert score.current
-        assert score.digest == digest(score.sheet)
+        assert score.digest == digest_of(score.sheet)
         assert [line["code"] for line in score.sheet["lines"]][:2] == ["CR-01", "CR-02"]
         for line in score.sheet["lines"]:
-            assert set(line["reason"]) == {"ru", "en"}
-            assert all(part["metric"] and part["reason"]["ru"] for part in line["parts"])
+            assert line["why"]["said"] in REASONS if "why" in line else line["parts"]
+            assert all(part["metric"] and part["why"]["said"] in REASONS for part in line.get("parts", ()))
 
 
 def test_same_input_gives_the_same_digest_and_one_current_score(session: Session) -> None:
@@ -81,6 +85,57 @@ def test_other_input_gives_another_digest(session: Session) -> None:
     submitted(session, tender, varied(1))
     second = finish(session, service.start_run(session, actor, track_of(tender).id))
     assert first.output_digest != second.output_digest
+
+
+def test_a_run_has_a_manifest_that_cannot_be_changed(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(2))
+    run = finish(session, service.start_run(session, officer(session), track_of(tender).id))
+    manifest = session.get_one(Manifest, run.id)
+    assert manifest.digest == digest(manifest.content)
+    assert manifest.content["output"] == run.output_digest
+    assert manifest.content["rules"]["digest"] == run.rules_digest
+    assert manifest.content["code"] == run.code == code_digest()
+    assert (manifest.content["applications"], manifest.content["seed"]) == (2, 0)
+    assert {"Python", "PostgreSQL", "libmpdec"} <= set(manifest.content["libraries"])
+    with pytest.raises(IntegrityError, match="append-only"), session.begin_nested():
+        session.execute(update(Manifest).values(digest="0" * 64))
+
+
+def test_a_run_reads_figures_and_finds_the_same_as_from_packages(session: Session) -> None:
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(3))
+    actor = officer(session)
+    first = finish(session, service.start_run(session, actor, track_of(tender).id))
+    assert session.scalar(select(func.count()).select_from(Measurement)) == 3
+    second = finish(session, service.start_run(session, actor, track_of(tender).id))
+    session.execute(delete(Measurement))
+    third = finish(session, service.start_run(session, actor, track_of(tender).id))
+    assert first.output_digest == second.output_digest == third.output_digest
+
+
+def test_figures_of_other_code_are_not_used(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(2))
+    actor = officer(session)
+    finish(session, service.start_run(session, actor, track_of(tender).id))
+    for module in (service, batch):
+        monkeypatch.setattr(module, "code_digest", lambda: "0" * 64)
+    finish(session, service.start_run(session, actor, track_of(tender).id))
+    assert session.scalar(select(func.count()).select_from(Measurement)) == 4
+
+
+def test_a_run_begins_again_when_the_program_is_replaced(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "BATCH", 2)
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(5))
+    run = service.start_run(session, officer(session), track_of(tender).id)
+    service.step(session, run.id)
+    assert run.done == 2
+    for module in (service, batch):
+        monkeypatch.setattr(module, "code_digest", lambda: "0" * 64)
+    ended = finish(session, run)
+    assert (ended.total, ended.code) == (5, "0" * 64)
 
 
 def test_unfinished_run_is_taken_up_again(session: Session) -> None:
