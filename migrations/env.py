@@ -21,6 +21,7 @@ import portal.core.jobs
 import portal.documents.models
 import portal.identity.models
 import portal.notifications.models
+import portal.review.conflict_models
 import portal.review.models
 import portal.scoring.models
 import portal.tenders.models  # noqa: F401

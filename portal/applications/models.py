@@ -111,6 +111,12 @@ class Application(Keyed, Stamped, Base):
         Index("ix_application_title_ru_prefix", text("lower(title_ru) text_pattern_ops")),
         Index("ix_application_title_en_prefix", text("lower(title_en) text_pattern_ops")),
         Index("ix_application_initiator", "initiator_id"),
+        Index(
+            "ix_application_in_play",
+            "tender_track_id",
+            "id",
+            postgresql_where=text("state in ('submitted', 'returned', 'expertise')"),
+        ),
         Index("uq_application_content", "tender_id", "initiator_id", "content_sha256", unique=True),
     )
 

@@ -43,10 +43,14 @@ class Interest:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """A decision that somebody wants to sign, with the interests of its drafter and of the signer."""
+    """A decision that somebody wants to sign, with the interests of its drafter and of the signer.
+
+    ``barred``: the conflict of interest of one of them, in words.
+    """
 
     decision: AwardDecision
     interests: Sequence[Interest] = ()
+    barred: Message | None = None
 
 
 @rule(Permission.AWARD_SIGN)
@@ -56,7 +60,7 @@ def _sign(actor: Actor, obj: Signing | None) -> Decision:
         return by_right
     if actor.user_id == obj.decision.drafted_by:
         return no(N_("You drafted this list. Another member of the commission signs it."))
-    refusal = interest_refusal(actor.user_id, obj.interests)
+    refusal = interest_refusal(actor.user_id, obj.interests) or obj.barred
     return no(refusal) if refusal else YES
 
 

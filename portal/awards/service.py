@@ -28,12 +28,15 @@ from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Refused, Stale
 from portal.core.language import N_, Message, both, render
 from portal.identity.policy import Actor, Permission, authorize
+from portal.review import barring
 from portal.tenders import rules as tender_rules
 from portal.tenders import service as tenders
 from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, TenderStatus
 
 LETTERS: Final = "award_letters"
+GAINING: Final = (Award.AWARD, Award.RESERVE)
+"""Outcomes that bring money, or may still bring it: nobody decides on them with a conflict of interest."""
 CHANGED: Final = N_(
     "Since this list was drafted, %(what)s. Discard it and draft it anew, so that you sign what is true now."
 )
@@ -44,7 +47,7 @@ def draft(session: Session, actor: Actor, tender_track_id: UUID) -> AwardDecisio
 
     Raises :class:`Problems` with everything that is still open (no run, applications not checked, scores not
     complete), :class:`Conflict` when there is a list already or intake is not over, :class:`Refused` when the
-    drafter belongs to an organisation that would win.
+    drafter belongs to an organisation that would win, or has a conflict of interest with an award or a reserve.
     """
     authorize(actor, Permission.AWARD_DRAFT)
     track = _lock_track(session, tender_track_id)
@@ -61,6 +64,8 @@ def draft(session: Session, actor: Actor, tender_track_id: UUID) -> AwardDecisio
     if refusal:
         raise Refused(refusal)
     assert actor.user_id is not None
+    paid = [UUID(line.application_id) for line in found.lines if line.outcome in GAINING]
+    barring.refuse_barred(session, [actor.user_id], paid)
     decision = AwardDecision(
         tender_track_id=track.id,
         run_id=found.run_id,
@@ -111,7 +116,9 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     decision = _locked(session, decision_id, expected_version)
     winners = [line.application_id for line in decision.lines if line.outcome == Award.AWARD]
     people = [person for person in (actor.user_id, decision.drafted_by) if person is not None]
+    paid = [line.application_id for line in decision.lines if line.outcome in GAINING]
     authorize(actor, Permission.AWARD_SIGN, Signing(decision, interests(session, people, winners)))
+    barring.refuse_barred(session, people, paid)
     if decision.signed_at is not None:
         raise Conflict(N_("This decision is signed already."))
     track = _lock_track(session, decision.tender_track_id)
@@ -158,6 +165,7 @@ def approve(session: Session, actor: Actor, line_id: UUID) -> DecisionLine:
         Permission.AWARD_SIGN,
         Signing(decision, interests(session, people, [line.application_id])),
     )
+    barring.refuse_barred(session, people, [line.application_id])
     if line.approved_at is None:
         _approve(session, actor, line)
     return line

@@ -53,6 +53,8 @@ class Permission(StrEnum):
     CLUSTER_JOIN = "clusters:membership:request"
     CLUSTER_KEEP = "clusters:profile:edit"
     CLUSTER_PUBLISH = "clusters:roadmap:publish"
+    CONFLICT_RULE = "review:conflict:rule"
+    CONFLICT_VIEW = "review:conflict:view"
     DEMO_MAIL = "demo:mail:read"
     EXCEPTION_GRANT = "applications:exception:grant"
     EXCEPTION_VIEW = "applications:exception:view"
@@ -83,6 +85,7 @@ class Permission(StrEnum):
     TENDER_EDIT = "tenders:tender:edit"
     TENDER_FOLLOW = "tenders:tender:follow"
     TENDER_VIEW = "tenders:tender:view"
+    TIE_DECLARE = "review:tie:declare"
     USER_MANAGE = "identity:user:manage"
 
 

@@ -16,6 +16,8 @@ from portal.core.language import N_
 from portal.identity.models import Membership, Role, RoleGrant, User
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import letters
+from portal.review.barring import barred_words, lock_people, refresh
+from portal.review.conflict_queries import kept_of
 from portal.review.models import Assignment, AssignmentState
 from portal.review.queries import Case, assignments_of, locked_case, submitted_marks
 from portal.review.rules import ACTIVE, TRANSITIONS, needed_reviews
@@ -34,10 +36,11 @@ def assign(
 
     ``lane``: what they score; it need not be told where the rule set has but one. A person reviews an application
     in one lane only. Raises :class:`Conflict` when the application is not in expertise, :class:`Problems` on
-    ``lane``: not told, or none of the rule set's; on ``reviewers``: too few, not a reviewer, tied to a participant,
-    asked already, or the actor themself.
+    ``lane``: not told, or none of the rule set's; on ``reviewers``: too few, not a reviewer, tied to a participant, in
+    a conflict of interest or in a possible one that nobody decided about, asked already, or the actor themself.
     """
     authorize(actor, Permission.REVIEW_ASSIGN)
+    lock_people(session, reviewer_ids)
     case = locked_case(session, application_id)
     authorize(actor, Permission.REVIEW_ASSIGN, case.subject)
     _require_expertise(case.application)
@@ -108,6 +111,8 @@ def _problems(
     people: dict[UUID, User],
     existing: Sequence[Assignment],
 ) -> list[Problem]:
+    refresh(session, wanted, [case.application.id])
+    found = {row.user_id: row for row in kept_of(session, case.application.id)}
     tied = set(
         session.scalars(
             select(Membership.user_id).where(
@@ -125,6 +130,11 @@ def _problems(
         if key in tied:
             message = N_("%(name)s belongs to an organisation that takes part in this project.", name=name)
             problems.append(Problem("tied", "reviewers", message))
+        elif key in found and found[key].bars:
+            problems.append(Problem("conflict", "reviewers", barred_words(found[key])))
+        elif key in found and found[key].ruling is None:
+            message = N_("%(name)s may have a conflict of interest: decide about it first.", name=name)
+            problems.append(Problem("undecided", "reviewers", message))
         if key in taken:
             message = N_("%(name)s was asked to review this application already.", name=name)
             problems.append(Problem("taken", "reviewers", message))

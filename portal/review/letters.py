@@ -33,6 +33,13 @@ REVOKED: Final = declare("review_revoked", Topic.REVIEW, N_("A review is not nee
 CONFLICT: Final = declare(
     "review_conflict", Topic.REVIEW, N_("A reviewer has a conflict of interest"), important=True, staff=True
 )
+STOPPED: Final = declare(
+    "review_stopped",
+    Topic.REVIEW,
+    N_("The portal has closed a review for a conflict of interest"),
+    important=True,
+    staff=True,
+)
 ANOTHER: Final = declare(
     "review_another", Topic.REVIEW, N_("The reviewers differ: another one is needed"), important=True, staff=True
 )
@@ -113,6 +120,41 @@ def conflict(session: Session, application: Application, assignment: Assignment,
             N_("Explanation: %(text)s", text=assignment.conflict or ""),
         ],
         link=(N_("Assign a reviewer"), reviews_path(application.id)),
+    )
+
+
+def stopped(session: Session, application: Application, assignment: Assignment, path: Sequence[Message]) -> None:
+    """To the officers and the reviewer: the portal found a conflict, the review is closed and does not count."""
+    reviewer = assignment.reviewer
+    key = f"review_stopped:{assignment.id}:{assignment.version}"
+    closed = N_("The review is closed and does not count, even if it was handed in.")
+    tell(
+        session,
+        officers(session),
+        about=("assignment", assignment.id),
+        key=key,
+        kind=STOPPED,
+        subject=N_("Conflict of interest found: application %(number)s", number=application.number),
+        paragraphs=[
+            N_("%(reviewer)s was at work on this application.", reviewer=reviewer.full_name or reviewer.email),
+            *path,
+            closed,
+        ],
+        link=(N_("Assign a reviewer"), reviews_path(application.id)),
+    )
+    tell(
+        session,
+        [reviewer],
+        about=("assignment", assignment.id),
+        key=f"{key}:reviewer",
+        kind=STOPPED,
+        subject=N_("Your review of application %(number)s is closed", number=application.number),
+        paragraphs=[
+            N_("The portal has found a conflict of interest from the ties it knows of."),
+            closed,
+            N_("If a tie is wrong, tell the officer; you see yours on the page of your ties."),
+        ],
+        link=(N_("Open my ties"), "/ties"),
     )
 
 

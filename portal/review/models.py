@@ -80,7 +80,8 @@ class FormalCheck(Keyed, Stamped, Base):
 class Assignment(Keyed, Stamped, Base):
     """A reviewer's task: declare a conflict or none, then score the aspects of a lane of the rule set.
 
-    ``draft`` keeps what was typed.
+    ``draft`` keeps what was typed. A conflict may be declared, or found by the portal, at any time: ``stopped_at`` is
+    when the portal found it. The marks of a review closed so stay as rows and count no more.
     """
 
     __tablename__ = "assignment"
@@ -89,6 +90,7 @@ class Assignment(Keyed, Stamped, Base):
         CheckConstraint(one_of("state", AssignmentState), name="state"),
         CheckConstraint("(state = 'conflict') = (conflict is not null)", name="conflict"),
         CheckConstraint("(state = 'submitted') = (submitted_at is not null)", name="submitted"),
+        CheckConstraint("stopped_at is null or state = 'conflict'", name="stopped"),
         CheckConstraint(
             "state not in ('open', 'submitted') or declared_at is not null", name="declared_before_reading"
         ),
@@ -108,6 +110,7 @@ class Assignment(Keyed, Stamped, Base):
     draft: Mapped[dict[str, Any]] = mapped_column(default=dict)
     draft_saved_at: Mapped[datetime | None]
     submitted_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}

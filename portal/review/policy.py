@@ -64,6 +64,43 @@ def _write(actor: Actor, subject: Subject | None) -> Decision:
     return _TIED if subject.tied(actor) else YES
 
 
+@dataclass(frozen=True, slots=True)
+class ConflictSubject:
+    """A conflict as these rules see it: whose it is, and who takes part in the application."""
+
+    person: UUID
+    organisations: frozenset[UUID] = frozenset()
+
+
+@rule(Permission.CONFLICT_VIEW)
+def _see_conflicts(actor: Actor, obj: object) -> Decision:
+    """Officers work with them, the administrator and the auditor read; nobody of the commission learns of others'."""
+    return _by_fund(actor, Role.OFFICER, Role.ADMINISTRATOR, Role.AUDITOR)
+
+
+@rule(Permission.CONFLICT_RULE)
+def _rule_on_conflicts(actor: Actor, obj: ConflictSubject | None) -> Decision:
+    """An officer decides on soft conflicts and enters ties with their source, never on those of their own."""
+    decision = _by_fund(actor, Role.OFFICER)
+    if not decision or obj is None:
+        return decision
+    if obj.person == actor.user_id:
+        return no(N_("Nobody decides on a conflict of interest of their own."))
+    return _TIED if not obj.organisations.isdisjoint(actor.memberships) else YES
+
+
+@rule(Permission.TIE_DECLARE)
+def _declare_ties(actor: Actor, obj: object) -> Decision:
+    """Those whose ties matter declare their own."""
+    return _by_fund(actor, Role.REVIEWER, Role.CHAIR, Role.COMMISSION)
+
+
+def _by_fund(actor: Actor, *roles: Role) -> Decision:
+    if actor.has(*roles):
+        return YES
+    return no(N_("Your role does not include this.")) if actor.has(*FUND) else HIDDEN
+
+
 @scope_of(Assignment)
 def _assignments(actor: Actor) -> Select[Assignment]:
     """A reviewer's own; what was taken back is not shown any more."""

@@ -21,6 +21,7 @@ from portal.core.language import N_
 from portal.core.money import NumberError
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import letters
+from portal.review.barring import lock_people, refresh, refuse_barred, void
 from portal.review.models import Assignment, AssignmentState, Mark
 from portal.review.queries import Desk, desk, submitted_marks
 from portal.review.rules import (
@@ -66,8 +67,9 @@ def declare(
 ) -> Assignment:
     """Say whether there is a conflict of interest: one ends the assignment, none opens the application.
 
+    A conflict may be declared later too, even after handing in: the review is closed and its marks count no more.
     Raises :class:`Problems` without an answer or without the explanation of a conflict, :class:`Stale`,
-    :class:`Conflict` when it was declared already.
+    :class:`Conflict` when it was declared already, :class:`Refused` where the portal knows of a conflict.
     """
     held = _open(session, actor, assignment_id, expected_version)
     row = held.assignment
@@ -75,6 +77,7 @@ def declare(
     if conflict is None:
         raise Problems.one("not_answered", "conflict", N_("Say whether you have a conflict of interest."))
     if not conflict:
+        refuse_barred(session, [row.reviewer_id], [row.application_id])
         row.state = TRANSITIONS.after("declare_none", AssignmentState(row.state))
         row.declared_at = instant
         session.flush()
@@ -83,10 +86,9 @@ def declare(
     if not text or len(text) > MAX_JUSTIFICATION:
         message = N_("Explain the conflict in 1 to %(limit)s characters.", limit=MAX_JUSTIFICATION)
         raise Problems.one("no_explanation", "explanation", message)
-    row.state = TRANSITIONS.after("declare_conflict", AssignmentState(row.state))
-    row.conflict = text
     row.declared_at = instant
-    session.flush()
+    void(session, row, text, at=instant, found=False)
+    refresh(session, [row.reviewer_id], [row.application_id], actor=actor)
     record(session, actor, "review:assignment:declare_conflict", "assignment", row.id, {"conflict": text})
     letters.conflict(session, held.case.application, row, actor.name or actor.email)
     return row
@@ -119,11 +121,13 @@ def submit(
 ) -> Assignment:
     """Hand the review in: it cannot be changed after that, and the others' reviews open.
 
-    Raises :class:`Problems` with everything that is missing or wrong, :class:`Stale`, :class:`Conflict`.
+    Raises :class:`Problems` with everything that is missing or wrong, :class:`Stale`, :class:`Conflict`,
+    :class:`Refused` where the portal knows of a conflict of interest by now.
     """
     held = _open(session, actor, assignment_id, expected_version)
     row = held.assignment
     after = TRANSITIONS.after("submit", AssignmentState(row.state))
+    refuse_barred(session, [row.reviewer_id], [row.application_id])
     marks = _marks(held, values)
     _keep(session, held, values)
     instant = now(session)
@@ -139,6 +143,8 @@ def submit(
 
 def _open(session: Session, actor: Actor, assignment_id: UUID, expected_version: int) -> Desk:
     authorize(actor, Permission.REVIEW_WRITE)
+    if actor.user_id is not None:
+        lock_people(session, [actor.user_id])
     held = desk(session, actor, assignment_id, lock=True)
     row, application = held.assignment, held.case.application
     if row.version != expected_version:

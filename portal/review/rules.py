@@ -30,7 +30,7 @@ TRANSITIONS: Final = Transitions(
     {
         "reassign": (frozenset({AssignmentState.REVOKED}), AssignmentState.ASSIGNED),
         "declare_none": (frozenset({AssignmentState.ASSIGNED}), AssignmentState.OPEN),
-        "declare_conflict": (UNFINISHED, AssignmentState.CONFLICT),
+        "declare_conflict": (ACTIVE, AssignmentState.CONFLICT),
         "save": (frozenset({AssignmentState.OPEN}), AssignmentState.OPEN),
         "submit": (frozenset({AssignmentState.OPEN}), AssignmentState.SUBMITTED),
         "revoke": (UNFINISHED, AssignmentState.REVOKED),

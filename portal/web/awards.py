@@ -19,6 +19,8 @@ from portal.core.db import session
 from portal.core.errors import Conflict, Problem, Problems, Refused
 from portal.core.language import Message
 from portal.identity.policy import Permission, decide
+from portal.review.barring import barred_words
+from portal.review.conflict_queries import barring
 from portal.scoring.queries import latest_run
 from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, TenderStatus, status
@@ -168,10 +170,14 @@ def _sign_refusal(decision: AwardDecision | None, view: DecisionView | None = No
     if decision is None or decision.signed_at is not None:
         return None
     found: tuple[Interest, ...] = ()
+    barred: Message | None = None
     if view is not None:
         people = [key for key in (g.actor.user_id, decision.drafted_by) if key is not None]
         found = tuple(queries.interests(session(), people, view.winners))
-    return decide(g.actor, Permission.AWARD_SIGN, Signing(decision, found)).reason
+        gaining = [row.line.application_id for row in view.rows if row.line.outcome in service.GAINING]
+        kept = next(iter(barring(session(), people, gaining)), None)
+        barred = barred_words(kept) if kept is not None else None
+    return decide(g.actor, Permission.AWARD_SIGN, Signing(decision, found, barred)).reason
 
 
 def _form(decision: AwardDecision | None) -> ActionForm:

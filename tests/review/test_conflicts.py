@@ -1,0 +1,235 @@
+"""The graph of conflicts: which path counts for how much, and that its order does not matter. No database."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.core.language import both
+from portal.review.conflict_models import Ruling, Strength
+from portal.review.conflicts import Bond, Conflict, Edge, Firm, Graph, Kind, Project, bond_of, conflicts
+
+ON = date(2018, 9, 3)
+EXPERT, OTHER = UUID(int=7), UUID(int=8)
+TRACK, CLUSTER, ELSEWHERE = UUID(int=100), UUID(int=200), UUID(int=201)
+
+
+def firm(number: int, kpp: str | None = None) -> Firm:
+    return Firm(f"{number:010d}", f"Демо {number}", f"Demo {number}", kpp)
+
+
+A, B, C, D, CENTRE = (firm(number) for number in (1, 2, 3, 4, 9))
+
+
+def project(number: int, *firms: Firm, track: UUID = TRACK, cluster: UUID = CLUSTER) -> Project:
+    return Project(
+        UUID(int=number), f"JP-{number}", track, firms, cluster, {"ru": "Демо-кластер", "en": "Demo cluster"}, CENTRE
+    )
+
+
+TARGET = project(1, B, C)
+
+
+def found(kind: Kind = Kind.EMPLOYMENT, where: Firm = A, **more: Any) -> Conflict | None:
+    bonds = [Bond(EXPERT, where, kind, share="30", until=date(2018, 1, 1) if "former" in kind else None)]
+    graph = Graph({EXPERT: "Expert 07"}, bonds, more.pop("projects", [TARGET]), **more)
+    return conflicts(graph).get((EXPERT, TARGET.id))
+
+
+def kinds(conflict: Conflict | None) -> list[str]:
+    return [] if conflict is None else [str(edge.kind) for edge in conflict.path]
+
+
+DIRECT = {
+    Kind.MEMBERSHIP: "hard",
+    Kind.EMPLOYMENT: "hard",
+    Kind.OWNERSHIP: "hard",
+    Kind.FAMILY: "hard",
+    Kind.CONTRACT: "hard",
+    Kind.FORMER: "hard",
+    Kind.MINORITY: "soft",
+    Kind.LONG_FORMER: "soft",
+    Kind.OTHER: "soft",
+}
+BEYOND = {**DIRECT, Kind.FAMILY: "soft", Kind.CONTRACT: "soft", Kind.FORMER: "soft"}
+NOT_BEYOND = (Kind.MINORITY, Kind.LONG_FORMER, Kind.OTHER)
+
+
+@pytest.mark.parametrize(("kind", "strength"), DIRECT.items())
+def test_a_tie_to_a_participant(kind: Kind, strength: str) -> None:
+    conflict = found(kind, B)
+    assert conflict is not None
+    assert (conflict.strength, kinds(conflict)) == (strength, [kind, "initiator"])
+
+
+@pytest.mark.parametrize(("kind", "strength"), BEYOND.items())
+def test_a_supplier_of_a_participant_counts_by_how_close_the_tie_is(kind: Kind, strength: str) -> None:
+    conflict = found(kind, A, flows=[(A, B, 2018)])
+    if kind in NOT_BEYOND:
+        assert conflict is None
+    else:
+        assert conflict is not None
+        assert (conflict.strength, kinds(conflict)) == (strength, [kind, "supplies", "initiator"])
+
+
+def test_a_path_is_said_in_sentences_of_both_languages() -> None:
+    conflict = found(flows=[(A, B, 2018)])
+    assert conflict is not None
+    words = [both(words) for words in conflict.words]
+    assert [each["en"] for each in words] == [
+        "Expert 07 works for Demo 1",
+        "Demo 1 supplies Demo 2 (functional map, 2018)",
+        "Demo 2 is the initiator of JP-1",
+    ]
+    assert "Демо 1" in words[0]["ru"]
+    assert words[0]["ru"] != words[0]["en"]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected", "strength"),
+    [
+        ({"flows": [(C, A, 2018)]}, ["employment", "buys", "participant"], "hard"),
+        ({"owners": [(A, C, Decimal("20"))]}, ["employment", "owns", "participant"], "hard"),
+        ({"owners": [(B, A, Decimal("100"))]}, ["employment", "owned_by", "initiator"], "hard"),
+        (
+            {"owners": [(D, A, Decimal("51")), (D, B, Decimal("60"))]},
+            ["employment", "owned_by", "owns", "initiator"],
+            "hard",
+        ),
+        ({"partners": [("JP-0", (A, C))]}, ["employment", "partners", "participant"], "soft"),
+        ({"clusters": {A.inn: frozenset({CLUSTER})}}, ["employment", "cluster_member", "cluster"], "soft"),
+        ({"projects": [TARGET, project(2, A)]}, ["employment", "competitor"], "soft"),
+        ({"declared": frozenset({(EXPERT, TARGET.id)})}, ["declared"], "hard"),
+    ],
+)
+def test_each_relation_has_its_strength(more: dict[str, Any], expected: list[str], strength: str) -> None:
+    conflict = found(**more)
+    assert (kinds(conflict), conflict and conflict.strength) == (expected, strength)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"flows": [(A, D, 2018), (D, B, 2018)]},
+        {"owners": [(A, C, Decimal("19.99"))]},
+        {"partners": [("JP-1", (A, C))]},
+        {"clusters": {A.inn: frozenset({ELSEWHERE})}},
+        {"projects": [TARGET, project(2, A, track=UUID(int=101), cluster=ELSEWHERE)]},
+        {"declared": frozenset({(OTHER, TARGET.id)})},
+    ],
+)
+def test_what_is_too_far_away_is_no_conflict(more: dict[str, Any]) -> None:
+    assert found(**more) is None
+
+
+def test_the_specialised_organisation_of_the_cluster_is_a_party() -> None:
+    conflict = found(where=CENTRE)
+    assert conflict is not None
+    assert (conflict.strength, kinds(conflict)) == ("hard", ["employment", "specialised"])
+
+
+def test_branches_are_one_by_their_inn_and_first_digits_are_no_family() -> None:
+    branch = Firm(B.inn, "Демо-филиал", "Demo branch", "773601001")
+    head = project(1, Firm(B.inn, B.ru, B.en, "366101001"))
+    assert kinds(found(where=branch, projects=[head])) == ["employment", "same_entity", "initiator"]
+    neighbour = Firm(f"{B.inn[:9]}9", "Демо-сосед", "Demo neighbour")
+    assert found(where=neighbour, projects=[head]) is None
+
+
+def test_the_strongest_path_comes_first_and_then_the_shortest() -> None:
+    bonds = [Bond(EXPERT, A, Kind.EMPLOYMENT), Bond(EXPERT, B, Kind.OTHER), Bond(EXPERT, C, Kind.MINORITY, share="1")]
+    graph = Graph({EXPERT: "Expert 07"}, bonds, [TARGET], flows=[(A, B, 2018), (A, C, 2017)])
+    conflict = conflicts(graph)[EXPERT, TARGET.id]
+    assert conflict.strength is Strength.HARD
+    assert [[str(edge.kind) for edge in path] for path in conflict.paths] == [
+        ["employment", "supplies", "initiator"],
+        ["employment", "supplies", "participant"],
+        ["minority", "participant"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "share", "until", "expected"),
+    [
+        ("employment", None, None, Kind.EMPLOYMENT),
+        ("employment", None, ON, Kind.EMPLOYMENT),
+        ("employment", None, ON - timedelta(days=1), Kind.FORMER),
+        ("employment", None, ON - timedelta(days=730), Kind.FORMER),
+        ("employment", None, ON - timedelta(days=731), Kind.LONG_FORMER),
+        ("employment", None, ON - timedelta(days=1826), Kind.LONG_FORMER),
+        ("employment", None, ON - timedelta(days=1827), None),
+        ("ownership", Decimal("4.99"), None, Kind.MINORITY),
+        ("ownership", Decimal("5"), None, Kind.OWNERSHIP),
+        ("ownership", Decimal("50"), ON - timedelta(days=1), None),
+        ("family", None, ON - timedelta(days=1), None),
+        ("contract", None, ON, Kind.CONTRACT),
+        ("other", None, None, Kind.OTHER),
+    ],
+)
+def test_what_a_declared_tie_is_on_a_day(
+    kind: str, share: Decimal | None, until: date | None, expected: Kind | None
+) -> None:
+    bond = bond_of(EXPERT, A, kind, ON, share=share, until=until)
+    assert (bond.kind if bond else None) == expected
+
+
+def test_an_edge_is_read_back_as_it_was_written() -> None:
+    conflict = found(flows=[(A, B, 2018)])
+    assert conflict is not None
+    assert [Edge.read(edge) for edge in conflict.as_json()[0]] == list(conflict.path)
+
+
+def test_a_soft_conflict_bars_only_when_it_is_upheld() -> None:
+    soft = Conflict(EXPERT, TARGET.id, Strength.SOFT, ((),))
+    assert (soft.bars, soft.open) == (False, True)
+    for ruling, bars in ((Ruling.WAIVED, False), (Ruling.UPHELD, True)):
+        ruled = Conflict(EXPERT, TARGET.id, Strength.SOFT, ((),), ruling)
+        assert (ruled.bars, ruled.open) == (bars, False)
+
+
+firms = st.integers(1, 8).map(firm)
+graphs = st.builds(
+    lambda bonds, parts, flows, owners, members: Graph(
+        {EXPERT: "Expert 07", OTHER: "Expert 08"},
+        [Bond(person, where, kind, share="30") for person, where, kind in bonds],
+        [project(number, *sorted(set(each), key=lambda f: f.inn)) for number, each in enumerate(parts, 1)],
+        flows=flows,
+        owners=owners,
+        clusters={inn: frozenset({CLUSTER}) for inn in members},
+    ),
+    st.lists(st.tuples(st.sampled_from([EXPERT, OTHER]), firms, st.sampled_from(list(DIRECT))), max_size=6),
+    st.lists(st.lists(firms, min_size=1, max_size=3), max_size=4),
+    st.lists(st.tuples(firms, firms, st.integers(2016, 2018)), max_size=6),
+    st.lists(st.tuples(firms, firms, st.decimals(1, 100, places=2)), max_size=4),
+    st.lists(st.integers(1, 8).map(lambda number: firm(number).inn), max_size=3),
+)
+
+
+@given(graphs, st.randoms(use_true_random=False))
+def test_the_order_of_what_is_known_changes_nothing(graph: Graph, order: random.Random) -> None:
+    shuffled = Graph(
+        graph.people,
+        order.sample(list(graph.bonds), len(graph.bonds)),
+        order.sample(list(graph.projects), len(graph.projects)),
+        flows=order.sample(list(graph.flows), len(graph.flows)),
+        owners=order.sample(list(graph.owners), len(graph.owners)),
+        clusters=graph.clusters,
+    )
+    assert conflicts(shuffled) == conflicts(graph)
+
+
+@given(graphs)
+def test_knowing_more_never_weakens_a_conflict(graph: Graph) -> None:
+    less = Graph(graph.people, graph.bonds, graph.projects)
+    rank = {Strength.SOFT: 1, Strength.HARD: 2}
+    more = conflicts(graph)
+    for pair, conflict in conflicts(less).items():
+        assert rank[more[pair].strength] >= rank[conflict.strength]
