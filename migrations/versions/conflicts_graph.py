@@ -412,5 +412,5 @@ def downgrade() -> None:
     ):
         op.execute(f"drop function {function}")
     op.drop_index("ix_application_in_play", table_name="application")
-    op.drop_constraint("ck_assignment_stopped", "assignment", type_="check")
+    op.drop_constraint(op.f("ck_assignment_stopped"), "assignment", type_="check")
     op.drop_column("assignment", "stopped_at")

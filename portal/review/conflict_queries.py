@@ -45,7 +45,7 @@ TAKES_PART: Final = (ParticipantState.INVITED, ParticipantState.ACCEPTED)
 def conflict_pairs(session: Session, tender_track_id: UUID) -> Mapping[tuple[UUID, UUID], Conflict]:
     """The conflicts of every reviewer, chair and commission member with the applications in play of a track.
 
-    Keys are (person, application). Computed now from the graph, with the officers' decisions on soft ones. Twelve
+    Keys are (person, application). Computed now from the graph, with the officers' decisions on soft ones. Fourteen
     queries. Who assigns keeps away from all that :attr:`Conflict.bars`, and from those :attr:`Conflict.open`.
     """
     wanted = select(Application.id).where(
@@ -74,7 +74,7 @@ def computed(
 def graph(
     session: Session, *, people: Collection[UUID] | None = None, application_ids: Collection[UUID] | None = None
 ) -> Graph:
-    """What is known today of these people (all who judge) and these applications (all in play); ten queries."""
+    """What is known today of these people (all who judge) and these applications (all in play); twelve queries."""
     on = today(session)
     names = _people(session, people)
     bonds = [*_memberships(session, names), *_ties(session, names, on)]
@@ -280,7 +280,11 @@ def kept_of(session: Session, application_id: UUID) -> list[ConflictRow]:
     statement = (
         select(ConflictRow)
         .where(ConflictRow.application_id == application_id, ConflictRow.ended_at.is_(None))
-        .options(joinedload(ConflictRow.user, innerjoin=True), joinedload(ConflictRow.ruler))
+        .options(
+            joinedload(ConflictRow.user, innerjoin=True),
+            joinedload(ConflictRow.application, innerjoin=True),
+            joinedload(ConflictRow.ruler),
+        )
         .order_by(ConflictRow.strength, ConflictRow.id)
     )
     return list(session.scalars(statement))

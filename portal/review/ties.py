@@ -39,8 +39,8 @@ EARLIEST, LATEST = 1950, 2100
 def declare(session: Session, actor: Actor, *, user_id: UUID, values: Mapping[str, str]) -> PersonTie:
     """Write a tie down: one's own, or another person's by an officer, who names the source.
 
-    ``values``: texts ``inn``, ``name``, ``kind``, ``share`` (per cent, owners only), ``since``, ``until`` (days as people write them),
-    ``note``, ``source``. Raises :class:`Problems`; :class:`NotFound` for somebody who does not judge.
+    ``values``: texts ``inn``, ``name``, ``kind``, ``share`` (per cent, owners only), ``since``, ``until`` (dates as
+    people write them), ``note``, ``source``. Raises :class:`Problems`; :class:`NotFound` for who does not judge.
     """
     own = user_id == actor.user_id
     _authorize(actor, user_id)
@@ -59,7 +59,7 @@ def declare(session: Session, actor: Actor, *, user_id: UUID, values: Mapping[st
         problems.append(Problem("order", "until", N_("The last day is before the first.")))
     known = session.scalar(select(Organisation.name_ru).where(Organisation.inn == inn).limit(1)) if inn else None
     name = known or texts.get("name", "")
-    if not name:
+    if inn and not name:
         problems.append(Problem("required", "name", N_("Enter the name of the organisation.")))
     source = "" if own else texts.get("source", "")
     if not own and not source:
@@ -121,8 +121,8 @@ def strike(session: Session, actor: Actor, *, tie_id: UUID, reason: str) -> Pers
     """
     authorize(actor, Permission.CONFLICT_RULE)
     row = _locked(session, actor, tie_id, striking=True)
-    row.strike_reason = _reason(reason)
-    row.struck_at, row.struck_by = now(session), actor.user_id
+    text, at = _reason(reason), now(session)
+    row.strike_reason, row.struck_at, row.struck_by = text, at, actor.user_id
     session.flush()
     record(session, actor, "review:tie:strike", "person_tie", row.id, {"reason": row.strike_reason})
     refresh(session, [row.user_id], actor=actor)
@@ -142,7 +142,7 @@ def enter_owner(session: Session, actor: Actor, *, values: Mapping[str, str]) ->
     for side, inn in inns.items():
         known = session.scalar(select(Organisation.name_ru).where(Organisation.inn == inn).limit(1)) if inn else None
         names[side] = known or texts.get(f"{side}_name", "")
-        if not names[side]:
+        if inn and not names[side]:
             problems.append(Problem("required", f"{side}_name", N_("Enter the name of the organisation.")))
     if inns["owner"] and inns["owner"] == inns["owned"]:
         problems.append(Problem("same", "owned_inn", N_("An organisation does not own itself.")))
@@ -182,8 +182,8 @@ def strike_owner(session: Session, actor: Actor, *, owner_id: UUID, reason: str)
         raise NotFound
     if row.struck_at is not None:
         raise Conflict(N_("This is struck out already."))
-    row.strike_reason = _reason(reason)
-    row.struck_at, row.struck_by = now(session), actor.user_id
+    text, at = _reason(reason), now(session)
+    row.strike_reason, row.struck_at, row.struck_by = text, at, actor.user_id
     session.flush()
     record(session, actor, "review:owner:strike", "organisation_owner", row.id, {"reason": row.strike_reason})
     return row

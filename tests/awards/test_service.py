@@ -178,8 +178,14 @@ def test_nobody_drafts_an_award_to_their_own_organisation(stage: Stage) -> None:
     assert f"takes part in {number} of the award list" in render(caught.value.reason, "en")
 
 
-def test_member_of_a_reserve_project_may_draft(stage: Stage) -> None:
+def test_nobody_drafts_a_reserve_for_their_own_organisation(stage: Stage) -> None:
     joins(stage, stage.chair, 2)
+    with pytest.raises(Refused, match="conflict of interest"):
+        drafted(stage)
+
+
+def test_member_of_a_declined_project_may_draft(stage: Stage) -> None:
+    joins(stage, stage.chair, 3)
     assert drafted(stage).signed_at is None
 
 

@@ -140,7 +140,7 @@ def test_branches_are_one_by_their_inn_and_first_digits_are_no_family() -> None:
     branch = Firm(B.inn, "Демо-филиал", "Demo branch", "773601001")
     head = project(1, Firm(B.inn, B.ru, B.en, "366101001"))
     assert kinds(found(where=branch, projects=[head])) == ["employment", "same_entity", "initiator"]
-    neighbour = Firm(f"{B.inn[:9]}9", "Демо-сосед", "Demo neighbour")
+    neighbour = Firm(f"{B.inn[:9]}7", "Демо-сосед", "Demo neighbour")
     assert found(where=neighbour, projects=[head]) is None
 
 
