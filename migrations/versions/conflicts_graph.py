@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "conflicts_graph"
-down_revision = "signing_letters"
+down_revision = "assignment_lanes"
 branch_labels = None
 depends_on = None
 
