@@ -154,7 +154,7 @@ def stopped(session: Session, application: Application, assignment: Assignment, 
             closed,
             N_("If a tie is wrong, tell the officer; you see yours on the page of your ties."),
         ],
-        link=(N_("Open my ties"), "/ties"),
+        link=(N_("Open my reviews"), "/reviews/"),
     )
 
 
