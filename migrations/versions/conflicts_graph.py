@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "conflicts_graph"
-down_revision = "assignment_lanes"
+down_revision = "scoring_runs"
 branch_labels = None
 depends_on = None
 
