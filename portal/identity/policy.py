@@ -78,6 +78,8 @@ class Permission(StrEnum):
     REVIEW_SIMILAR_DECIDE = "review:similar:decide"
     REVIEW_SIMILAR_VIEW = "review:similar:view"
     REVIEW_WRITE = "review:review:write"
+    SCORE_CHECK = "scoring:run:check"
+    SCORE_DRY_RUN = "scoring:rules:try"
     SCORE_RUN = "scoring:run:start"
     SCORE_VIEW = "scoring:score:view"
     SIGNED_IN = "identity:account:own"

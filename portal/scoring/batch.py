@@ -183,6 +183,52 @@ def _sha256(plain: object) -> str:
     return hashlib.sha256(canonical_text(plain).encode()).hexdigest()
 
 
+class Again(NamedTuple):
+    """A score of an ended run with everything that it was made of."""
+
+    submission_id: UUID
+    number: str
+    received_at: datetime
+    sha256: str
+    package: dict[str, Any]
+    sheet: dict[str, Any]
+    digest: str
+    inputs: str | None
+    reviews: list[dict[str, Any]]
+    amounts: dict[str, str]
+    hpj: int | None
+    objective: Decimal
+    total: Decimal | None
+    recommended: bool | None
+
+
+def again(session: Session, run_id: UUID, after: str, limit: int) -> Sequence[Again]:
+    """The scores of a run whose numbers come after ``after``, with their packages; one query."""
+    rows = session.execute(
+        select(
+            Submission.id,
+            Submission.number,
+            Submission.received_at,
+            Submission.sha256,
+            Submission.snapshot,
+            Score.sheet,
+            Score.digest,
+            Score.inputs,
+            Score.reviews,
+            Score.amounts,
+            Score.hpj,
+            Score.objective,
+            Score.total,
+            Score.recommended,
+        )
+        .join(Submission, Submission.id == Score.submission_id)
+        .where(Score.run_id == run_id, Submission.number > after)
+        .order_by(Submission.number)
+        .limit(limit)
+    )
+    return [Again(*row) for row in rows]
+
+
 def _measure(session: Session, used: TrackRules, missing: Sequence[Due]) -> dict[UUID, Measured]:
     """Measure packages and keep the results; another worker may have kept the same in the meantime."""
     if not missing:

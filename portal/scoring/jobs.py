@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from portal.core import jobs
-from portal.scoring import service
+from portal.scoring import checks, dry_runs, service
 
 
 @jobs.handler("score_submission")
@@ -21,3 +21,15 @@ def score_submission(session: Session, payload: dict[str, Any], claim: jobs.Clai
 def score_track(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
     """One batch of a run over a track."""
     return service.step(session, UUID(payload["run_id"]))
+
+
+@jobs.handler("check_run")
+def check_run(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
+    """One batch of a run that is computed again."""
+    return checks.step_check(session, UUID(payload["check_id"]))
+
+
+@jobs.handler("dry_run")
+def dry_run(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
+    """One batch of a trial of other rules."""
+    return dry_runs.step_dry_run(session, UUID(payload["dry_run_id"]))

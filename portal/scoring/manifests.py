@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Submission
 from portal.core.canonical import digest
+from portal.core.errors import NotFound
 from portal.scoring.models import Manifest, Score, ScoreRun
 from portal.scoring.origin import SEED, libraries
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
@@ -77,3 +78,35 @@ def write(session: Session, run: ScoreRun, scores: Sequence[Scored]) -> Manifest
     session.add(row)
     session.flush()
     return row
+
+
+def manifest_of(session: Session, run_id: UUID) -> Manifest:
+    """The manifest of a run; :class:`NotFound` for one that has not ended or is older than manifests."""
+    row = session.get(Manifest, run_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def document(session: Session, run_id: UUID) -> dict[str, Any]:
+    """The manifest with what its digests are made of: per score the submission, the reviews used, and the result."""
+    row = manifest_of(session, run_id)
+    scores = session.execute(
+        select(Submission.number, Submission.sha256, Score.reviews, Score.inputs, Score.digest)
+        .join(Submission, Submission.id == Score.submission_id)
+        .where(Score.run_id == run_id)
+    )
+    return {
+        "manifest": row.content,
+        "digest": row.digest,
+        "scores": [
+            {
+                "number": number,
+                "submission": sha256,
+                "reviews": [{"review": each["review"], "sha256": each["sha256"]} for each in reviews],
+                "inputs": inputs,
+                "score": result,
+            }
+            for number, sha256, reviews, inputs, result in sorted(scores, key=lambda score: score.number)
+        ],
+    }

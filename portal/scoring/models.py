@@ -61,6 +61,86 @@ class Manifest(Base):
     digest: Mapped[str]
 
 
+class RunCheck(Keyed, Stamped, Base):
+    """A run computed again from the frozen submissions and the reviews it used, and compared score by score.
+
+    ``first`` is the first difference, ``{"number", "place", "field", "before", "after"}`` (``place``: a criterion, a
+    gate, or what of the inputs is not what it was), ``differing`` number -> digest of the scores that came out
+    otherwise, ``reviews_since`` how many applications have other reviews now than the run used.
+    """
+
+    __tablename__ = "run_check"
+    __table_args__ = (
+        CheckConstraint("done between 0 and total", name="progress"),
+        CheckConstraint("(ended_at is null) = (output_digest is null)", name="ended"),
+        Index("ix_run_check_run", "run_id", "id"),
+        Index("uq_run_check_unfinished", "run_id", unique=True, postgresql_where=text("ended_at is null")),
+    )
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("score_run.id"))
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    last_number: Mapped[str] = mapped_column(default="")
+    started_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    task_id: Mapped[UUID | None]
+    code: Mapped[str]
+    libraries: Mapped[dict[str, Any]]
+    first: Mapped[dict[str, Any] | None]
+    differing: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    reviews_since: Mapped[int] = mapped_column(default=0)
+    ended_at: Mapped[datetime | None]
+    output_digest: Mapped[str | None]
+
+    run: Mapped[ScoreRun] = relationship(lazy="raise")
+
+
+class DryRun(Keyed, Stamped, Base):
+    """Rules that are being edited, tried on the frozen submissions of an ended run; no score is written.
+
+    ``content`` is the rule set as it was when the trial was started, ``rules_digest`` its digest.
+    """
+
+    __tablename__ = "dry_run"
+    __table_args__ = (
+        CheckConstraint("done between 0 and total", name="progress"),
+        Index("ix_dry_run_rule_set", "rule_set_id", "id"),
+    )
+
+    rule_set_id: Mapped[UUID] = mapped_column(ForeignKey("rule_set.id"))
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("score_run.id"))
+    content: Mapped[dict[str, Any]]
+    rules_digest: Mapped[str]
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    last_number: Mapped[str] = mapped_column(default="")
+    started_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    task_id: Mapped[UUID | None]
+    ended_at: Mapped[datetime | None]
+
+    run: Mapped[ScoreRun] = relationship(lazy="raise")
+
+
+class DryRunLine(Base):
+    """One application of a dry run: what its score and place were and would be; places come when it has ended."""
+
+    __tablename__ = "dry_run_line"
+    __table_args__ = (Index("ix_dry_run_line_place", "dry_run_id", "place_after"),)
+
+    dry_run_id: Mapped[UUID] = mapped_column(ForeignKey("dry_run.id", ondelete="CASCADE"), primary_key=True)
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"), primary_key=True)
+    total_before: Mapped[Decimal | None] = mapped_column(Numeric(7, 4))
+    total_after: Mapped[Decimal | None] = mapped_column(Numeric(7, 4))
+    objective_before: Mapped[Decimal] = mapped_column(Numeric(7, 4))
+    objective_after: Mapped[Decimal] = mapped_column(Numeric(7, 4))
+    recommended_before: Mapped[bool | None]
+    recommended_after: Mapped[bool | None]
+    place_before: Mapped[int | None]
+    place_after: Mapped[int | None]
+    changes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    submission: Mapped[Submission] = relationship(lazy="raise")
+
+
 class Measurement(Base):
     """The figures of a frozen submission under one rule set, as one version of the code computes them.
 

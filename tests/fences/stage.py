@@ -21,7 +21,7 @@ from werkzeug.routing import Rule
 
 from portal.applications import exports, messages, prospects
 from portal.applications.messages import Attached
-from portal.applications.models import DeadlineException
+from portal.applications.models import Application, DeadlineException
 from portal.clusters import board, functional_map, profile, roadmap
 from portal.clusters import service as clusters
 from portal.clusters.models import ImportKind
@@ -33,8 +33,9 @@ from portal.identity import invitations
 from portal.identity.models import User
 from portal.identity.policy import Actor
 from portal.identity.queries import load_actor
+from portal.scoring import checks, dry_runs
 from portal.tenders.amendments import AmendmentValues, Reasons, amend
-from portal.tenders.models import Question, Tender
+from portal.tenders.models import Question, Tender, TenderTrack
 
 DRAFT_CANARY: Final = "CANARY-DRAFT-5d1e"
 PAPER: Final = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
@@ -161,6 +162,7 @@ def _plant() -> None:
         {"word": REVIEW_CANARY},
     )
     _plant_calls(session, administrator)
+    _plant_scoring(session, administrator)
     session.commit()
 
 
@@ -229,6 +231,16 @@ def _plant_cluster(session: Session) -> None:
         ),
         {"key": cluster_id},
     )
+
+
+def _plant_scoring(session: Session, administrator: Actor) -> None:
+    """A run that is compared, and the rules of both applications' tracks tried on it."""
+    for which in ("draft", "sent"):
+        track = session.get_one(Application, _application(which)).tender_track_id
+        rules = session.get_one(TenderTrack, track)
+        base = dry_runs.bases(session, rules.track)[0]
+        dry_runs.start_dry_run(session, administrator, rule_set_id=rules.rule_set_id, run_id=base.run_id)
+    checks.start_check(session, administrator, base.run_id)
 
 
 def _plant_calls(session: Session, administrator: Actor) -> None:
@@ -323,7 +335,10 @@ def _values(which: str) -> dict[str, Any]:
         "question_id": "select q.id from tender_question q join tender t on t.id = q.tender_id where t.code = '2018'"
         " and q.state = 'waiting' and cast(:key as uuid) is not null",
         "programme_id": "select id from programme where cast(:key as uuid) is not null",
-        "run_id": "select id from score_run where kind = 'track' and cast(:key as uuid) is not null limit 1",
+        "run_id": "select run_id from run_check where cast(:key as uuid) is not null",
+        "check_id": "select id from run_check where cast(:key as uuid) is not null",
+        "trial_id": "select d.id from dry_run d join tender_track t on t.rule_set_id = d.rule_set_id"
+        " join application a on a.tender_track_id = t.id where a.id = :key",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
         "pair_id": "select id from similar_pair where cast(:key as uuid) is not null order by id limit 1",
         "task_id": "select id from task where cast(:key as uuid) is not null limit 1",

@@ -11,9 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Submission
+from portal.core.canonical import canonical_json, digest
 from portal.identity.models import Role, User
-from portal.scoring import service
-from portal.scoring.models import ScoreRun
+from portal.scoring import checks, service
+from portal.scoring.models import RunCheck, Score, ScoreRun
+from portal.scoring.sheets import digest_of
 from portal.tenders.models import Tender
 from tests.conftest import form
 from tests.factories import identity, tenders
@@ -44,6 +46,7 @@ def test_pages_cost_a_fixed_number_of_queries(
     for path, queries in (
         ("/staff/scoring", 3),
         (f"/staff/scoring/runs/{run.id}", 5),
+        (f"/staff/scoring/runs/{run.id}/manifest", 4),
         (f"/staff/scoring/submissions/{submission_id}", 2),
     ):
         client.get(path)  # the session's CSRF token is made and stored once
@@ -95,3 +98,64 @@ def test_applicant_finds_no_scores(session: Session, sign_in: SignIn) -> None:
     session.commit()
     assert client.get("/staff/scoring").status_code == 404
     assert client.get(f"/staff/scoring/runs/{run.id}").status_code == 404
+
+
+def test_the_manifest_can_be_verified_at_home(session: Session, sign_in: SignIn) -> None:
+    _, run = scored(session, 3)
+    client = sign_in(identity.user(session, Role.AUDITOR))
+    session.commit()
+    answer = client.get(f"/staff/scoring/runs/{run.id}/manifest.json")
+    document = answer.get_json()
+    assert answer.data == canonical_json(document)
+    assert digest(document["manifest"]) == document["digest"]
+    scores = document["scores"]
+    assert digest([[each["number"], each["score"]] for each in scores]) == run.output_digest
+    assert digest([[each["number"], each["inputs"]] for each in scores]) == document["manifest"]["inputs"]
+    for each in scores:
+        reviews = sorted(review["sha256"] for review in each["reviews"])
+        assert digest([each["submission"], reviews]) == each["inputs"]
+
+
+def test_an_auditor_runs_again_and_compares(session: Session, sign_in: SignIn) -> None:
+    _, run = scored(session, 2)
+    client = sign_in(identity.user(session, Role.AUDITOR))
+    session.commit()
+    answer = client.post(f"/staff/scoring/runs/{run.id}/checks", data=form())
+    assert answer.status_code == 303
+    assert "every score computed anew" in client.get(answer.location).text
+    assert "<html" not in client.get(answer.location, headers={"HX-Request": "true"}).text
+    check = session.scalars(select(RunCheck)).one()
+    while not checks.step_check(session, check.id).finished:
+        pass
+    session.commit()
+    assert "All 2 scores came out the same" in client.get(answer.location).text
+    assert "the same digest" in client.get(f"/staff/scoring/runs/{run.id}/manifest").text
+
+
+def test_a_difference_is_shown_with_both_values(session: Session, sign_in: SignIn) -> None:
+    _, run = scored(session, 2)
+    score = session.scalars(select(Score)).first()
+    assert score is not None
+    score.sheet = {**score.sheet, "objective_total": "99"}
+    score.digest = digest_of(score.sheet)
+    client = sign_in(identity.user(session, Role.AUDITOR))
+    check = checks.start_check(session, identity.actor(session, identity.user(session, Role.AUDITOR)), run.id)
+    while not checks.step_check(session, check.id).finished:
+        pass
+    session.commit()
+    page = client.get(f"/staff/scoring/runs/{run.id}/checks/{check.id}").text
+    assert "The result differs" in page
+    assert "objective_total" in page
+    assert '<code class="jp-code">99</code>' in page
+
+
+def test_a_run_without_a_manifest_is_not_compared(session: Session, sign_in: SignIn) -> None:
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(1))
+    officer = identity.user(session, Role.OFFICER)
+    run = service.start_run(session, identity.actor(session, officer), track_of(tender).id)
+    client = sign_in(officer)
+    session.commit()
+    assert client.get(f"/staff/scoring/runs/{run.id}/manifest").status_code == 404
+    answer = client.post(f"/staff/scoring/runs/{run.id}/checks", data=form())
+    assert answer.status_code == 303
