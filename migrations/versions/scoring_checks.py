@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "scoring_checks"
-down_revision = "scoring_runs"
+down_revision = "conflicts_graph"
 branch_labels = None
 depends_on = None
 
