@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from portal.core.db import db
-from portal.demo import cluster_life, clusters, programme, tender_2016, tender_2018, tender_open
+from portal.demo import cluster_life, clusters, programme, tender_2016, tender_2018, tender_open, ties
 from portal.demo.filing import Register
 from portal.demo.moments import moment, moscow
 from portal.demo.people import People
@@ -31,6 +31,8 @@ def load() -> None:
     _say(began, "tender of 2018")
     cluster_life.load(people, register)
     _say(began, "life of the clusters")
+    ties.load(people)
+    _say(began, "ties of the experts")
     tender_open.load(people, register, programme_id)
     cluster_life.post(people, register)
     _say(began, "open tender")

@@ -25,8 +25,9 @@ from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused, S
 from portal.core.language import LOCALES, N_, Message, render
 from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.review import letters
+from portal.review.conflict_graph import IN_PLAY
 from portal.review.conflict_models import ConflictRow, Ruling, Strength
-from portal.review.conflict_queries import IN_PLAY, barring, computed, paths_of
+from portal.review.conflict_queries import barring, computed, paths_of
 from portal.review.models import Assignment, AssignmentState
 from portal.review.policy import ConflictSubject
 from portal.review.rules import ACTIVE, TRANSITIONS

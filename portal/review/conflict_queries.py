@@ -1,45 +1,25 @@
-"""Reading the graph of conflicts: what the portal knows of the fund's people and the applications in play.
+"""Reading conflicts: computed now for those who assign, kept for the pages, and the people whose they are.
 
 Every function runs a fixed number of queries, however many people and applications there are.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, union
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 import portal.review.policy  # noqa: F401 - registers the room's rules
-from portal.applications.models import Application, Participant, ParticipantState, State
-from portal.clusters.models import Cluster, ClusterMember, MembershipState
-from portal.clusters.profile_models import Supply
-from portal.core.clock import today
-from portal.identity.models import Membership, Organisation, Role, RoleGrant, User
+from portal.applications.models import Application, Participant
+from portal.core.errors import NotFound
+from portal.identity.models import RoleGrant, User
+from portal.review.conflict_graph import IN_PLAY, JUDGES, graph
 from portal.review.conflict_models import ConflictRow, OrganisationOwner, PersonTie, Ruling, Strength
-from portal.review.conflicts import (
-    STRENGTHS,
-    Bond,
-    Conflict,
-    Edge,
-    Firm,
-    Graph,
-    Kind,
-    Project,
-    bond_of,
-    conflicts,
-)
-from portal.review.models import Assignment, AssignmentState
-
-JUDGES: Final = (Role.REVIEWER, Role.CHAIR, Role.COMMISSION)
-"""Whose conflicts are looked for: those who review, propose, approve and sign."""
-IN_PLAY: Final = (State.SUBMITTED, State.RETURNED, State.EXPERTISE)
-"""Applications that are still to be reviewed or decided on; what was decided stays as it was known then."""
-TAKES_PART: Final = (ParticipantState.INVITED, ParticipantState.ACCEPTED)
+from portal.review.conflicts import Conflict, Edge, conflicts
 
 
 def conflict_pairs(session: Session, tender_track_id: UUID) -> Mapping[tuple[UUID, UUID], Conflict]:
@@ -71,208 +51,11 @@ def computed(
     return found
 
 
-def graph(
-    session: Session, *, people: Collection[UUID] | None = None, application_ids: Collection[UUID] | None = None
-) -> Graph:
-    """What is known today of these people (all who judge) and these applications (all in play); twelve queries."""
-    on = today(session)
-    names = _people(session, people)
-    bonds = [*_memberships(session, names), *_ties(session, names, on)]
-    inns = {bond.firm.inn for bond in bonds}
-    own = select(Organisation.id).where(Organisation.inn.in_(inns)).scalar_subquery()
-    return Graph(
-        people=names,
-        bonds=bonds,
-        projects=_projects(session, application_ids),
-        flows=_flows(session, own, on),
-        owners=_owners(session),
-        partners=_partners(session, own, on),
-        clusters=_clusters(session, inns),
-        declared=_declared(session, names),
-    )
-
-
 def judges(session: Session) -> list[UUID]:
     """Everybody who judges, and those who did and of whom a conflict is kept, in a fixed order."""
     held = select(RoleGrant.user_id).where(RoleGrant.role.in_(JUDGES))
     kept = select(ConflictRow.user_id).where(ConflictRow.ended_at.is_(None))
     return list(session.scalars(select(User.id).where(or_(User.id.in_(held), User.id.in_(kept))).order_by(User.id)))
-
-
-def _people(session: Session, people: Collection[UUID] | None) -> dict[UUID, str]:
-    wanted = select(User.id, User.full_name, User.email)
-    if people is None:
-        wanted = wanted.where(User.id.in_(select(RoleGrant.user_id).where(RoleGrant.role.in_(JUDGES))))
-    else:
-        wanted = wanted.where(User.id.in_(list(people)))
-    return {key: name or email for key, name, email in session.execute(wanted)}
-
-
-def _memberships(session: Session, people: Mapping[UUID, str]) -> list[Bond]:
-    rows = session.execute(
-        select(Membership.user_id, *_FIRM)
-        .join(Organisation, Organisation.id == Membership.organisation_id)
-        .where(Membership.user_id.in_(list(people)))
-    )
-    return [Bond(person, _firm(*firm), Kind.MEMBERSHIP) for person, *firm in rows]
-
-
-def _firm(inn: Any, russian: Any, english: Any, kpp: Any) -> Firm:
-    """An organisation from the columns of :data:`_FIRM`."""
-    return Firm(inn, russian, english, kpp)
-
-
-_FIRM: Final = (Organisation.inn, Organisation.name_ru, Organisation.name_en, Organisation.kpp)
-
-
-def _ties(session: Session, people: Mapping[UUID, str], on: date) -> list[Bond]:
-    """Declared ties that hold today; the name is the portal's where the organisation is known to it."""
-    rows = session.execute(
-        select(PersonTie, func.min(Organisation.name_ru), func.min(Organisation.name_en))
-        .outerjoin(Organisation, Organisation.inn == PersonTie.inn)
-        .where(
-            PersonTie.user_id.in_(list(people)),
-            PersonTie.struck_at.is_(None),
-            or_(PersonTie.since.is_(None), PersonTie.since <= on),
-        )
-        .group_by(PersonTie.id)
-    )
-    found = []
-    for tie, russian, english in rows:
-        firm = Firm(tie.inn, russian or tie.name, english or tie.name)
-        bond = bond_of(tie.user_id, firm, tie.kind, on, share=tie.share, until=tie.until)
-        if bond is not None:
-            found.append(bond)
-    return found
-
-
-def _projects(session: Session, application_ids: Collection[UUID] | None) -> list[Project]:
-    wanted = (
-        select(
-            Application.id,
-            Application.number,
-            Application.tender_track_id,
-            Application.cluster_id,
-            Cluster.name_ru,
-            Cluster.name_en,
-            *_FIRM,
-        )
-        .join(Cluster, Cluster.id == Application.cluster_id)
-        .outerjoin(Organisation, Organisation.id == Cluster.spec_org_id)
-        .where(Application.submission_id.is_not(None))
-    )
-    if application_ids is None:
-        wanted = wanted.where(Application.state.in_(IN_PLAY))
-    else:
-        wanted = wanted.where(Application.id.in_(list(application_ids)))
-    rows = session.execute(wanted).all()
-    parts: dict[UUID, list[Firm]] = defaultdict(list)
-    for application_id, *firm in session.execute(
-        select(Participant.application_id, *_FIRM)
-        .join(Organisation, Organisation.id == Participant.organisation_id)
-        .where(
-            Participant.application_id.in_([row[0] for row in rows]),
-            Participant.state.in_(TAKES_PART),
-        )
-        .order_by(Participant.role, Organisation.inn, Organisation.kpp)
-    ):
-        parts[application_id].append(_firm(*firm))
-    return [
-        Project(
-            id=row[0],
-            number=row[1] or "",
-            track_id=row[2],
-            participants=tuple(parts.get(row[0], ())),
-            cluster_id=row[3],
-            cluster={"ru": row[4], "en": row[5]},
-            specialised=_firm(row[6], row[7], row[8], row[9]) if row[6] else None,
-        )
-        for row in rows
-    ]
-
-
-def _flows(session: Session, own: Any, on: date) -> list[tuple[Firm, Firm, int]]:
-    """Supplies of the last years from or to the people's organisations."""
-    recent = Supply.year >= on.year - STRENGTHS.flow_years
-    sides = union(
-        *(
-            select(Supply.supplier_id.label("supplier"), Supply.buyer_id.label("buyer"), Supply.year.label("year"))
-            .where(recent, side.in_(own))
-            .distinct()
-            for side in (Supply.supplier_id, Supply.buyer_id)
-        )
-    ).subquery()
-    latest = (
-        select(sides.c.supplier, sides.c.buyer, func.max(sides.c.year).label("year"))
-        .group_by(sides.c.supplier, sides.c.buyer)
-        .subquery()
-    )
-    firms: dict[UUID, Firm] = {}
-    rows = session.execute(select(latest.c.supplier, latest.c.buyer, latest.c.year)).all()
-    keys = {key for row in rows for key in row[:2]}
-    for key, *firm in session.execute(select(Organisation.id, *_FIRM).where(Organisation.id.in_(keys))):
-        firms[key] = _firm(*firm)
-    return [(firms[supplier], firms[buyer], year) for supplier, buyer, year in rows]
-
-
-def _owners(session: Session) -> list[tuple[Firm, Firm, Any]]:
-    rows = session.scalars(select(OrganisationOwner).where(OrganisationOwner.struck_at.is_(None)))
-    return [
-        (
-            Firm(row.owner_inn, row.owner_name, row.owner_name),
-            Firm(row.owned_inn, row.owned_name, row.owned_name),
-            row.share,
-        )
-        for row in rows
-    ]
-
-
-def _partners(session: Session, own: Any, on: date) -> list[tuple[str, tuple[Firm, ...]]]:
-    """Submitted projects of the last years in which the people's organisations took part with others."""
-    theirs = (
-        select(Participant.application_id)
-        .join(Application, Application.id == Participant.application_id)
-        .where(
-            Participant.organisation_id.in_(own),
-            Participant.state == ParticipantState.ACCEPTED,
-            Application.number.is_not(None),
-            Application.received_at >= on - timedelta(days=366 * STRENGTHS.partner_years),
-        )
-    )
-    firms: dict[UUID, list[Firm]] = defaultdict(list)
-    numbers: dict[UUID, str] = {}
-    for key, number, *firm in session.execute(
-        select(Application.id, Application.number, *_FIRM)
-        .join(Participant, Participant.application_id == Application.id)
-        .join(Organisation, Organisation.id == Participant.organisation_id)
-        .where(Application.id.in_(theirs), Participant.state == ParticipantState.ACCEPTED)
-        .order_by(Application.id, Organisation.inn)
-    ):
-        numbers[key] = number or ""
-        firms[key].append(_firm(*firm))
-    return [(numbers[key], tuple(members)) for key, members in firms.items()]
-
-
-def _clusters(session: Session, inns: Iterable[str]) -> dict[str, frozenset[UUID]]:
-    found: dict[str, set[UUID]] = defaultdict(set)
-    for inn, cluster_id in session.execute(
-        select(Organisation.inn, ClusterMember.cluster_id)
-        .join(Organisation, Organisation.id == ClusterMember.organisation_id)
-        .where(Organisation.inn.in_(list(inns)), ClusterMember.state == MembershipState.CONFIRMED)
-    ):
-        found[inn].add(cluster_id)
-    return {inn: frozenset(clusters) for inn, clusters in found.items()}
-
-
-def _declared(session: Session, people: Mapping[UUID, str]) -> frozenset[tuple[UUID, UUID]]:
-    rows = session.execute(
-        select(Assignment.reviewer_id, Assignment.application_id).where(
-            Assignment.state == AssignmentState.CONFLICT,
-            Assignment.stopped_at.is_(None),
-            Assignment.reviewer_id.in_(list(people)),
-        )
-    )
-    return frozenset((person, application) for person, application in rows)
 
 
 def kept_of(session: Session, application_id: UUID) -> list[ConflictRow]:
@@ -317,8 +100,29 @@ def barring(session: Session, people: Iterable[UUID], application_ids: Iterable[
     return list(session.scalars(statement))
 
 
-def select_kept(tender_id: UUID | None, *, strength: str = "", undecided: bool = False) -> Select[Any]:
-    """The conflicts kept of a tender (of all), to be paged by ``ConflictRow.id``."""
+def kept_by_id(session: Session, conflict_id: UUID) -> ConflictRow:
+    """A conflict with person, application, tender and who decided; :class:`NotFound` for none."""
+    row = session.scalar(
+        select(ConflictRow)
+        .where(ConflictRow.id == conflict_id)
+        .options(
+            joinedload(ConflictRow.user, innerjoin=True),
+            joinedload(ConflictRow.application, innerjoin=True).joinedload(Application.tender, innerjoin=True),
+            joinedload(ConflictRow.ruler),
+        )
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+def select_kept(
+    tender_id: UUID | None, *, strength: str = "", undecided: bool = False, without: Collection[UUID] = ()
+) -> Select[Any]:
+    """The conflicts kept of a tender (of all), to be paged by ``ConflictRow.id``.
+
+    ``without``: organisations of the reader, who is not shown those of applications in which they take part.
+    """
     statement = (
         select(ConflictRow)
         .join(ConflictRow.application)
@@ -329,12 +133,17 @@ def select_kept(tender_id: UUID | None, *, strength: str = "", undecided: bool =
         )
         .where(ConflictRow.ended_at.is_(None))
     )
+    if without:
+        theirs = select(Participant.application_id).where(Participant.organisation_id.in_(list(without)))
+        statement = statement.where(Application.id.not_in(theirs))
     if tender_id is not None:
         statement = statement.where(Application.tender_id == tender_id)
     if strength:
         statement = statement.where(ConflictRow.strength == strength)
     if undecided:
-        statement = statement.where(ConflictRow.strength == Strength.SOFT, ConflictRow.ruling.is_(None))
+        statement = statement.where(
+            ConflictRow.strength == Strength.SOFT, ConflictRow.ruling.is_(None), Application.state.in_(IN_PLAY)
+        )
     return statement
 
 
@@ -352,3 +161,69 @@ def ties_of(session: Session, user_id: UUID) -> Sequence[PersonTie]:
         .order_by(PersonTie.id.desc())
     )
     return session.scalars(statement).all()
+
+
+def tie_of(session: Session, user_id: UUID, tie_id: UUID) -> PersonTie:
+    """A tie of this person; :class:`NotFound` for another's."""
+    row = session.scalar(select(PersonTie).where(PersonTie.id == tie_id, PersonTie.user_id == user_id))
+    if row is None:
+        raise NotFound
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A person who judges; ``ties`` that are not struck out, ``conflicts`` that hold."""
+
+    id: UUID
+    name: str
+    email: str
+    ties: int
+    conflicts: int
+
+
+JUDGES_ORDER: Final = (User.full_name.expression, User.id.expression)
+
+
+def select_judges() -> Select[Any]:
+    """Rows (id, name, email, ties, conflicts) of everybody who judges, to be paged by :data:`JUDGES_ORDER`."""
+    ties = select(func.count()).where(PersonTie.user_id == User.id, PersonTie.struck_at.is_(None)).scalar_subquery()
+    held = select(func.count()).where(ConflictRow.user_id == User.id, ConflictRow.ended_at.is_(None)).scalar_subquery()
+    return select(
+        User.id,
+        User.full_name.label("name"),
+        User.email.label("email"),
+        ties.label("ties"),
+        held.label("conflicts"),
+    ).where(User.id.in_(select(RoleGrant.user_id).where(RoleGrant.role.in_(JUDGES))))
+
+
+def judge(session: Session, user_id: UUID) -> Judge:
+    """One person who judges; :class:`NotFound` for everybody else."""
+    row = session.execute(select_judges().where(User.id == user_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return Judge(row.id, row.name, row.email, row.ties, row.conflicts)
+
+
+def select_owners() -> Select[Any]:
+    """Shares of organisations in each other, struck ones too, to be paged by key."""
+    return select(OrganisationOwner)
+
+
+def undecided_count(session: Session) -> int:
+    """How many possible conflicts with applications in play wait for an officer."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(ConflictRow)
+            .join(ConflictRow.application)
+            .where(
+                ConflictRow.ended_at.is_(None),
+                ConflictRow.strength == Strength.SOFT,
+                ConflictRow.ruling.is_(None),
+                Application.state.in_(IN_PLAY),
+            )
+        )
+        or 0
+    )

@@ -73,9 +73,12 @@ class ConflictSubject:
 
 
 @rule(Permission.CONFLICT_VIEW)
-def _see_conflicts(actor: Actor, obj: object) -> Decision:
+def _see_conflicts(actor: Actor, obj: ConflictSubject | None) -> Decision:
     """Officers work with them, the administrator and the auditor read; nobody of the commission learns of others'."""
-    return _by_fund(actor, Role.OFFICER, Role.ADMINISTRATOR, Role.AUDITOR)
+    decision = _by_fund(actor, Role.OFFICER, Role.ADMINISTRATOR, Role.AUDITOR)
+    if not decision or obj is None:
+        return decision
+    return _TIED if not obj.organisations.isdisjoint(actor.memberships) else YES
 
 
 @rule(Permission.CONFLICT_RULE)

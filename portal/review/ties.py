@@ -27,8 +27,8 @@ from portal.core.money import NumberError, parse_decimal
 from portal.identity.models import Organisation, Role, RoleGrant
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review.barring import lock_people, refresh
+from portal.review.conflict_graph import JUDGES
 from portal.review.conflict_models import OrganisationOwner, PersonTie, TieKind
-from portal.review.conflict_queries import JUDGES
 from portal.review.policy import ConflictSubject
 
 MAX_TEXT: Final = 500

@@ -67,6 +67,10 @@ _STAFF: Final[Mapping[str, Message]] = {
     "review:assignment:revoke": N_("Assignment of a reviewer taken back"),
     "review:assignment:declare_none": N_("Reviewer declared no conflict of interest"),
     "review:assignment:declare_conflict": N_("Reviewer declared a conflict of interest"),
+    "review:assignment:stop": N_("Review closed by the portal for a conflict of interest"),
+    "review:conflict:find": N_("Conflict of interest found"),
+    "review:conflict:end": N_("Conflict of interest is over"),
+    "review:conflict:rule": N_("Possible conflict of interest decided"),
     "review:review:save": N_("Review saved"),
     "review:review:submit": N_("Review handed in"),
 }

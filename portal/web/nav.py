@@ -14,6 +14,7 @@ from portal.core.db import session
 from portal.core.language import N_, Message, render
 from portal.identity.models import Role
 from portal.identity.policy import FUND, Actor, Permission, allowed
+from portal.review.conflict_queries import undecided_count
 from portal.review.similar_queries import open_count
 from portal.tenders import questions
 from portal.web.language import locale
@@ -54,7 +55,9 @@ STAFF: Final = (
     Entry(N_("Messages"), "staff_messages.index", Permission.MESSAGE_LIST, "staff_messages", unread_of="message"),
     Entry(N_("Questions"), "question_inbox.index", Permission.QUESTION_VIEW, "question_inbox", count=questions.waiting),
     Entry(N_("Similar projects"), "similar.index", Permission.REVIEW_SIMILAR_VIEW, "similar", count=open_count),
+    Entry(N_("Conflicts of interest"), "conflicts.index", Permission.CONFLICT_VIEW, "conflicts", count=undecided_count),
     Entry(N_("My reviews"), "reviews.index", Permission.REVIEW_WRITE, "reviews"),
+    Entry(N_("My ties"), "ties.index", Permission.TIE_DECLARE, "ties"),
     Entry(N_("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring"),
     Entry(N_("Decisions"), "awards.index", Permission.AWARD_VIEW, "awards"),
     Entry(N_("Budget"), "budget.index", Permission.BUDGET_VIEW, "budget"),

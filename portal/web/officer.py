@@ -21,6 +21,8 @@ from portal.core.language import Message
 from portal.identity.policy import Permission, authorize
 from portal.identity.queries import names_of
 from portal.review import formal_check, queries, service, similar_queries
+from portal.review.conflict_models import ConflictRow
+from portal.review.conflict_queries import kept_of
 from portal.review.formal_check import Answer, Findings
 from portal.review.models import AssignmentState, FormalCheck, Outcome
 from portal.review.queries import Case
@@ -37,6 +39,7 @@ from portal.web.frozen import frozen, send_frozen
 from portal.web.history_words import for_staff, reviewers_in
 from portal.web.language import locale, say
 from portal.web.page import current_actor, page
+from portal.web.templating import can
 
 pages = Blueprint("officer", __name__, url_prefix="/staff/applications")
 
@@ -303,9 +306,17 @@ def _reviews_page(case: Case, chosen: list[UUID] | None = None, problems: tuple[
         limit=number(rules.spread_limit),
         assignable=assignable,
         people=[person for person in people if person.id not in taken],
+        conflicts=_conflicts(case),
         chosen=chosen or [],
         problems=problems,
     )
+
+
+def _conflicts(case: Case) -> dict[UUID, ConflictRow]:
+    """The conflicts of people with the application, for those who work with them."""
+    if not can(Permission.CONFLICT_VIEW):
+        return {}
+    return {row.user_id: row for row in kept_of(session(), case.application.id)}
 
 
 @page(

@@ -18,6 +18,7 @@ from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.policy import Permission
 from portal.review import queries, service
+from portal.review.conflict_queries import kept_for
 from portal.review.models import Assignment, AssignmentState
 from portal.review.queries import Desk
 from portal.review.rules import MAX_JUSTIFICATION, MIN_JUSTIFICATION
@@ -64,14 +65,16 @@ def index() -> ResponseReturnValue:
 
 @page(pages, "/<uuid:assignment_id>/declaration", get=Permission.REVIEW_WRITE, post=Permission.REVIEW_WRITE)
 def declaration(assignment_id: UUID) -> ResponseReturnValue:
-    """Before anything else: a conflict of interest, or none. Shows only what is needed to tell."""
+    """Before anything else: a conflict of interest, or none; and a conflict at any later time.
+
+    Shows only what is needed to tell, with what the portal knows of the reviewer's ties.
+    """
     held = queries.desk(session(), current_actor(), assignment_id)
     row = held.assignment
-    if request.method == "GET" and row.state == AssignmentState.SUBMITTED:
-        return redirect(url_for(".show", assignment_id=assignment_id))
     form = DeclarationForm(version=row.version)
     if request.method == "POST":
-        answer = {"yes": True, "no": False}.get(form.conflict.data or "")
+        later = row.state != AssignmentState.ASSIGNED
+        answer = True if later else {"yes": True, "no": False}.get(form.conflict.data or "")
         try:
             service.declare(
                 session(),
@@ -83,12 +86,17 @@ def declaration(assignment_id: UUID) -> ResponseReturnValue:
             )
         except Problems as refused:
             form.attach(refused.problems)
-            return _render("declaration", held, form=form), 422
+            return _declaration_page(held, form), 422
         if answer:
             flash(_("Thank you. The officer is informed; the application stays closed to you."), "success")
             return redirect(url_for(".index"), 303)
         return redirect(url_for(".show", assignment_id=assignment_id), 303)
-    return _render("declaration", held, form=form)
+    return _declaration_page(held, form)
+
+
+def _declaration_page(held: Desk, form: DeclarationForm) -> str:
+    found = kept_for(session(), held.assignment.reviewer_id, held.assignment.application_id)
+    return _render("declaration", held, form=form, found=found, first=held.assignment.state == AssignmentState.ASSIGNED)
 
 
 @page(pages, "/<uuid:assignment_id>", get=Permission.REVIEW_WRITE)

@@ -75,6 +75,9 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "applications.part_section": {"name": "costs"},
     "applications.part_section_fields": {"name": "costs"},
     "public.results": {"code": "2016"},
+    "conflicts.person": {"user_id": "judge_id"},
+    "conflicts.end": {"user_id": "judge_id"},
+    "conflicts.strike": {"user_id": "judge_id"},
     "cluster_imports.template": {"kind": "supplies"},
     "cluster_imports.report": {"import_id": "map_import_id"},
     "cluster_imports.progress": {"import_id": "map_import_id"},
@@ -341,6 +344,13 @@ def _values(which: str) -> dict[str, Any]:
         " join application a on a.tender_track_id = t.id where a.id = :key",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
         "pair_id": "select id from similar_pair where cast(:key as uuid) is not null order by id limit 1",
+        "conflict_id": "select c.id from conflict c where strength = 'soft' and ended_at is null"
+        " and cast(:key as uuid) is not null order by c.id limit 1",
+        "judge_id": "select id from user_account where email = 'reviewer1@demo.example'"
+        " and cast(:key as uuid) is not null",
+        "tie_id": "select t.id from person_tie t join user_account u on u.id = t.user_id"
+        " where u.email = 'reviewer1@demo.example' and cast(:key as uuid) is not null limit 1",
+        "owner_id": "select id from organisation_owner where cast(:key as uuid) is not null order by id limit 1",
         "task_id": "select id from task where cast(:key as uuid) is not null limit 1",
         "export_id": "select e.id from application_export e where e.application_id = :key limit 1",
         "correction_id": "select c.id from correction_request c where c.application_id = :key limit 1",
