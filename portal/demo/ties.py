@@ -15,6 +15,7 @@ from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
 from portal.identity.models import Organisation
 from portal.review import barring, conflict_queries, ties
+from portal.review.conflict_models import ConflictRow
 from portal.review.models import Assignment
 
 DECLARED: Final = moscow(2018, 9, 25, 11)
@@ -51,9 +52,7 @@ def load(people: People) -> None:
     work(DECLARED)
     with moment(moscow(2018, 9, 26, 12)) as session:
         soft = session.scalars(
-            conflict_queries.select_kept(None, undecided=True).where(
-                conflict_queries.ConflictRow.user_id == people.key("reviewer10")
-            )
+            conflict_queries.select_kept(None, undecided=True).where(ConflictRow.user_id == people.key("reviewer10"))
         ).first()
         if soft is not None:
             barring.rule(

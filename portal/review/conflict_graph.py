@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, union
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal.applications.models import Application, Participant, ParticipantState, State
 from portal.clusters.models import Cluster, ClusterMember, MembershipState
@@ -164,15 +165,29 @@ def _flows(session: Session, own: Any, on: date) -> list[tuple[Firm, Firm, int]]
     return [(firms[supplier], firms[buyer], year) for supplier, buyer, year in rows]
 
 
-def _owners(session: Session) -> list[tuple[Firm, Firm, Any]]:
-    rows = session.scalars(select(OrganisationOwner).where(OrganisationOwner.struck_at.is_(None)))
+def _owners(session: Session) -> list[tuple[Firm, Firm, Decimal]]:
+    """Shares that are not struck out; names are the portal's where the organisations are known to it."""
+    owner, owned = aliased(Organisation), aliased(Organisation)
+    rows = session.execute(
+        select(
+            OrganisationOwner,
+            func.min(owner.name_ru),
+            func.min(owner.name_en),
+            func.min(owned.name_ru),
+            func.min(owned.name_en),
+        )
+        .outerjoin(owner, owner.inn == OrganisationOwner.owner_inn)
+        .outerjoin(owned, owned.inn == OrganisationOwner.owned_inn)
+        .where(OrganisationOwner.struck_at.is_(None))
+        .group_by(OrganisationOwner.id)
+    )
     return [
         (
-            Firm(row.owner_inn, row.owner_name, row.owner_name),
-            Firm(row.owned_inn, row.owned_name, row.owned_name),
+            Firm(row.owner_inn, owner_ru or row.owner_name, owner_en or row.owner_name),
+            Firm(row.owned_inn, owned_ru or row.owned_name, owned_en or row.owned_name),
             row.share,
         )
-        for row in rows
+        for row, owner_ru, owner_en, owned_ru, owned_en in rows
     ]
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from portal.core.canonical import digest as digest_of
+from portal.core.canonical import plain_decimal
 from portal.core.language import N_, Message
 from portal.review.conflict_models import Ruling, Strength
 
@@ -272,7 +273,9 @@ def bond_of(
         return None
     if kind == Kind.OWNERSHIP:
         held = share or Decimal(0)
-        return Bond(person, firm, Kind.OWNERSHIP if held >= strengths.minority else Kind.MINORITY, share=f"{held:f}")
+        return Bond(
+            person, firm, Kind.OWNERSHIP if held >= strengths.minority else Kind.MINORITY, share=plain_decimal(held)
+        )
     return Bond(person, firm, Kind(kind))
 
 
@@ -350,8 +353,8 @@ class _Net:
         for owner, owned, share in self.graph.owners:
             if share < self.strengths.control:
                 continue
-            down = Edge(Kind.OWNS, owner.name, owned.name, f"{share:f}")
-            up = Edge(Kind.OWNED_BY, owned.name, owner.name, f"{share:f}")
+            down = Edge(Kind.OWNS, owner.name, owned.name, plain_decimal(share))
+            up = Edge(Kind.OWNED_BY, owned.name, owner.name, plain_decimal(share))
             steps[owner.inn].append((down, owned, self.strengths.relations[Kind.OWNS]))
             steps[owned.inn].append((up, owner, self.strengths.relations[Kind.OWNED_BY]))
         for inn, nearest in steps.items():

@@ -66,7 +66,7 @@ _ENDS: Final = frozenset(
 
 def draw(paths: Sequence[Path], locale: str) -> Picture:
     """Places for all that the paths name, each in the column of its longest way from the person."""
-    steps = tuple(dict.fromkeys(edge for path in paths for edge in path))
+    steps = tuple({_key(edge): edge for path in paths for edge in path}.values())
     depth: dict[str, int] = {}
     names: dict[str, tuple[str, str]] = {}
     for path in paths:
@@ -94,6 +94,10 @@ def draw(paths: Sequence[Path], locale: str) -> Picture:
     )
     width = MARGIN * 2 + WIDTH + COLUMN * last
     return Picture(tuple(boxes.values()), arrows, steps, width, MARGIN * 2 + ROW * tallest - (ROW - HEIGHT))
+
+
+def _key(edge: Edge) -> tuple[str, ...]:
+    return (edge.kind, edge.left["ru"], edge.right["ru"], edge.detail)
 
 
 def _arrow(number: int, left: Box, right: Box) -> Arrow:
