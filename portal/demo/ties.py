@@ -77,14 +77,14 @@ def _free(session: Session, person: UUID) -> list[Organisation]:
         Assignment, Assignment.application_id == Participant.application_id
     )
     statement = (
-        select(Organisation)
+        select(Application.cluster_id, Organisation)
         .join(Application, Application.initiator_id == Organisation.id)
         .where(
             Application.state == State.EXPERTISE,
             Organisation.id.not_in(busy),
             Organisation.id.not_in(judged.where(Assignment.reviewer_id == person)),
         )
-        .distinct(Application.cluster_id)
-        .order_by(Application.cluster_id, Application.number)
+        .order_by(Application.cluster_id, Application.number.desc())
     )
-    return list(session.scalars(statement))
+    first = {cluster_id: firm for cluster_id, firm in session.execute(statement)}
+    return list(first.values())
