@@ -86,5 +86,7 @@ def _free(session: Session, person: UUID) -> list[Organisation]:
         )
         .order_by(Application.cluster_id, Application.number.desc())
     )
-    first = {cluster_id: firm for cluster_id, firm in session.execute(statement)}
+    first: dict[UUID, Organisation] = {}
+    for cluster_id, firm in session.execute(statement):
+        first[cluster_id] = firm
     return list(first.values())
