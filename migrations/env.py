@@ -21,8 +21,10 @@ import portal.core.jobs
 import portal.documents.models
 import portal.identity.models
 import portal.notifications.models
+import portal.review.calibration_models
 import portal.review.conflict_models
 import portal.review.models
+import portal.scoring.draw_models
 import portal.scoring.models
 import portal.tenders.models  # noqa: F401
 from portal.core.db import Base, db

@@ -20,7 +20,7 @@ from portal.identity.policy import Actor
 from portal.tenders import service as tenders
 from portal.tenders.models import RuleSetVersion, TenderTrack, Track
 from portal.tenders.rulebook import load_lanes, load_questions, load_rulebook
-from portal.tenders.ruleset import from_json, to_json
+from portal.tenders.ruleset import ExpertMean, TieRule, from_json, to_json
 from portal.tenders.values import ProgrammeValues, TenderValues
 
 MILLION: Final = Decimal(1_000_000)
@@ -77,10 +77,12 @@ def announce(
     closes: datetime,
     years: Sequence[int] = (),
     questions: bool = False,
+    calibrated: bool = False,
 ) -> Announced:
     """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have.
 
-    ``questions``: whether it asks the extra questions of the rulebook and has the three lanes of expertise.
+    ``questions``: whether it asks the extra questions of the rulebook and has the three lanes of expertise;
+    ``calibrated``: whether the reviewers' severity is taken out of their marks, and lots decide between equal totals.
     """
     with moment(noticed) as session:
         actor = people.actor(session, "admin")
@@ -104,6 +106,9 @@ def announce(
         if questions:
             for held in rows:
                 _ask(session, actor, held)
+        if calibrated:
+            for held in rows:
+                _calibrate(session, actor, held)
         tenders.publish(session, actor, row.id, expected_version=row.version)
         return Announced(row.id, year, {held.track: held.id for held in rows}, opens, closes)
 
@@ -119,6 +124,14 @@ def _ask(session: Session, actor: Actor, held: TenderTrack) -> None:
     version = session.get_one(RuleSetVersion, held.rule_set_id)
     rules = replace(from_json(version.content), questions=load_questions(held.track), lanes=load_lanes())
     tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
+
+
+def _calibrate(session: Session, actor: Actor, held: TenderTrack) -> None:
+    version = session.get_one(RuleSetVersion, held.rule_set_id)
+    rules = from_json(version.content)
+    ties = (*(tie for tie in rules.tie_rules if tie is not TieRule.NUMBER), TieRule.DRAW, TieRule.NUMBER)
+    content = to_json(replace(rules, expert_mean=ExpertMean.CALIBRATED, tie_rules=ties))
+    tenders.edit_rules(session, actor, held.rule_set_id, content=content, expected_version=version.version)
 
 
 def give(

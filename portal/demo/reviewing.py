@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import select
@@ -83,8 +84,8 @@ class Fund:
             reviewer_ids=[self._people.key(f"reviewer{number}") for number in reviewers],
         )
 
-    def review(self, session: Session, filed: Filed, reviewer: int, mark: int | None) -> None:
-        """Declare no conflict and hand the review in with ``mark`` for every aspect; None: not begun."""
+    def review(self, session: Session, filed: Filed, reviewer: int, mark: int | str | None) -> None:
+        """Declare no conflict and hand the review in with ``mark`` as the mean of the aspects; None: not begun."""
         if mark is None:
             return
         actor = self._people.actor(session, f"reviewer{reviewer}")
@@ -93,17 +94,26 @@ class Fund:
         ).one()
         review.declare(session, actor, assignment_id=row.id, conflict=False, expected_version=row.version)
         rules = self._case(session, filed).rules
-        typed = Typed(str(mark), JUSTIFICATIONS[actor.locale])
+        text = JUSTIFICATIONS[actor.locale]
+        keys = [key for key, *_ in review.aspects(rules)]
         review.submit(
             session,
             actor,
             assignment_id=row.id,
-            values={key: typed for key, _, _ in review.aspects(rules)},
+            values={key: Typed(value, text) for key, value in zip(keys, _around(mark, len(keys)), strict=True)},
             expected_version=row.version,
         )
 
     def _case(self, session: Session, filed: Filed) -> Case:
         return locked_case(session, filed.id)
+
+
+def _around(mark: int | str, aspects: int) -> list[str]:
+    """Marks of the aspects, half a point up and down in turn, whose mean is ``mark``."""
+    mean = Decimal(mark)
+    half = Decimal("0.5") if Decimal("0.5") <= mean <= Decimal("9.5") else Decimal(0)
+    pairs = [mean + half, mean - half] * (aspects // 2)
+    return [str(value) for value in (*pairs, *[mean] * (aspects % 2))]
 
 
 def _as_found(case: Case) -> dict[str, Answer]:

@@ -13,7 +13,9 @@ from portal.demo.people import People
 from portal.demo.programme import EXPORTS, IMPORTS, Announced, announce
 from portal.demo.projects import PROJECTS, Project
 from portal.demo.reviewing import Fund
+from portal.scoring import drawing
 from portal.scoring import service as scoring
+from portal.scoring.drawing import Source
 
 CLOSES: Final = moscow(2018, 8, 31, 18)
 CHECKED: Final = moscow(2018, 9, 7, 11)
@@ -38,25 +40,27 @@ COPIES: Final = (
 SAVED: Final = ("P14", "P15")
 UNCHECKED: Final = ("P13", "P17", "P22")
 UNASSIGNED: Final = ("P18", "P20")
-# Two reviewers' marks of each project; None has not handed the review in yet.
-MARKS: Final[dict[str, tuple[int | None, int | None]]] = {
-    "P01": (8, 7),
-    "P02": (8, 7),
-    "P03": (9, 5),
-    "P04": (7, 7),
-    "P05": (9, 8),
-    "P06": (8, 8),
-    "P07": (6, 7),
-    "P08": (7, None),
-    "P09": (9, 5),
-    "P10": (8, 7),
-    "P11": (None, None),
-    "P12": (8, 9),
-    "P16": (7, None),
-    "P19": (None, None),
-    "P21": (6, 8),
-    "P23": (7, 7),
-    "P24": (None, 6),
+# Reviewers with their marks of each project; None has not handed the review in yet. Of the track of import
+# substitution enough are in to tell the severe from the lenient: the third gives a point more than others would, the
+# fifth one and a half less.
+MARKS: Final[dict[str, dict[int, str | None]]] = {
+    "P01": {1: "8", 5: "6"},
+    "P02": {2: "7", 3: "8.5", 4: "7.5"},
+    "P03": {3: "9", 5: "5"},
+    "P04": {4: "7", 6: "7"},
+    "P05": {1: "9", 2: "8", 3: "9.5"},
+    "P06": {2: "7.5", 4: "8", 6: "8"},
+    "P07": {3: "7.5", 4: "6.5"},
+    "P08": {5: "5.5", 6: None},
+    "P09": {7: "9", 8: "5"},
+    "P10": {8: "8", 9: "7"},
+    "P11": {10: None, 11: None},
+    "P12": {9: "8", 10: "9"},
+    "P16": {11: "7", 12: None},
+    "P19": {1: None, 2: None},
+    "P21": {1: "7", 5: "5", 6: "6.5"},
+    "P23": {2: "6.5", 5: "5.5"},
+    "P24": {1: None, 12: "6"},
 }
 
 
@@ -70,6 +74,7 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
         noticed=moscow(2018, 7, 20),
         opens=moscow(2018, 8, 1, 9),
         closes=moscow(2018, 8, 24, 18),
+        calibrated=True,
     )
     calls.of_2018(people, tender, CLOSES)
     desk = Desk(people, register, tender.tracks)
@@ -78,6 +83,7 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
     _check(people, filed)
     work(REVIEWED)
     score(people, tender, moscow(2018, 9, 24))
+    _draw(people, tender.tracks[IMPORTS])
 
 
 def plans() -> list[Plan]:
@@ -117,12 +123,31 @@ def _check(people: People, filed: dict[str, Filed]) -> None:
             elif code in SAVED:
                 fund.save_check(session, application)
     for number, code in enumerate(code for code in admitted if code not in UNASSIGNED):
-        reviewers = (number % 4 + 1, number % 8 + 5)
         with moment(CHECKED + timedelta(days=4, minutes=10 * number)) as session:
-            fund.assign(session, filed[code], reviewers)
-        for reviewer, mark in zip(reviewers, MARKS[code], strict=True):
-            with moment(REVIEWED - timedelta(hours=3 * number, minutes=reviewer)) as session:
+            fund.assign(session, filed[code], list(MARKS[code]))
+        for reviewer, mark in MARKS[code].items():
+            with moment(REVIEWED - timedelta(hours=9 * number + reviewer, minutes=7 * reviewer)) as session:
                 fund.review(session, filed[code], reviewer, mark)
+
+
+def _draw(people: People, track_id: UUID) -> None:
+    """Commit to a draw of lots before its event, and enter what came out of it."""
+    source = Source(
+        "Демо: тираж лотереи № 501, шесть шаров в порядке выпадения",
+        "Demo: lottery draw No. 501, six balls in the order they came out",
+        "https://lottery.demo.example/501",
+        moscow(2018, 10, 5, 18),
+    )
+    with moment(moscow(2018, 9, 25, 12)) as session:
+        drawing.commit(session, people.actor(session, "officer"), track_id, source=source)
+    with moment(moscow(2018, 10, 5, 19)) as session:
+        drawing.enter(
+            session,
+            people.actor(session, "officer"),
+            track_id,
+            randomness="17-04-33-21-08-40",
+            url="https://lottery.demo.example/501",
+        )
 
 
 def score(people: People, tender: Announced, instant: datetime) -> None:

@@ -56,6 +56,8 @@ class Permission(StrEnum):
     CONFLICT_RULE = "review:conflict:rule"
     CONFLICT_VIEW = "review:conflict:view"
     DEMO_MAIL = "demo:mail:read"
+    DRAW_HOLD = "scoring:draw:hold"
+    EVALUATION_VIEW = "scoring:evaluation:view"
     EXCEPTION_GRANT = "applications:exception:grant"
     EXCEPTION_VIEW = "applications:exception:view"
     FIT_LETTER_SIGN = "applications:fit_letter:sign"

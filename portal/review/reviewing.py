@@ -20,7 +20,7 @@ from portal.core.figures import number
 from portal.core.language import N_
 from portal.core.money import NumberError
 from portal.identity.policy import Actor, Permission, authorize
-from portal.review import letters
+from portal.review import calibrating, letters
 from portal.review.barring import lock_people, refresh, refuse_barred, void
 from portal.review.models import Assignment, AssignmentState, Mark
 from portal.review.queries import Desk, desk, submitted_marks
@@ -138,6 +138,7 @@ def submit(
     scores = {f"{mark.criterion}-{mark.aspect}": mark.score for mark in marks}
     record(session, actor, "review:review:submit", "assignment", row.id, {"scores": scores})
     _complete(session, held)
+    calibrating.enqueue(session, held.case.application.tender_track_id, row.id)
     return row
 
 

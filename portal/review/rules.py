@@ -162,11 +162,23 @@ def panels(criterion: Criterion, reviews: Sequence[Marks], rules: RuleSet) -> li
     ]
 
 
-def points_of(scored: Sequence[Panel]) -> Decimal:
-    """The points of a criterion, 0..10: the mean over its aspects of the means of their lanes, to four decimals."""
+def points_of(scored: Sequence[Panel], instead: Sequence[Decimal | None] = ()) -> Decimal:
+    """The points of a criterion, 0..10: the mean over its aspects of the means of their lanes, to four decimals.
+
+    ``instead``: for each lane the value that takes the place of its mean, None where the mean stays.
+    """
+    means = instead or [None] * len(scored)
     with exact():
-        total = sum((panel.mean * panel.aspects for panel in scored), Decimal(0))
+        total = sum(
+            ((panel.mean if own is None else own) * panel.aspects for panel, own in zip(scored, means, strict=True)),
+            Decimal(0),
+        )
         return four_places(total / sum(panel.aspects for panel in scored))
+
+
+def part_key(criterion: Criterion, lane: Lane) -> str:
+    """How the aspects of a criterion that one lane scores are called together: ``CR-10/technical``."""
+    return f"{criterion.code}/{lane.code}"
 
 
 def of_lane(reviews: Iterable[Marks], lane: Lane, rules: RuleSet) -> list[Marks]:

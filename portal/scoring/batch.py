@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from portal.applications.models import Application, Submission
 from portal.core.canonical import canonical_text, plain_decimal
 from portal.core.db import among, copy_rows, uuid7
+from portal.review import calibrating
 from portal.review.queries import reviews_of
 from portal.review.rules import Marks
 from portal.scoring.engine import Scorer
@@ -31,7 +32,7 @@ from portal.scoring.origin import code_digest
 from portal.scoring.queries import SCORED_STATES, parsed_rules
 from portal.scoring.sheets import digest_of
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
-from portal.tenders.ruleset import RuleSet, rules_digest
+from portal.tenders.ruleset import ExpertMean, RuleSet, rules_digest
 
 _COLUMNS: Final = (
     "id",
@@ -46,8 +47,13 @@ _COLUMNS: Final = (
     "hpj",
     "reviews",
     "inputs",
+    "calibrated",
     "current",
 )
+
+
+Calibrated = Mapping[str, Mapping[str, Decimal]]
+"""Submission -> part -> calibrated value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,21 @@ def due(session: Session, used: TrackRules, *conditions: ColumnElement[bool], li
     return [Due(*row) for row in rows]
 
 
-def write_scores(session: Session, run_id: UUID, used: TrackRules, batch: Sequence[Due]) -> None:
+def calibrated_values(
+    session: Session, tender_track_id: UUID, used: TrackRules, until: datetime | None = None
+) -> Calibrated:
+    """What takes the place of the plain means, by the reviews handed in until an instant; empty where these count.
+
+    Computed here where nobody has done it yet: a score never waits for another task.
+    """
+    if used.rules.expert_mean is not ExpertMean.CALIBRATED:
+        return {}
+    return calibrating.values(calibrating.ensure(session, tender_track_id, until=until))
+
+
+def write_scores(
+    session: Session, run_id: UUID, used: TrackRules, batch: Sequence[Due], calibrated: Calibrated | None = None
+) -> None:
     """Compute and store the scores of some submissions; they become the current ones."""
     if not batch:
         return
@@ -123,17 +143,27 @@ def write_scores(session: Session, run_id: UUID, used: TrackRules, batch: Sequen
     )
     # The server stores one row while the next is computed here.
     scorer = Scorer(used.rules)
-    rows = (_row(run_id, each, fresh.get(each.id), scorer, reviews.get(each.id, {})) for each in batch)
+    known = calibrated or {}
+    rows = (
+        _row(run_id, each, fresh.get(each.id), scorer, reviews.get(each.id, {}), known.get(str(each.id), {}))
+        for each in batch
+    )
     copy_rows(session, Score.__tablename__, _COLUMNS, rows)
 
 
 def _row(
-    run_id: UUID, each: Due, fresh: Measured | None, scorer: Scorer, given: Mapping[UUID, Marks]
+    run_id: UUID,
+    each: Due,
+    fresh: Measured | None,
+    scorer: Scorer,
+    given: Mapping[UUID, Marks],
+    calibrated: Mapping[str, Decimal],
 ) -> tuple[object, ...]:
     known = fresh or Measured(**(each.figures or {}))
-    sheet = scorer.score(known, list(given.values()))
+    sheet = scorer.score(known, list(given.values()), calibrated)
     content = sheet.to_json()
     used = reviews_json(given)
+    values = {part: plain_decimal(value) for part, value in calibrated.items()}
     return (
         uuid7(),
         run_id,
@@ -146,7 +176,8 @@ def _row(
         canonical_text(known.amounts),
         known.number("hpj"),
         canonical_text(used),
-        inputs_digest(each.sha256, used),
+        inputs_digest(each.sha256, used, values),
+        canonical_text(values),
         True,
     )
 
@@ -174,9 +205,17 @@ def read_reviews(kept: Sequence[Mapping[str, Any]]) -> list[Marks]:
     ]
 
 
-def inputs_digest(submission_sha256: str, reviews: Sequence[Mapping[str, Any]]) -> str:
-    """SHA-256 over the digests of the submission and of the reviews used."""
-    return _sha256([submission_sha256, sorted(review["sha256"] for review in reviews)])
+def inputs_digest(
+    submission_sha256: str, reviews: Sequence[Mapping[str, Any]], calibrated: Mapping[str, str] | None = None
+) -> str:
+    """SHA-256 over the digests of the submission and of the reviews used, and calibrated values where they count."""
+    given: list[object] = [submission_sha256, sorted(review["sha256"] for review in reviews)]
+    return _sha256([*given, calibrated] if calibrated else given)
+
+
+def read_calibrated(kept: Mapping[str, str]) -> dict[str, Decimal]:
+    """The calibrated values that were kept with a score: part -> value."""
+    return {part: Decimal(value) for part, value in kept.items()}
 
 
 def _sha256(plain: object) -> str:

@@ -8,7 +8,9 @@ that are shown. Every rounding is half up. Missing values give no points, and th
 A reviewer's value of an expert criterion is the mean of its aspects, the criterion the mean of the reviewers.
 It stays open until there are as many reviews as the rule set asks for, and one more where two differ by more
 than its limit. Where the rule set has lanes, this holds for each lane and the aspects that it scores, and the
-criterion is the mean over its aspects of the means of their lanes.
+criterion is the mean over its aspects of the means of their lanes. Where the rule set counts the calibrated mean
+(:mod:`portal.review.calibration`), the calibrated value of the application takes the place of each lane's mean;
+where there is none, because the reviews of the track are too few, the plain mean stays.
 
 What a score keeps has codes, values and points and no sentence (:mod:`portal.scoring.wording`).
 """
@@ -25,13 +27,13 @@ from portal.applications.facts import Facts
 from portal.core.canonical import plain_decimal
 from portal.core.figures import exact
 from portal.core.language import Message, read_kept
-from portal.review.rules import Marks, Panel, difference, points_of, values_of
+from portal.review.rules import Marks, Panel, difference, part_key, points_of, values_of
 from portal.scoring.measuring import Measured, measured
 from portal.scoring.scales import Scored, ready, scored
 from portal.scoring.sheets import digest_of
 from portal.scoring.wording import Why, component_reason, expert_reason, gate_reason, joined, why
 from portal.tenders.metrics import METRICS, Metric
-from portal.tenders.ruleset import Component, Criterion, RuleSet, Text
+from portal.tenders.ruleset import Component, Criterion, ExpertMean, RuleSet, Text
 
 FORMAT: Final = 2
 _ZERO: Final = Decimal("0.0000")
@@ -185,14 +187,16 @@ class Scorer:
         self._most = sum((item.weight for item in rules.criteria if not item.expert), _NOTHING)
         self._open = why("total_open", least=rules.threshold)
 
-    def score(self, known: Measured, reviews: Sequence[Marks]) -> ScoreSheet:
-        """The sheet of one project."""
+    def score(
+        self, known: Measured, reviews: Sequence[Marks], calibrated: Mapping[str, Decimal] | None = None
+    ) -> ScoreSheet:
+        """The sheet of one project; ``calibrated``: its values by part (:func:`portal.review.rules.part_key`)."""
         with exact():
             lines = tuple(
                 [
                     _objective_line(criterion, components, known)
                     if components
-                    else _expert_line(criterion, self.rules, self._panels(criterion, reviews))
+                    else _expert_line(criterion, self.rules, self._panels(criterion, reviews), calibrated or {})
                     for criterion, components in self._criteria
                 ]
             )
@@ -255,7 +259,9 @@ def value_of(facts: Facts, name: str) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def _expert_line(criterion: Criterion, rules: RuleSet, asked: Sequence[Panel]) -> ScoreLine:
+def _expert_line(
+    criterion: Criterion, rules: RuleSet, asked: Sequence[Panel], calibrated: Mapping[str, Decimal]
+) -> ScoreLine:
     values = [value for panel in asked for value in panel.values]
     differing = [difference(panel.values) for panel in asked if panel.apart(rules)]
     points: Decimal | None = None
@@ -265,6 +271,8 @@ def _expert_line(criterion: Criterion, rules: RuleSet, asked: Sequence[Panel]) -
         reason = why("awaited", done=done, needed=needed)
     elif differing:
         reason = why("apart", spread=max(differing), limit=rules.spread_limit)
+    elif rules.expert_mean is ExpertMean.CALIBRATED:
+        points, reason = _calibrated(criterion, asked, calibrated)
     else:
         points = points_of(asked)
         count = len(values)
@@ -279,6 +287,15 @@ def _expert_line(criterion: Criterion, rules: RuleSet, asked: Sequence[Panel]) -
         why=reason,
         reviewers=tuple(values),
     )
+
+
+def _calibrated(criterion: Criterion, asked: Sequence[Panel], calibrated: Mapping[str, Decimal]) -> tuple[Decimal, Why]:
+    keys = [part_key(criterion, panel.lane) for panel in asked]
+    raw, count = points_of(asked), sum(len(panel.values) for panel in asked)
+    if not any(key in calibrated for key in keys):
+        return raw, why("uncalibrated", count=count)
+    points = points_of(asked, [calibrated.get(key) for key in keys])
+    return points, why("calibrated", count=count, raw=raw)
 
 
 _HOLD: Final = why("rules_hold")

@@ -161,7 +161,8 @@ class Score(Keyed, Base):
     ``sheet`` holds, per criterion, the metric, the value used, the points and the reason as a code with figures
     (:mod:`portal.scoring.sheets` reads it); ``digest`` is the SHA-256 of its canonical JSON without wording.
     ``reviews`` are those used: ``[{"review": id, "marks": {criterion: {aspect: points}}, "sha256": ...}]``, ``inputs``
-    the SHA-256 over the submission's digest and theirs; scores older than these columns have neither. ``amounts``
+    the SHA-256 over the submission's digest and theirs, and ``calibrated`` (part -> value) where these count;
+    scores older than these columns have neither. ``amounts``
     (requested subsidy by year, roubles as text) and ``hpj`` (new high-productivity jobs) are what the ranking needs
     besides, so that it reads no snapshot.
     """
@@ -185,6 +186,7 @@ class Score(Keyed, Base):
     hpj: Mapped[int | None]
     reviews: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     inputs: Mapped[str | None]
+    calibrated: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     current: Mapped[bool] = mapped_column(Boolean, default=True)
 
     run: Mapped[ScoreRun] = relationship(lazy="raise")

@@ -20,11 +20,13 @@ from portal.core.canonical import canonical_json
 from portal.core.errors import NotFound
 from portal.core.jobs import Task
 from portal.identity.models import Organisation
+from portal.scoring.draw_models import DrawCommitment, DrawOutcome
+from portal.scoring.lots import lot
 from portal.scoring.models import Score, ScoreRun
 from portal.scoring.ranking import Entry, Ranked, rank
 from portal.scoring.sheets import ToldSheet, told, told_gate
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
-from portal.tenders.ruleset import RuleSet, from_json
+from portal.tenders.ruleset import RuleSet, TieRule, from_json
 
 SCORED_STATES: Final = (State.SUBMITTED, State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
 
@@ -85,7 +87,7 @@ def latest_runs(session: Session, tender_track_ids: Sequence[UUID]) -> dict[UUID
 
 
 def ranking(session: Session, run: ScoreRun) -> Ranking:
-    """The ranking by an ended run: two queries, whatever the number of applications."""
+    """The ranking by an ended run: two queries, whatever the number of applications, and one for a draw of lots."""
     rules = rules_of(session, run.tender_track_id)
     rows = session.execute(
         select(
@@ -111,11 +113,22 @@ def ranking(session: Session, run: ScoreRun) -> Ranking:
         .where(Score.run_id == run.id)
     ).all()
     by_id = {str(row.application_id): row for row in rows}
-    ranked = rank([_entry(row) for row in rows], rules)
+    drawn = _lots(session, run.tender_track_id) if TieRule.DRAW in rules.tie_rules else {}
+    ranked = rank([_entry(row, drawn.get(row.number, "")) for row in rows], rules)
     return Ranking(run, rules, [_place(each, by_id[each.entry.application_id]) for each in ranked])
 
 
-def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
+def _lots(session: Session, tender_track_id: UUID) -> dict[str, str]:
+    """Registration number -> what the public draw of the track gave it; empty before the draw."""
+    row = session.execute(
+        select(DrawOutcome.randomness, DrawCommitment.numbers)
+        .join(DrawCommitment, DrawCommitment.id == DrawOutcome.commitment_id)
+        .where(DrawOutcome.tender_track_id == tender_track_id)
+    ).one_or_none()
+    return {} if row is None else {number: lot(row.randomness, number) for number in row.numbers}
+
+
+def _entry(row: Row[*tuple[Any, ...]], drawn: str) -> Entry:
     received_at: datetime = row.received_at
     return Entry(
         application_id=str(row.application_id),
@@ -126,6 +139,7 @@ def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
         registered_at=received_at,
         recommended=row.recommended,
         gate_reasons=tuple(told_gate(gate).reason for gate in row.gates if gate["passed"] is not True),
+        lot=drawn,
     )
 
 

@@ -23,7 +23,7 @@ from portal.tenders.ruleset import RuleSet, TieRule
 class Entry:
     """What the ranking needs of one application. ``amounts``: requested subsidy by year, roubles.
 
-    ``gate_reasons``: why it is not recommended, or what is still open.
+    ``gate_reasons``: why it is not recommended, or what is still open; ``lot``: what the public draw gave it.
     """
 
     application_id: str
@@ -34,6 +34,7 @@ class Entry:
     registered_at: datetime
     recommended: bool | None
     gate_reasons: tuple[Message, ...] = ()
+    lot: str = ""
 
     @property
     def subsidy(self) -> Decimal:
@@ -90,6 +91,7 @@ def _jobs_key(entry: Entry) -> tuple[int, Fraction]:
 _TIES: Final[Mapping[TieRule, Callable[[Entry], Any]]] = {
     TieRule.SUBSIDY_PER_HPJ: _jobs_key,
     TieRule.REGISTERED_AT: lambda entry: entry.registered_at,
+    TieRule.DRAW: lambda entry: (not entry.lot, entry.lot),
     TieRule.NUMBER: lambda entry: entry.number,
 }
 
@@ -105,6 +107,8 @@ def _decided(upper: Entry, lower: Entry, rules: RuleSet) -> Message:
         )
     if tie is TieRule.REGISTERED_AT:
         return N_("registered earlier.")
+    if tie is TieRule.DRAW:
+        return N_("the public draw of lots.")
     return N_("lower registration number.")
 
 

@@ -16,8 +16,9 @@ from portal.core.clock import now
 from portal.core.errors import NotFound, Problems
 from portal.core.language import N_
 from portal.identity.policy import Actor, Permission, authorize, system_actor
+from portal.review import calibrating
 from portal.scoring import manifests
-from portal.scoring.batch import due, to_score, track_rules, write_scores
+from portal.scoring.batch import calibrated_values, due, to_score, track_rules, write_scores
 from portal.scoring.models import Score, ScoreRun
 from portal.scoring.origin import code_digest
 from portal.tenders.models import RuleSetVersion, TenderTrack
@@ -63,6 +64,7 @@ def start_run(session: Session, actor: Actor, tender_track_id: UUID) -> ScoreRun
     session.add(run)
     session.flush()
     _enqueue(session, run)
+    calibrating.enqueue(session, tender_track_id, run.id)
     record(session, actor, "scoring:run:start", "score_run", run.id, {"track": tender_track_id, "total": total})
     return run
 
@@ -98,7 +100,8 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
         ~scored,
         limit=BATCH,
     )
-    write_scores(session, run.id, used, batch)
+    calibrated = calibrated_values(session, run.tender_track_id, used, run.created_at)
+    write_scores(session, run.id, used, batch, calibrated)
     run.done = min(run.done + len(batch), run.total)
     if len(batch) < BATCH:
         _seal(session, run)
@@ -130,7 +133,8 @@ def score_submission(session: Session, submission_id: UUID) -> ScoreRun | None:
     )
     session.add(run)
     session.flush()
-    write_scores(session, run.id, used, due(session, used, Submission.id == submission_id))
+    calibrated = calibrated_values(session, row.tender_track_id, used)
+    write_scores(session, run.id, used, due(session, used, Submission.id == submission_id), calibrated)
     _seal(session, run)
     return run
 

@@ -51,6 +51,14 @@ REASONS: Final[Mapping[str, Message]] = {
     "apart": N_("The reviewers differ by %(spread)s points, more than %(limit)s: another review is needed."),
     "mean": N_("The mean of %(count)s reviewers is %(points)s of 10 points."),
     "lanes": N_("The mean over the aspects, by %(count)s reviewers in %(lanes)s lanes, is %(points)s of 10 points."),
+    "calibrated": N_(
+        "The mean of %(count)s reviewers is %(raw)s; with the reviewers' severity taken out it is %(points)s of 10"
+        " points."
+    ),
+    "uncalibrated": N_(
+        "The mean of %(count)s reviewers is %(points)s of 10 points; there are too few reviews in the track to take"
+        " their severity out."
+    ),
     "rules_fail": N_("Some blocking eligibility rules do not hold."),
     "rules_open": N_("Some eligibility rules cannot be checked yet."),
     "rules_hold": N_("Every blocking eligibility rule holds."),

@@ -7,7 +7,7 @@ from typing import Final
 
 from portal.core.figures import number, percent, roubles
 from portal.core.language import N_, Message
-from portal.tenders.ruleset import EligibilityRule, Giver, Need, RuleSet, Severity, TieRule
+from portal.tenders.ruleset import EligibilityRule, ExpertMean, Giver, Need, RuleSet, Severity, TieRule
 
 Teller = Callable[[EligibilityRule, RuleSet], Message | None]
 
@@ -49,7 +49,13 @@ def limit(rule: EligibilityRule, rules: RuleSet) -> Message | None:
 TIES: Final = {
     TieRule.SUBSIDY_PER_HPJ: N_("less subsidy per high-productivity job"),
     TieRule.REGISTERED_AT: N_("earlier registration of the application"),
+    TieRule.DRAW: N_("public draw of lots"),
     TieRule.NUMBER: N_("smaller registration number"),
+}
+
+EXPERT_MEANS: Final = {
+    ExpertMean.RAW: N_("the plain mean of the reviews"),
+    ExpertMean.CALIBRATED: N_("the mean with the reviewers' severity taken out"),
 }
 
 SEVERITIES: Final = {

@@ -58,7 +58,7 @@ STAFF: Final = (
     Entry(N_("Conflicts of interest"), "conflicts.index", Permission.CONFLICT_VIEW, "conflicts", count=undecided_count),
     Entry(N_("My reviews"), "reviews.index", Permission.REVIEW_WRITE, "reviews"),
     Entry(N_("My ties"), "ties.index", Permission.TIE_DECLARE, "ties"),
-    Entry(N_("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring"),
+    Entry(N_("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring evaluation draws"),
     Entry(N_("Decisions"), "awards.index", Permission.AWARD_VIEW, "awards"),
     Entry(N_("Budget"), "budget.index", Permission.BUDGET_VIEW, "budget"),
     Entry(N_("Tenders and rules"), "tenders.index", Permission.TENDER_VIEW, "tenders"),

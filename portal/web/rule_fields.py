@@ -18,8 +18,8 @@ from flask_babel import lazy_gettext as _l
 
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
-from portal.tenders.ruleset import Direction, Giver, Need, Severity, Source, TieRule
-from portal.tenders.wording import CHECK_NAMES, GIVERS, NEEDS, SEVERITIES, TIES
+from portal.tenders.ruleset import Direction, ExpertMean, Giver, Need, Severity, Source, TieRule
+from portal.tenders.wording import CHECK_NAMES, EXPERT_MEANS, GIVERS, NEEDS, SEVERITIES, TIES
 
 MOST_ROWS: Final = 200
 TEXT, NUMBER, MAYBE_NUMBER, WHOLE, MAYBE_WHOLE, DATE, YEARS, WORDS, FLAG, CHOICE = range(10)
@@ -218,6 +218,12 @@ SECTIONS: Final[dict[str, Section]] = {
                 hint=_l("Where the criteria have no lanes"),
             ),
             Column("spread_limit", _l("Largest difference between reviewers, points"), NUMBER),
+            Column(
+                "expert_mean",
+                _l("What counts of several reviews"),
+                CHOICE,
+                tuple((str(item), EXPERT_MEANS[item]) for item in ExpertMean),
+            ),
             Column("intake_calendar_days", _l("Intake, calendar days"), WHOLE),
             *(Column(name, label, WHOLE, hint=_l("Working days")) for name, label in _DAYS.items()),
         ),

@@ -79,6 +79,7 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "conflicts.end": {"user_id": "judge_id"},
     "conflicts.strike": {"user_id": "judge_id"},
     "cluster_imports.template": {"kind": "supplies"},
+    "evaluation.download": {"table": "ranking"},
     "cluster_imports.report": {"import_id": "map_import_id"},
     "cluster_imports.progress": {"import_id": "map_import_id"},
     "cluster_imports.faults": {"import_id": "map_import_id"},

@@ -73,7 +73,15 @@ class TieRule(StrEnum):
 
     SUBSIDY_PER_HPJ = "subsidy_per_hpj"
     REGISTERED_AT = "registered_at"
+    DRAW = "draw"
     NUMBER = "number"
+
+
+class ExpertMean(StrEnum):
+    """What counts of several reviews: their plain mean, or the mean with the reviewers' severity taken out."""
+
+    RAW = "raw"
+    CALIBRATED = "calibrated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +261,7 @@ class RuleSet:
     questions: tuple[Question, ...] = ()
     confidential_parts: Sight = Sight.ALL_PARTICIPANTS
     lanes: tuple[Lane, ...] = ()
+    expert_mean: ExpertMean = ExpertMean.RAW
 
     @property
     def cost_years(self) -> tuple[int, ...]:

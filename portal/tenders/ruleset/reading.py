@@ -9,7 +9,7 @@ from portal.core.canonical import digest
 from portal.core.errors import Problem, Problems
 from portal.core.typed_json import Unreadable, read, write
 from portal.tenders.ruleset.invariants import broken
-from portal.tenders.ruleset.model import RuleSet, Sight
+from portal.tenders.ruleset.model import ExpertMean, RuleSet, Sight
 
 
 def from_json(data: object) -> RuleSet:
@@ -28,8 +28,8 @@ def from_json(data: object) -> RuleSet:
 def to_json(rules: RuleSet) -> dict[str, Any]:
     """The rule set as JSON without floats: ``from_json(to_json(rules)) == rules``.
 
-    Rules without extra questions, confidential parts or lanes are written as before there were any, so that their
-    digest stays.
+    Rules without extra questions, confidential parts or lanes, or with the plain mean of the reviews, are written as
+    before there was anything else, so that their digest stays.
     """
     data = cast(dict[str, Any], write(rules))
     if not rules.questions:
@@ -38,6 +38,8 @@ def to_json(rules: RuleSet) -> dict[str, Any]:
         del data["confidential_parts"]
     if not rules.lanes:
         del data["lanes"]
+    if rules.expert_mean is ExpertMean.RAW:
+        del data["expert_mean"]
     return data
 
 
