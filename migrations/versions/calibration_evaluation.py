@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "calibration_evaluation"
-down_revision = "conflicts_graph"
+down_revision = "scoring_checks"
 branch_labels = None
 depends_on = None
 

@@ -115,13 +115,13 @@ def due(session: Session, used: TrackRules, *conditions: ColumnElement[bool], li
 
 
 def calibrated_values(
-    session: Session, tender_track_id: UUID, used: TrackRules, until: datetime | None = None
+    session: Session, tender_track_id: UUID, rules: RuleSet, until: datetime | None = None
 ) -> Calibrated:
     """What takes the place of the plain means, by the reviews handed in until an instant; empty where these count.
 
     Computed here where nobody has done it yet: a score never waits for another task.
     """
-    if used.rules.expert_mean is not ExpertMean.CALIBRATED:
+    if rules.expert_mean is not ExpertMean.CALIBRATED:
         return {}
     return calibrating.values(calibrating.ensure(session, tender_track_id, until=until))
 
@@ -234,6 +234,7 @@ class Again(NamedTuple):
     digest: str
     inputs: str | None
     reviews: list[dict[str, Any]]
+    calibrated: dict[str, str]
     amounts: dict[str, str]
     hpj: int | None
     objective: Decimal
@@ -254,6 +255,7 @@ def again(session: Session, run_id: UUID, after: str, limit: int) -> Sequence[Ag
             Score.digest,
             Score.inputs,
             Score.reviews,
+            Score.calibrated,
             Score.amounts,
             Score.hpj,
             Score.objective,

@@ -23,7 +23,16 @@ from portal.core.language import N_
 from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.review.queries import reviews_of
 from portal.scoring import manifests
-from portal.scoring.batch import Again, TrackRules, again, inputs_digest, read_reviews, reviews_json, track_rules
+from portal.scoring.batch import (
+    Again,
+    TrackRules,
+    again,
+    inputs_digest,
+    read_calibrated,
+    read_reviews,
+    reviews_json,
+    track_rules,
+)
 from portal.scoring.engine import Scorer
 from portal.scoring.measuring import measure
 from portal.scoring.models import Manifest, RunCheck, ScoreRun
@@ -94,7 +103,7 @@ def step_check(session: Session, check_id: UUID) -> jobs.Progress:
 def _compared(each: Again, used: TrackRules, scorer: Scorer) -> tuple[Difference | None, str]:
     """The first difference of one score, and the digest that it has now."""
     known = measure(each.package, used.rules, each.received_at.astimezone(used.zone).date())
-    sheet = scorer.score(known, read_reviews(each.reviews)).to_json()
+    sheet = scorer.score(known, read_reviews(each.reviews), read_calibrated(each.calibrated)).to_json()
     new_digest = digest_of(sheet)
     found = [*_inputs(each), *_outputs(each, sheet, new_digest, known.amounts)]
     return (found[0] if found else None), new_digest
@@ -108,7 +117,7 @@ def _inputs(each: Again) -> Iterator[Difference]:
         marks = digest(review["marks"])
         if marks != review["sha256"]:
             yield Difference("review", review["review"], review["sha256"], marks)
-    inputs = inputs_digest(each.sha256, each.reviews)
+    inputs = inputs_digest(each.sha256, each.reviews, each.calibrated)
     if inputs != each.inputs:
         yield Difference("inputs", "sha256", each.inputs, inputs)
 

@@ -26,7 +26,7 @@ from portal.core.clock import now
 from portal.core.errors import NotFound, Problems
 from portal.core.language import N_
 from portal.identity.policy import Actor, Permission, authorize
-from portal.scoring.batch import Again, again, read_reviews
+from portal.scoring.batch import Again, again, calibrated_values, read_reviews
 from portal.scoring.engine import Scorer, ScoreSheet
 from portal.scoring.measuring import measure
 from portal.scoring.models import DryRun, DryRunLine, Manifest, Score, ScoreRun
@@ -112,11 +112,12 @@ def step_dry_run(session: Session, dry_run_id: UUID) -> jobs.Progress:
     ).one()
     before, after = rules_of(session, track_id), parsed_rules(trial.content)
     scorer = Scorer(after)
+    calibrated = calibrated_values(session, track_id, after)
     scores = again(session, trial.run_id, trial.last_number, BATCH)
     rows = []
     for each in scores:
         known = measure(each.package, after, each.received_at.astimezone(ZoneInfo(zone)).date())
-        sheet = scorer.score(known, read_reviews(each.reviews))
+        sheet = scorer.score(known, read_reviews(each.reviews), calibrated.get(str(each.submission_id)))
         rows.append(_line(trial.id, each, before, sheet))
     if rows:
         session.execute(insert(DryRunLine), rows)

@@ -87,6 +87,14 @@ class Evaluation:
         return zone(self.standings, self.cut)
 
     @property
+    def last(self) -> str:
+        """The number of the last application that gets money, where another is cut off; otherwise empty."""
+        if self.cut is None:
+            return ""
+        allowed = [each.number for each in self.standings if self.numbers[each.number].recommended is not False]
+        return allowed[self.places - 1]
+
+    @property
     def proposals(self) -> list[Proposal]:
         return proposals(self.standings, self.cut, self.place.rules.reviewers_per_application + 1)
 

@@ -100,7 +100,7 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
         ~scored,
         limit=BATCH,
     )
-    calibrated = calibrated_values(session, run.tender_track_id, used, run.created_at)
+    calibrated = calibrated_values(session, run.tender_track_id, used.rules, run.created_at)
     write_scores(session, run.id, used, batch, calibrated)
     run.done = min(run.done + len(batch), run.total)
     if len(batch) < BATCH:
@@ -133,7 +133,7 @@ def score_submission(session: Session, submission_id: UUID) -> ScoreRun | None:
     )
     session.add(run)
     session.flush()
-    calibrated = calibrated_values(session, row.tender_track_id, used)
+    calibrated = calibrated_values(session, row.tender_track_id, used.rules)
     write_scores(session, run.id, used, due(session, used, Submission.id == submission_id), calibrated)
     _seal(session, run)
     return run

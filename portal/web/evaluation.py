@@ -53,7 +53,7 @@ def show(track_id: UUID) -> ResponseReturnValue:
         scale=scale,
         threshold=scale.at(found.place.rules.threshold) if scale.holds(found.place.rules.threshold) else None,
         ranking=[_ranked(found, each, scale, first + at) for at, each in enumerate(shown)],
-        cut=found.places if found.cut is not None else None,
+        last=found.last,
         stacked=[_stacked(found, each) for each in shown],
         criteria=_criteria(found),
         parts=[_part(found, part, shown) for part in parts(found.place.rules)],

@@ -19,7 +19,7 @@ from portal.core import clock
 from portal.core.clock import now
 from portal.identity.models import Role, User
 from portal.review import calibrating
-from portal.scoring import drawing
+from portal.scoring import checks, drawing
 from portal.scoring.drawing import Source
 from portal.scoring.models import Score
 from portal.tenders.models import Tender, TenderTrack, Track
@@ -29,7 +29,7 @@ from tests.factories import budget, identity, panels, tenders
 from tests.factories.submissions import track_of
 
 SignIn = Callable[[User], FlaskClient]
-CALIBRATED = {"expert_mean": ExpertMean.CALIBRATED, "tie_rules": (TieRule.DRAW, TieRule.NUMBER)}
+CALIBRATED = {"eligibility": (), "expert_mean": ExpertMean.CALIBRATED, "tie_rules": (TieRule.DRAW, TieRule.NUMBER)}
 
 
 def evaluated(session: Session, count: int = 9) -> tuple[Tender, TenderTrack, list[User]]:
@@ -231,7 +231,12 @@ def test_calibrated_values_count_where_the_rules_say_so_and_the_sheet_explains_t
     assert Decimal(line["points"]) == Decimal(value)
     assert line["why"]["said"] == "calibrated"
     assert Decimal(line["why"]["raw"]) != Decimal(value)
-    client = sign_in(identity.user(session, Role.OFFICER))
+    person = identity.user(session, Role.OFFICER)
+    check = checks.start_check(session, identity.actor(session, person), score.run_id)
+    while not checks.step_check(session, check.id).finished:
+        pass
+    assert (check.first, check.differing) == (None, {})
+    client = sign_in(person)
     session.commit()
     page = client.get(f"/staff/scoring/submissions/{score.submission_id}").text
     assert "with the reviewers&#39; severity taken out it is" in page
