@@ -9,11 +9,12 @@ weakest edge; what is too far away is no path. Decision 14 says why each is what
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
@@ -161,7 +162,7 @@ class Graph:
     declared: frozenset[tuple[UUID, UUID]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Edge:
     """One step of a path. ``left`` and ``right`` are names in both languages, ``detail`` what the words need."""
 
@@ -176,6 +177,11 @@ class Edge:
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Edge:
         return cls(Kind(content["kind"]), content["left"], content["right"], content.get("detail", ""))
+
+    @cached_property
+    def rank(self) -> tuple[Any, ...]:
+        """By which edges are put in order: the kind, then the names. Edges are shared by paths, so it is kept."""
+        return (_ORDER[self.kind], self.left["ru"], self.right["ru"], self.detail)
 
     @property
     def words(self) -> Message:
@@ -303,6 +309,7 @@ class _Net:
 
     def __init__(self, graph: Graph, strengths: Strengths) -> None:
         self.graph, self.strengths = graph, strengths
+        self.edges: dict[tuple[Any, ...], Edge] = {}
         self.relations: dict[str, list[_Way]] = defaultdict(list)
         self.ends: dict[str, list[tuple[Kind, Firm, Project]]] = defaultdict(list)
         self.clusters: dict[UUID, list[Project]] = defaultdict(list)
@@ -325,27 +332,39 @@ class _Net:
             yield from self._arrive((first, *path), firm, min_of(beyond, step))
         yield from self._competing(first, bond.firm, direct)
 
+    def _edge(self, kind: Kind, left: Mapping[str, str], project: Project, detail: str = "") -> Edge:
+        """The last step to a project, made once for all that end with it."""
+        key = (kind, left["ru"], project.id, detail)
+        if key not in self.edges:
+            self.edges[key] = Edge(kind, left, _number(project), detail)
+        return self.edges[key]
+
     def _arrive(self, path: Path, firm: Firm, strength: Strength) -> Iterator[_Found]:
         for kind, end, project in self.ends.get(firm.inn, ()):
             if path[-1].kind is Kind.PARTNERS and path[-1].detail == project.number:
                 continue
-            tail = (*_branch(firm, end), Edge(kind, end.name, _number(project)))
+            tail = (*_branch(firm, end), self._edge(kind, end.name, project))
             yield project, min_of(strength, self.strengths.ends[kind]), (*path, *tail)
 
     def _through_cluster(self, first: Edge, firm: Firm, strength: Strength) -> Iterator[_Found]:
         for cluster_id in self.graph.clusters.get(firm.inn, ()):
-            for project in self.clusters.get(cluster_id, ()):
-                member = Edge(Kind.CLUSTER_MEMBER, firm.name, project.cluster)
-                end = Edge(Kind.CLUSTER, project.cluster, _number(project))
+            projects = self.clusters.get(cluster_id, [])
+            member = Edge(Kind.CLUSTER_MEMBER, firm.name, projects[0].cluster) if projects else first
+            for project in projects:
+                end = self._edge(Kind.CLUSTER, project.cluster, project)
                 yield project, min_of(strength, self.strengths.ends[Kind.CLUSTER]), (first, member, end)
 
     def _competing(self, first: Edge, firm: Firm, strength: Strength) -> Iterator[_Found]:
-        for kind, _end, own in self.ends.get(firm.inn, ()):
-            if kind is Kind.SPECIALISED:
-                continue
+        """One project of the organisation in each track stands for all of them: the one with the least number."""
+        theirs = [own for kind, _end, own in self.ends.get(firm.inn, ()) if kind is not Kind.SPECIALISED]
+        least: dict[UUID, Project] = {}
+        for own in sorted(theirs, key=lambda each: each.number, reverse=True):
+            least[own.track_id] = own
+        taking_part = {own.id for own in theirs}
+        for own in least.values():
             for project in self.tracks[own.track_id]:
-                if project.id != own.id:
-                    rival = Edge(Kind.COMPETITOR, firm.name, _number(project), own.number)
+                if project.id not in taking_part:
+                    rival = self._edge(Kind.COMPETITOR, firm.name, project, own.number)
                     yield project, min_of(strength, self.strengths.ends[Kind.COMPETITOR]), (first, rival)
 
     def _relate_owners(self) -> None:
@@ -390,26 +409,24 @@ class _Net:
         self.tracks[project.track_id].append(project)
 
 
+def _rank(way: tuple[Strength, Path]) -> tuple[Any, ...]:
+    strength, path = way
+    return (strength is not HARD, len(path), tuple(edge.rank for edge in path))
+
+
+_ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
+
+
 def min_of(*strengths: Strength) -> Strength:
     """A path is as strong as its weakest edge."""
     return SOFT if SOFT in strengths else HARD
 
 
-def _best(pair: tuple[UUID, UUID], ways: Iterable[tuple[Strength, Path]]) -> Conflict:
+def _best(pair: tuple[UUID, UUID], ways: Sequence[tuple[Strength, Path]]) -> Conflict:
     """The strongest paths first, then the shortest, then in the order of the kinds: the same for any input order."""
-    order = list(Kind)
-
-    def rank(way: tuple[Strength, Path]) -> tuple[Any, ...]:
-        strength, path = way
-        return (
-            strength is not HARD,
-            len(path),
-            [order.index(edge.kind) for edge in path],
-            [(edge.left["ru"], edge.right["ru"], edge.detail) for edge in path],
-        )
 
     kept: list[Path] = []
-    ranked = sorted(ways, key=rank)
+    ranked = sorted(ways, key=_rank) if len(ways) > 1 else ways
     for _strength, path in ranked:
         if path not in kept:
             kept.append(path)
