@@ -172,6 +172,20 @@ def _asked(session: Session, decision: AwardDecision) -> dict[UUID, dict[int, De
     }
 
 
+def lowest_awarded(session: Session, tender_track_id: UUID) -> Decimal | None:
+    """The lowest total that was awarded by the signed decision on a track; None without one."""
+    return session.scalar(
+        select(func.min(DecisionLine.total))
+        .join(AwardDecision, AwardDecision.id == DecisionLine.decision_id)
+        .where(
+            AwardDecision.tender_track_id == tender_track_id,
+            AwardDecision.signed_at.is_not(None),
+            AwardDecision.discarded_at.is_(None),
+            DecisionLine.outcome == Award.AWARD,
+        )
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ResultLine:
     """What everyone may know of one application's outcome. Roubles by year; points; reason in both languages."""

@@ -54,12 +54,12 @@ def steps(facts: Facts, rules: RuleSet) -> list[Step]:
 
 def _of_criterion(criterion: Criterion, facts: Facts) -> Iterator[Step]:
     held = [(item, value_of(facts, item.metric)) for item in criterion.components]
-    points = [_points(item.scale, value) for item, value in held]
-    now = _weighted(criterion, held, points)
+    points = [points_of(item.scale, value) for item, value in held]
+    now = weighted(criterion, held, points)
     for place, (component, value) in enumerate(held):
         for target in _targets(component, value, points[place]):
             reached = component.scale.score(target)
-            then = _weighted(criterion, held, [*points[:place], reached, *points[place + 1 :]])
+            then = weighted(criterion, held, [*points[:place], reached, *points[place + 1 :]])
             if then > now:
                 yield Step(
                     criterion=criterion.code,
@@ -69,16 +69,17 @@ def _of_criterion(criterion: Criterion, facts: Facts) -> Iterator[Step]:
                     target=target,
                     points=reached,
                     gain=then - now,
-                    full=reached == _most(component.scale),
-                    how=_how(component.metric, target, facts),
+                    full=reached == most_of(component.scale),
+                    how=how(component.metric, target, facts),
                 )
 
 
-def _points(scale: Scale, value: Decimal | None) -> Decimal:
+def points_of(scale: Scale, value: Decimal | None) -> Decimal:
+    """The points of a value; none while it is missing."""
     return Decimal(0) if value is None else scale.score(value)
 
 
-def _weighted(
+def weighted(
     criterion: Criterion, held: Sequence[tuple[Component, Decimal | None]], points: Sequence[Decimal]
 ) -> Decimal:
     """The criterion's weighted points, rounded as the engine rounds them."""
@@ -86,7 +87,8 @@ def _weighted(
     return two_places(criterion.weight * total / MAX_POINTS)
 
 
-def _most(scale: Scale) -> Decimal:
+def most_of(scale: Scale) -> Decimal:
+    """The most points that a scale has."""
     if isinstance(scale, YesNo):
         return four_places(max(scale.yes, scale.no))
     line = scale.points if isinstance(scale, Linear) else scale.bands
@@ -95,18 +97,21 @@ def _most(scale: Scale) -> Decimal:
 
 def _targets(component: Component, value: Decimal | None, points: Decimal) -> list[Decimal]:
     """The value that reaches the next whole point and the one that reaches all; one where they are the same."""
-    scale, whole = component.scale, component.metric in _WHOLE
-    most = _most(scale)
+    most = most_of(component.scale)
     if points >= most:
         return []
-    if isinstance(scale, YesNo):
-        return [Decimal(1) if scale.yes > scale.no else Decimal(0)]
     wanted = [min(points.to_integral_value(ROUND_FLOOR) + 1, most), most]
-    if isinstance(scale, Linear):
-        found = [_on_line(scale, each, _ROUBLE if whole else _CENT) for each in wanted]
-    else:
-        found = [_on_steps(scale, each, _ROUBLE if whole else _CENT) for each in wanted]
+    found = [target_for(component, each) for each in wanted]
     return list(dict.fromkeys(target for target in found if target is not None and target != value))
+
+
+def target_for(component: Component, wanted: Decimal) -> Decimal | None:
+    """The nearest value of the metric with at least ``wanted`` points, None where the scale has not so many."""
+    scale, step = component.scale, _ROUBLE if component.metric in _WHOLE else _CENT
+    if isinstance(scale, YesNo):
+        best = Decimal(1) if scale.yes > scale.no else Decimal(0)
+        return best if scale.score(best) >= wanted else None
+    return _on_line(scale, wanted, step) if isinstance(scale, Linear) else _on_steps(scale, wanted, step)
 
 
 def _on_line(scale: Linear, wanted: Decimal, step: Decimal) -> Decimal | None:
@@ -132,7 +137,7 @@ def _on_steps(scale: Bands, wanted: Decimal, step: Decimal) -> Decimal | None:
     return None
 
 
-def _how(metric: str, target: Decimal, facts: Facts) -> Message | None:
+def how(metric: str, target: Decimal, facts: Facts) -> Message | None:
     """The change in terms of what is typed; None where the metric itself is typed."""
     subsidy = facts.subsidy
     if metric == "leverage" and subsidy and facts.private is not None:

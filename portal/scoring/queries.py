@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from portal.applications.facts import Facts, facts
 from portal.applications.models import Application, State, Submission
 from portal.core.canonical import canonical_json
 from portal.core.errors import NotFound
@@ -269,7 +270,7 @@ def run_before(session: Session, run: ScoreRun) -> ScoreRun | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Explained:
     """A submission's current score with what its page shows beside it."""
 
@@ -281,8 +282,12 @@ class Explained:
     sha256: str
     received_at: datetime
     rules: RuleSet
+    tender_track_id: UUID
+    tender_ru: str
+    tender_en: str
+    zone: str
 
-    @property
+    @cached_property
     def sheet(self) -> ToldSheet:
         """The score in words."""
         return told(self.score.sheet, self.rules)
@@ -300,15 +305,25 @@ def explained(session: Session, submission_id: UUID) -> Explained | None:
             Submission.sha256,
             Submission.received_at,
             RuleSetVersion.content,
+            TenderTrack.id,
+            Tender.title_ru,
+            Tender.title_en,
+            Tender.zone,
         )
         .join(Submission, Submission.id == Score.submission_id)
         .join(Application, Application.id == Submission.application_id)
         .join(TenderTrack, TenderTrack.id == Submission.tender_track_id)
         .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
+        .join(Tender, Tender.id == TenderTrack.tender_id)
         .where(Score.submission_id == submission_id, Score.current)
     ).one_or_none()
     if row is None:
         return None
-    score, application_id, number, title_ru, title_en, sha256, received_at, content = row
+    score, application_id, number, title_ru, title_en, sha256, received_at, content, track, ru, en, zone = row
     rules = parsed_rules(content)
-    return Explained(score, application_id, number, title_ru, title_en, sha256, received_at, rules)
+    return Explained(score, application_id, number, title_ru, title_en, sha256, received_at, rules, track, ru, en, zone)
+
+
+def facts_of_submission(session: Session, submission_id: UUID, rules: RuleSet) -> Facts:
+    """The figures of a frozen submission under rules."""
+    return facts(session.execute(select(Submission.snapshot).where(Submission.id == submission_id)).scalar_one(), rules)

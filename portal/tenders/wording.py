@@ -7,7 +7,7 @@ from typing import Final
 
 from portal.core.figures import number, percent, roubles
 from portal.core.language import N_, Message
-from portal.tenders.ruleset import EligibilityRule, ExpertMean, Giver, Need, RuleSet, Severity, TieRule
+from portal.tenders.ruleset import EligibilityRule, ExpertMean, Giver, Need, RuleSet, Severity, Sight, TieRule
 
 Teller = Callable[[EligibilityRule, RuleSet], Message | None]
 
@@ -56,6 +56,12 @@ TIES: Final = {
 EXPERT_MEANS: Final = {
     ExpertMean.RAW: N_("the plain mean of the reviews"),
     ExpertMean.CALIBRATED: N_("the mean with the reviewers' severity taken out"),
+}
+
+SIGHTS: Final = {
+    Sight.ALL_PARTICIPANTS: N_("all participants of the project"),
+    Sight.INITIATOR: N_("the participant itself and the initiator"),
+    Sight.OWN: N_("the participant itself alone"),
 }
 
 SEVERITIES: Final = {

@@ -30,8 +30,6 @@ from portal.applications.signing import unconfirmed
 from portal.applications.submission import Standing, standing
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
-from portal.core.figures import Figure
-from portal.core.language import Message
 from portal.identity.models import Organisation
 from portal.identity.policy import Permission, allowed
 from portal.review.queries import checks_of
@@ -73,9 +71,10 @@ from portal.web.application_frame import (
 )
 from portal.web.forms import ActionForm
 from portal.web.history_words import for_applicants
-from portal.web.language import locale, say
+from portal.web.language import say
 from portal.web.page import page
 from portal.web.paging import Page, keyset
+from portal.web.score_words import said
 
 LATEST: Final = 6
 """Lines of the history on the overview."""
@@ -295,13 +294,9 @@ def wording_of(step: Step) -> dict[str, str]:
     metric = METRICS[step.metric]
     return {
         "metric": say(metric.title),
-        "now": "" if step.value is None else _said(written(metric, step.value)),
-        "target": _said(written(metric, step.target)),
+        "now": "" if step.value is None else said(written(metric, step.value)),
+        "target": said(written(metric, step.target)),
     }
-
-
-def _said(text: Message | Figure) -> str:
-    return say(text) if isinstance(text, Message) else text[locale()]
 
 
 def _page_url(dossier: Dossier, name: str) -> str:

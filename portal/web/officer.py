@@ -39,6 +39,7 @@ from portal.web.frozen import frozen, send_frozen
 from portal.web.history_words import for_staff, reviewers_in
 from portal.web.language import locale, say
 from portal.web.page import current_actor, page
+from portal.web.score_words import lines_above
 from portal.web.templating import can
 
 pages = Blueprint("officer", __name__, url_prefix="/staff/applications")
@@ -102,7 +103,8 @@ def show(application_id: UUID) -> ResponseReturnValue:
 def score(application_id: UUID) -> ResponseReturnValue:
     """The explained score, criterion by criterion."""
     case = queries.case(session(), current_actor(), application_id)
-    return _render("score", case, found=explained(session(), case.submission.id))
+    found = explained(session(), case.submission.id)
+    return _render("score", case, found=found, above=lines_above(found) if found else [])
 
 
 @page(pages, "/<uuid:application_id>/history", get=Permission.APPLICATION_LIST_ALL)

@@ -30,7 +30,7 @@ from portal.web.language import say
 from portal.web.page import page
 from portal.web.public import download
 from portal.web.rule_fields import SECTIONS
-from portal.web.scales import picture
+from portal.web.scales import as_typed, picture
 from portal.web.schemas import read_rule_set
 from portal.web.tenders import OFFICIAL, copies, source_key
 
@@ -192,4 +192,10 @@ def _sum_of(typed: Any) -> Decimal | None:
 
 @pages.context_processor
 def _rule_words() -> dict[str, Any]:
-    return {"wording": wording, "METRICS": METRICS, "picture": picture, "question_words": question_words}
+    return {
+        "wording": wording,
+        "METRICS": METRICS,
+        "picture": picture,
+        "as_typed": as_typed,
+        "question_words": question_words,
+    }

@@ -18,8 +18,8 @@ from flask_babel import lazy_gettext as _l
 
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
-from portal.tenders.ruleset import Direction, ExpertMean, Giver, Need, Severity, Source, TieRule
-from portal.tenders.wording import CHECK_NAMES, EXPERT_MEANS, GIVERS, NEEDS, SEVERITIES, TIES
+from portal.tenders.ruleset import Direction, ExpertMean, Giver, Need, Severity, Sight, Source, TieRule
+from portal.tenders.wording import CHECK_NAMES, EXPERT_MEANS, GIVERS, NEEDS, SEVERITIES, SIGHTS, TIES
 
 MOST_ROWS: Final = 200
 TEXT, NUMBER, MAYBE_NUMBER, WHOLE, MAYBE_WHOLE, DATE, YEARS, WORDS, FLAG, CHOICE = range(10)
@@ -96,6 +96,12 @@ SECTIONS: Final[dict[str, Section]] = {
                 hint=_l("Empty: no limit"),
             ),
             Column("own_share_of_subsidy", _l("Own funds, per cent of the subsidy"), NUMBER),
+            Column(
+                "confidential_parts",
+                _l("Costs and papers of a participant are seen by"),
+                CHOICE,
+                tuple((str(item), SIGHTS[item]) for item in Sight),
+            ),
         ),
     ),
     "eligibility": Section(

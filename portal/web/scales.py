@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
+from portal.core.figures import decimal_of
 from portal.tenders.ruleset import MAX_POINTS, Bands, Linear, Scale
 
 WIDTH: Final = 260
@@ -50,6 +51,23 @@ def picture(scale: Scale) -> Picture | None:
     if isinstance(scale, Bands):
         return _drawn(scale.bands, steps=True)
     return None
+
+
+def as_typed(scale: Mapping[str, Any]) -> Picture | None:
+    """The picture of a scale as it stands in a form, in the order of its values.
+
+    None for yes/no, and while fewer points are readable than a line or a step needs. What is not a value with 0 to
+    10 points is left out, as ``static/js/scales.js`` leaves it out while it is typed.
+    """
+    kind = scale.get("kind")
+    typed = scale.get("points" if kind == "linear" else "bands") or ()
+    pairs = ((decimal_of(pair[0]), decimal_of(pair[1])) for pair in typed if len(pair) == 2)
+    points = sorted((x, y) for x, y in pairs if x is not None and y is not None and 0 <= y <= MAX_POINTS)
+    values = [value for value, _ in points]
+    least = {"linear": 2, "bands": 1}.get(str(kind))
+    if least is None or len(points) < least or len(set(values)) < len(values):
+        return None
+    return _drawn(points, steps=kind == "bands")
 
 
 def _drawn(points: Sequence[tuple[Decimal, Decimal]], *, steps: bool) -> Picture:

@@ -16,6 +16,7 @@ from portal.scoring import queries, service
 from portal.web.forms import ActionForm
 from portal.web.language import say
 from portal.web.page import current_actor, page
+from portal.web.score_words import lines_above
 
 pages = Blueprint("scoring", __name__, url_prefix="/staff/scoring")
 
@@ -72,4 +73,4 @@ def sheet(submission_id: UUID) -> ResponseReturnValue:
     if found is None:
         flash(_("This submission has not been scored yet. Scoring starts by itself when it arrives."), "info")
         raise NotFound
-    return render_template("scoring/sheet.html", found=found, sheet=found.sheet)
+    return render_template("scoring/sheet.html", found=found, sheet=found.sheet, above=lines_above(found))

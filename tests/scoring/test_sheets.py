@@ -147,7 +147,7 @@ def scales(draw: st.DrawFn) -> Scale:
     return Linear(line) if kind == "linear" else Bands(line)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(scales(), st.lists(values, min_size=1, max_size=8))
 def test_a_scale_made_ready_gives_the_same_points(scale: Scale, asked: list[Decimal]) -> None:
     edges = (
@@ -167,7 +167,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(json_values)
 def test_canonical_json_is_that_of_the_standard_library(value: Any) -> None:
     plain = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

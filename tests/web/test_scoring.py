@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Submission
@@ -15,10 +16,12 @@ from portal.core.canonical import canonical_json, digest
 from portal.identity.models import Role, User
 from portal.scoring import checks, service
 from portal.scoring.models import RunCheck, Score, ScoreRun
+from portal.scoring.queries import explained
 from portal.scoring.sheets import digest_of
-from portal.tenders.models import Tender
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
+from portal.web.score_paper import paper_data
 from tests.conftest import form
-from tests.factories import identity, tenders
+from tests.factories import identity, review, tenders
 from tests.factories.submissions import submitted, track_of, varied
 
 SignIn = Callable[[User], FlaskClient]
@@ -159,3 +162,48 @@ def test_a_run_without_a_manifest_is_not_compared(session: Session, sign_in: Sig
     assert client.get(f"/staff/scoring/runs/{run.id}/manifest").status_code == 404
     answer = client.post(f"/staff/scoring/runs/{run.id}/checks", data=form())
     assert answer.status_code == 303
+
+
+def test_the_score_on_paper_in_both_languages(session: Session, sign_in: SignIn) -> None:
+    scored(session, 1)
+    submission_id = session.scalars(select(Submission.id)).one()
+    client = sign_in(identity.user(session, Role.COMMISSION))
+    session.commit()
+    path = f"/staff/scoring/submissions/{submission_id}/score.pdf"
+    english, russian = client.get(f"{path}?lang=en"), client.get(f"{path}?lang=ru")
+    assert english.data.startswith(b"%PDF-")
+    assert english.mimetype == "application/pdf"
+    assert "-score.pdf" in english.headers["Content-Disposition"]
+    assert english.data != russian.data
+    client.get("/?lang=en")
+    assert client.get(f"{path}?lang=en").data == english.data
+
+
+def test_what_would_have_moved_it_is_on_the_page_and_on_paper(app: Flask, session: Session, sign_in: SignIn) -> None:
+    application = review.admitted(session)
+    for assignment in review.assigned(session, application):
+        review.reviewed(session, assignment, "5")
+    submission_id = application.submission_id
+    assert submission_id is not None
+    rules = session.scalars(
+        select(RuleSetVersion).join(TenderTrack).where(TenderTrack.id == application.tender_track_id)
+    ).one()
+    session.execute(text("alter table rule_set disable trigger user"))
+    rules.content = {**rules.content, "threshold": "79"}
+    session.flush()
+    service.score_submission(session, submission_id)
+    client = sign_in(identity.user(session, Role.CHAIR))
+    session.commit()
+    page = client.get(f"/staff/scoring/submissions/{submission_id}").text
+    assert "What would have moved it above the line" in page
+    assert "points were lacking to the threshold (79)" in page
+    with app.test_request_context("/?lang=en"):
+        found = explained(session, submission_id)
+        assert found is not None
+        (above,) = paper_data(found)["above"]
+    assert above["rows"]
+    rules.content = {**rules.content, "threshold": "100"}
+    session.flush()
+    service.score_submission(session, submission_id)
+    session.commit()
+    assert "Nothing alone would have been enough." in client.get(f"/staff/scoring/submissions/{submission_id}").text
