@@ -76,6 +76,8 @@ class Permission(StrEnum):
     QUESTION_VIEW = "tenders:question:view"
     REVIEW_ASSIGN = "review:assignment:assign"
     REVIEW_FORMAL_CHECK = "review:formal_check:decide"
+    REVIEW_POOL_EDIT = "review:pool:edit"
+    REVIEW_POOL_VIEW = "review:pool:view"
     REVIEW_READ = "review:review:read"
     REVIEW_SIMILAR_DECIDE = "review:similar:decide"
     REVIEW_SIMILAR_VIEW = "review:similar:view"

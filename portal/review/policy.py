@@ -44,6 +44,19 @@ def _officer(actor: Actor, subject: Subject | None) -> Decision:
     return _TIED if subject is not None and subject.tied(actor) else YES
 
 
+@rule(Permission.REVIEW_POOL_VIEW)
+def _pool(actor: Actor, subject: object) -> Decision:
+    """Who decides or audits sees the pool, the proposals and how far the reviews are."""
+    return YES if actor.has(*READERS) else HIDDEN
+
+
+@rule(Permission.REVIEW_POOL_EDIT)
+def _pool_keeper(actor: Actor, subject: object) -> Decision:
+    if actor.has(Role.OFFICER):
+        return YES
+    return no(N_("Your role does not include this.")) if actor.has(*READERS) else HIDDEN
+
+
 @rule(Permission.REVIEW_READ, Permission.REVIEW_SIMILAR_VIEW)
 def _read(actor: Actor, subject: Subject | None) -> Decision:
     """The fund's people who decide or audit read every review, with the reviewer's name, and what is alike."""
