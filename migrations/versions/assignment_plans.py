@@ -7,12 +7,12 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "assignment_plans"
-down_revision = "assignment_lanes"
+down_revision = "conflicts_graph"
 branch_labels = None
 depends_on = None
 
 FUNCTIONS = (
-    # One lock for each reviewer, so that two assignments at once cannot both see the last free place. The count is a
+    # One lock for each reviewer, the same as for conflicts, so that two assignments at once cannot both see the last free place. The count is a
     # statement of its own: under READ COMMITTED it sees what was committed while the lock was waited for.
     """
     create function hold_reviewer_load() returns trigger language plpgsql as $$
@@ -24,7 +24,7 @@ FUNCTIONS = (
             or (tg_op = 'UPDATE' and old.state in ('assigned', 'open') and old.reviewer_id = new.reviewer_id) then
             return new;
         end if;
-        perform pg_advisory_xact_lock(hashtextextended('load:' || new.reviewer_id::text, 0));
+        perform lock_person(new.reviewer_id);
         select coalesce((select load_limit from reviewer_profile where user_id = new.reviewer_id), 15) into most;
         select count(*) into busy
         from assignment

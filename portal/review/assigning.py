@@ -19,7 +19,8 @@ from portal.review import letters
 from portal.review.barring import barred_words, lock_people, refresh
 from portal.review.conflict_queries import kept_of
 from portal.review.models import Assignment, AssignmentState
-from portal.review.queries import Case, assignments_of, locked_case, submitted_marks
+from portal.review.pool_models import ReviewerProfile
+from portal.review.queries import Case, assignments_of, load_in, load_limit, locked_case, submitted_marks
 from portal.review.rules import ACTIVE, TRANSITIONS, needed_reviews
 from portal.tenders.ruleset import Lane, RuleSet
 
@@ -37,7 +38,8 @@ def assign(
     ``lane``: what they score; it need not be told where the rule set has but one. A person reviews an application
     in one lane only. Raises :class:`Conflict` when the application is not in expertise, :class:`Problems` on
     ``lane``: not told, or none of the rule set's; on ``reviewers``: too few, not a reviewer, tied to a participant, in
-    a conflict of interest or in a possible one that nobody decided about, asked already, or the actor themself.
+    a conflict of interest or in a possible one that nobody decided about, asked already, at the limit of unfinished
+    reviews, or the actor themself.
     """
     authorize(actor, Permission.REVIEW_ASSIGN)
     lock_people(session, reviewer_ids)
@@ -121,6 +123,13 @@ def _problems(
         )
     )
     taken = {row.reviewer_id for row in existing if row.state != AssignmentState.REVOKED}
+    full = set(
+        session.scalars(
+            select(User.id)
+            .outerjoin(ReviewerProfile, ReviewerProfile.user_id == User.id)
+            .where(User.id.in_(wanted), load_in(case.application.tender_id) >= load_limit())
+        )
+    )
     problems = []
     for key in wanted:
         if key not in people:
@@ -138,6 +147,9 @@ def _problems(
         if key in taken:
             message = N_("%(name)s was asked to review this application already.", name=name)
             problems.append(Problem("taken", "reviewers", message))
+        elif key in full:
+            message = N_("%(name)s has as many unfinished reviews of this tender as agreed.", name=name)
+            problems.append(Problem("full", "reviewers", message))
         if key == actor.user_id:
             problems.append(Problem("self", "reviewers", N_("Nobody assigns a review to themself.")))
     return problems

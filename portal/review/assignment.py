@@ -77,14 +77,16 @@ class Need:
 class Inputs:
     """All that decides. Pairs are (expert, project).
 
-    ``barred``: in conflict; ``taken``: asked in another way, so not again; ``present``: asked, but free to be moved,
-    with the lane; ``held``: (expert, cluster) -> reviews that stay.
+    ``barred``: in conflict; ``undecided``: perhaps in conflict, until an officer decides; ``taken``: asked in another
+    way, so not again; ``present``: asked, but free to be moved, with the lane; ``held``: (expert, cluster) -> reviews
+    that stay.
     """
 
     experts: Sequence[Expert]
     projects: Sequence[Project]
     needs: Sequence[Need]
     barred: frozenset[Pair] = frozenset()
+    undecided: frozenset[Pair] = frozenset()
     taken: frozenset[Pair] = frozenset()
     present: Mapping[Pair, str] = field(default_factory=dict)
     held: Mapping[Pair, int] = field(default_factory=dict)
@@ -110,6 +112,7 @@ class Inputs:
             ),
             "needs": sorted([str(each.project), each.lane, each.count] for each in self.needs),
             "barred": _pairs(self.barred),
+            "undecided": _pairs(self.undecided),
             "taken": _pairs(self.taken),
             "present": sorted([str(who), str(what), lane] for (who, what), lane in self.present.items()),
             "held": sorted([str(who), str(what), count] for (who, what), count in self.held.items()),
@@ -134,8 +137,8 @@ class Choice:
 class Shortage:
     """``count`` reviewers are missing. ``reasons`` puts every expert of the pool under one word.
 
-    ``lane``: works in others; ``conflict``, ``absent``, ``language``; ``taken``: has to do with this project already;
-    ``load``: at the limit.
+    ``lane``: works in others; ``taken``: has to do with this project already; ``conflict``, ``undecided``,
+    ``language``, ``absent``; ``load``: at the limit.
     """
 
     project: UUID

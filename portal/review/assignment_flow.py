@@ -111,6 +111,7 @@ class _Network:
             if who in column and where in place_of:
                 self.shares[column[who], place_of[where]] = max(share - count, 0)
         self.barred = self._marks(inputs.barred, column, row)
+        self.undecided = self._marks(inputs.undecided, column, row)
         self.taken = self._marks(inputs.taken, column, row)
         self._column = column
 
@@ -146,8 +147,8 @@ class _Network:
         """The arcs: who may be asked for which need, loads aside."""
         if not self.needs:
             return np.zeros((0, len(self.experts)), dtype=np.bool_)
-        possible = self.in_lane & ~self.barred[self.project_of] & ~self.taken[self.project_of]
-        return possible & self.reads & ~self.away & (self.room > 0)
+        closed = self.barred | self.undecided | self.taken
+        return self.in_lane & ~closed[self.project_of] & self.reads & ~self.away & (self.room > 0)
 
     @cached_property
     def fits(self) -> Ints:
@@ -240,6 +241,7 @@ class _Network:
                 ("lane", ~self.in_lane[at]),
                 ("taken", self.taken[place] | busy[place]),
                 ("conflict", self.barred[place]),
+                ("undecided", self.undecided[place]),
                 ("language", ~self.reads),
                 ("absent", self.away),
                 ("load", np.ones_like(left)),

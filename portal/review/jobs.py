@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.core import jobs
-from portal.review import barring, similar
+from portal.review import barring, planning, similar
 from portal.review.conflict_queries import judges
 
 PEOPLE_AT_ONCE: Final = 20
@@ -19,6 +19,12 @@ PEOPLE_AT_ONCE: Final = 20
 def find_similar(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
     """Compare a submission with those it may be like, as it arrives."""
     similar.find(session, UUID(payload["submission_id"]))
+
+
+@jobs.handler("plan_assignment")
+def plan_assignment(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
+    """One phase of a proposal of who reviews what."""
+    return planning.step(session, UUID(payload["plan_id"]))
 
 
 @jobs.handler("find_conflicts")

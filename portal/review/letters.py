@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from portal.identity.models import Role, RoleGrant, User
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.service import tell
 from portal.review.models import Assignment, FormalCheck, Outcome
+from portal.review.pool_models import AssignmentPlan
 from portal.tenders.ruleset import RuleSet
 
 ADMITTED: Final = declare(
@@ -43,8 +45,13 @@ STOPPED: Final = declare(
 ANOTHER: Final = declare(
     "review_another", Topic.REVIEW, N_("The reviewers differ: another one is needed"), important=True, staff=True
 )
+PLANNED: Final = declare("assignment_plan", Topic.REVIEW, N_("A proposal of reviewers is ready"), staff=True)
+OVERDUE: Final = declare("review_overdue", Topic.REVIEW, N_("Your reviews are overdue"), important=True, staff=True)
 """What officers and reviewers are told is about an assignment: what applicants may read is looked up by the
 application."""
+
+
+SHOWN_NUMBERS: Final = 20
 
 
 def officers(session: Session) -> list[User]:
@@ -89,6 +96,62 @@ def asked(session: Session, application: Application, assignment: Assignment, re
             N_("Hand the review in by %(day)s.", day=assignment.due_on),
         ],
         link=(N_("Open the review"), desk_path(assignment)),
+    )
+
+
+def asked_by_plan(session: Session, plan: AssignmentPlan, reviewer: User, numbers: Sequence[str], due_on: date) -> None:
+    """To a reviewer: all reviews that a confirmed plan asks for, in one letter."""
+    shown, more = sorted(numbers)[:SHOWN_NUMBERS], len(numbers) - SHOWN_NUMBERS
+    listed = ", ".join(shown)
+    tell(
+        session,
+        [reviewer],
+        about=("assignment_plan", plan.id),
+        key=f"review_asked:{plan.id}:{reviewer.id}",
+        kind=ASKED,
+        subject=N_("You are asked to review %(count)s applications", count=len(numbers))
+        if len(numbers) > 1
+        else N_("You are asked to review application %(number)s", number=listed),
+        paragraphs=[
+            N_("Applications: %(numbers)s and %(more)s more.", numbers=listed, more=more)
+            if more > 0
+            else N_("Applications: %(numbers)s.", numbers=listed),
+            N_("First say whether you have a conflict of interest: the application opens after that."),
+            N_("Hand the review in by %(day)s.", day=due_on),
+        ],
+        link=(N_("Open my reviews"), "/reviews/"),
+    )
+
+
+def plan_ready(session: Session, plan: AssignmentPlan, officer: User) -> None:
+    """To the officer who asked for it: the proposal can be looked at."""
+    tell(
+        session,
+        [officer],
+        about=("assignment_plan", plan.id),
+        key=f"assignment_plan:{plan.id}",
+        kind=PLANNED,
+        subject=N_("The proposal of reviewers is ready"),
+        paragraphs=[N_("Nobody is asked before you confirm it.")],
+        link=(N_("Look at the proposal"), f"/staff/assignment/plans/{plan.id}"),
+    )
+
+
+def overdue(session: Session, late: Sequence[Assignment], reviewer: User, on: date) -> int:
+    """To a reviewer: reviews whose day is over, once a day however often an officer asks. Returns 1 if it is new."""
+    numbers = sorted(row.application.number or "" for row in late)
+    return tell(
+        session,
+        [reviewer],
+        about=("assignment", late[0].id),
+        key=f"review_overdue:{late[0].application.tender_track_id}:{reviewer.id}:{on.isoformat()}",
+        kind=OVERDUE,
+        subject=N_("Your reviews are overdue"),
+        paragraphs=[
+            N_("Applications: %(numbers)s.", numbers=", ".join(numbers[:SHOWN_NUMBERS])),
+            N_("Please hand them in, or tell the officer that you cannot."),
+        ],
+        link=(N_("Open my reviews"), "/reviews/"),
     )
 
 

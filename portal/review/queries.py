@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, Text, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, select, union_all
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 import portal.review.policy  # noqa: F401 - registers the room's rules
@@ -29,6 +29,7 @@ from portal.identity.models import Membership, Organisation, Role, RoleGrant, Us
 from portal.identity.policy import Actor, Permission, authorize, scope
 from portal.review.models import Assignment, AssignmentState, FormalCheck, Mark
 from portal.review.policy import CLOSED, Subject
+from portal.review.pool_models import DEFAULT_LIMIT, ReviewerProfile
 from portal.review.rules import ACTIVE, UNFINISHED, needed_reviews
 from portal.tenders.models import TenderTrack
 from portal.tenders.ruleset import RuleSet
@@ -166,25 +167,49 @@ def missing_reviewers(assignments: Sequence[Assignment], rules: RuleSet) -> dict
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A reviewer who may be asked. ``load``: unfinished reviews; ``ties``: organisations of this project."""
+    """A reviewer who may be asked. ``load``: unfinished reviews in the tender, at most ``limit``; ``ties``:
+    organisations of this project."""
 
     id: UUID
     name: str
     email: str
     load: int
+    limit: int
     ties: tuple[Mapping[str, str], ...]
 
+    @property
+    def full(self) -> bool:
+        return self.load >= self.limit
 
-def candidates(session: Session, organisations: frozenset[UUID]) -> list[Candidate]:
-    """Everybody with the role of a reviewer who can sign in, the least loaded first; two queries."""
-    load = (
+
+def load_in(tender_id: UUID) -> ColumnElement[int]:
+    """How many unfinished reviews of a tender the person of the surrounding statement has."""
+    return (
         select(func.count())
-        .where(Assignment.reviewer_id == User.id, Assignment.state.in_(UNFINISHED))
+        .select_from(Assignment)
+        .join(Application, Application.id == Assignment.application_id)
+        .where(
+            Assignment.reviewer_id == User.id,
+            Assignment.state.in_(UNFINISHED),
+            Application.tender_id == tender_id,
+        )
+        .correlate(User)
         .scalar_subquery()
     )
+
+
+def load_limit() -> ColumnElement[int]:
+    """The most unfinished reviews in a tender, where the profile is joined to the surrounding statement."""
+    return func.coalesce(ReviewerProfile.load_limit, DEFAULT_LIMIT)
+
+
+def candidates(session: Session, organisations: frozenset[UUID], tender_id: UUID) -> list[Candidate]:
+    """Everybody with the role of a reviewer who can sign in, the least loaded first; two queries."""
+    load = load_in(tender_id)
     people = session.execute(
-        select(User.id, User.full_name, User.email, load.label("load"))
+        select(User.id, User.full_name, User.email, load.label("load"), load_limit().label("limit"))
         .join(RoleGrant, RoleGrant.user_id == User.id)
+        .outerjoin(ReviewerProfile, ReviewerProfile.user_id == User.id)
         .where(RoleGrant.role == Role.REVIEWER, User.active, User.confirmed_at.is_not(None))
         .order_by(load, User.full_name, User.id)
     ).all()
@@ -196,7 +221,9 @@ def candidates(session: Session, organisations: frozenset[UUID]) -> list[Candida
         .order_by(Organisation.name_ru)
     ):
         ties[user_id].append({"ru": russian, "en": english})
-    return [Candidate(row.id, row.full_name, row.email, row.load, tuple(ties.get(row.id, ()))) for row in people]
+    return [
+        Candidate(row.id, row.full_name, row.email, row.load, row.limit, tuple(ties.get(row.id, ()))) for row in people
+    ]
 
 
 def desk_select(actor: Actor, *, finished: bool) -> Select[Assignment]:

@@ -292,7 +292,7 @@ def _reviews_page(case: Case, chosen: list[UUID] | None = None, problems: tuple[
     missing = queries.missing_reviewers(assignments, rules)
     assignable = case.application.state == State.EXPERTISE
     taken = {row.reviewer_id for row in assignments if row.state != AssignmentState.REVOKED}
-    people = queries.candidates(current, case.organisations) if assignable else []
+    people = queries.candidates(current, case.organisations, case.application.tender_id) if assignable else []
     return _render(
         "reviews",
         case,

@@ -58,13 +58,15 @@ def cases(draw: Any, experts: int = 8, projects: int = 6) -> Inputs:
     ]
     needs = [Need(work.id, lane, draw(st.integers(0, 2))) for work in works for lane in LANES]
     pairs = [(one.id, work.id) for one in people for work in works]
-    words = [draw(st.sampled_from(("", "", "", "barred", "taken", *LANES))) for _ in pairs]
+    words = [draw(st.sampled_from(("", "", "", "barred", "undecided", "taken", *LANES))) for _ in pairs]
     return Inputs(
         people,
         works,
         needs,
-        frozenset(pair for pair, word in zip(pairs, words, strict=True) if word == "barred"),
-        frozenset(pair for pair, word in zip(pairs, words, strict=True) if word == "taken"),
+        *(
+            frozenset(pair for pair, word in zip(pairs, words, strict=True) if word == wanted)
+            for wanted in ("barred", "undecided", "taken")
+        ),
         {pair: word for pair, word in zip(pairs, words, strict=True) if word in LANES},
         {(one.id, key(3, 0)): 1 for one in people if one.load == 2},
     )
@@ -77,7 +79,8 @@ def sound(inputs: Inputs, choices: tuple[Choice, ...]) -> bool:
     places = Counter((each.project, each.lane) for each in choices)
     wanted = {(need.project, need.lane): need.count for need in inputs.needs}
     return (
-        all(pair not in inputs.barred and pair not in inputs.taken and count == 1 for pair, count in pairs.items())
+        all(count == 1 for count in pairs.values())
+        and not pairs.keys() & (inputs.barred | inputs.undecided | inputs.taken)
         and all(count + people[who].load <= people[who].limit for who, count in loads.items())
         and all(count <= wanted[place] for place, count in places.items())
         and all(
@@ -113,6 +116,7 @@ def test_a_permutation_of_the_inputs_changes_nothing(inputs: Inputs, chance: Any
         chance.sample(list(inputs.projects), len(inputs.projects)),
         chance.sample(list(inputs.needs), len(inputs.needs)),
         inputs.barred,
+        inputs.undecided,
         inputs.taken,
         dict(chance.sample(list(inputs.present.items()), len(inputs.present))),
         dict(reversed(list(inputs.held.items()))),
@@ -186,6 +190,7 @@ def test_fit_of_the_field_of_work(classes: set[str], codes: set[str], points: in
     [
         (Expert(key(1, 1), lanes=frozenset({"legal"})), {}, "lane"),
         (Expert(key(1, 1)), {"barred": frozenset({(key(1, 1), ONE.id)})}, "conflict"),
+        (Expert(key(1, 1)), {"undecided": frozenset({(key(1, 1), ONE.id)})}, "undecided"),
         (Expert(key(1, 1)), {"taken": frozenset({(key(1, 1), ONE.id)})}, "taken"),
         (Expert(key(1, 1), absent=True), {}, "absent"),
         (Expert(key(1, 1), languages=frozenset({"en"})), {}, "language"),
