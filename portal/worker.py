@@ -38,6 +38,7 @@ def load_handlers() -> None:
     import portal.notifications.jobs
     import portal.notifications.reminders
     import portal.review.jobs
+    import portal.review.overdue
     import portal.review.reminders
     import portal.scoring.jobs
     import portal.web.export_jobs  # noqa: F401

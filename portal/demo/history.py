@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from portal.core.db import db
-from portal.demo import cluster_life, clusters, programme, tender_2016, tender_2018, tender_open, ties
+from portal.demo import cluster_life, clusters, pool, programme, tender_2016, tender_2018, tender_open, ties
 from portal.demo.filing import Register
 from portal.demo.moments import moment, moscow
 from portal.demo.people import People
@@ -27,7 +27,7 @@ def load() -> None:
     tender_2016.load(people, register, programme_id)
     _say(began, "tender of 2016")
     programme.give(people, programme_id, moscow(2018, 1, 22), "ДЕМО-12", programme.years_of(2018))
-    tender_2018.load(people, register, programme_id)
+    tender = tender_2018.load(people, register, programme_id)
     _say(began, "tender of 2018")
     cluster_life.load(people, register)
     _say(began, "life of the clusters")
@@ -35,6 +35,7 @@ def load() -> None:
     _say(began, "ties of the experts")
     tender_open.load(people, register, programme_id)
     cluster_life.post(people, register)
+    pool.propose(people, tender)
     _say(began, "open tender")
     db.session.remove()
 

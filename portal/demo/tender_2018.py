@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from portal.demo import calls
+from portal.demo import calls, pool
 from portal.demo.filing import Desk, Filed, Plan, Register, scaled
 from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
@@ -64,7 +64,7 @@ MARKS: Final[dict[str, dict[int, str | None]]] = {
 }
 
 
-def load(people: People, register: Register, programme_id: UUID) -> None:
+def load(people: People, register: Register, programme_id: UUID) -> Announced:
     """Announce, file 24 applications, check and review a part of them, score both tracks."""
     tender = announce(
         people,
@@ -80,10 +80,12 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
     desk = Desk(people, register, tender.tracks)
     filed = {plan.project.code: desk.file(plan) for plan in plans()}
     work(CLOSES + timedelta(minutes=5))
+    pool.introduce(people, CHECKED - timedelta(days=1))
     _check(people, filed)
     work(REVIEWED)
     score(people, tender, moscow(2018, 9, 24))
     _draw(people, tender.tracks[IMPORTS])
+    return tender
 
 
 def plans() -> list[Plan]:

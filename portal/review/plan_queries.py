@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -37,6 +37,19 @@ class Counts:
     @property
     def total(self) -> int:
         return self.assigned + self.open + self.submitted
+
+
+def summed(counts: Iterable[Counts]) -> Counts:
+    """All of them together."""
+    total = Counts()
+    for each in counts:
+        total = Counts(
+            total.assigned + each.assigned,
+            total.open + each.open,
+            total.submitted + each.submitted,
+            total.late + each.late,
+        )
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,14 @@ def track(session: Session, tender_track_id: UUID) -> TenderTrack:
     if found is None:
         raise NotFound
     return found
+
+
+def in_expertise(session: Session, tender_track_id: UUID) -> int:
+    """How many applications of a track are in expertise; one query."""
+    number = session.scalar(
+        select(func.count()).where(Application.tender_track_id == tender_track_id, Application.state == State.EXPERTISE)
+    )
+    return number or 0
 
 
 def _counted(on: date) -> tuple[ColumnElement[int], ...]:

@@ -55,6 +55,7 @@ STAFF: Final = (
     Entry(N_("Messages"), "staff_messages.index", Permission.MESSAGE_LIST, "staff_messages", unread_of="message"),
     Entry(N_("Questions"), "question_inbox.index", Permission.QUESTION_VIEW, "question_inbox", count=questions.waiting),
     Entry(N_("Similar projects"), "similar.index", Permission.REVIEW_SIMILAR_VIEW, "similar", count=open_count),
+    Entry(N_("Reviewers"), "assignment.index", Permission.REVIEW_POOL_VIEW, "assignment reviewer_pool"),
     Entry(N_("Conflicts of interest"), "conflicts.index", Permission.CONFLICT_VIEW, "conflicts", count=undecided_count),
     Entry(N_("My reviews"), "reviews.index", Permission.REVIEW_WRITE, "reviews"),
     Entry(N_("My ties"), "ties.index", Permission.TIE_DECLARE, "ties"),

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
@@ -69,13 +69,12 @@ def keyset(
 
 
 def _write(backwards: bool, place: tuple[Any, ...]) -> str:
-    parts = [
-        [type(value).__name__, value.isoformat() if isinstance(value, datetime) else str(value)] for value in place
-    ]
+    parts = [[type(value).__name__, value.isoformat() if isinstance(value, date) else str(value)] for value in place]
     return base64.urlsafe_b64encode(json.dumps([int(backwards), parts]).encode()).decode().rstrip("=")
 
 
 _READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "date": date.fromisoformat,
     "datetime": datetime.fromisoformat,
     "UUID": UUID,
     "Decimal": Decimal,
