@@ -47,7 +47,7 @@ CHANGES: Final[dict[str, Message]] = {
 }
 STATES: Final[dict[str, tuple[Message, str]]] = {
     PlanState.COMPUTING: (N_("Being computed"), "yellow"),
-    PlanState.PROPOSED: (N_("To be decided"), "blue"),
+    PlanState.PROPOSED: (N_("Waits for a decision"), "blue"),
     PlanState.CONFIRMED: (N_("Confirmed"), "green"),
     PlanState.DISCARDED: (N_("Discarded"), "grey"),
 }

@@ -83,6 +83,9 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "cluster_imports.report": {"import_id": "map_import_id"},
     "cluster_imports.progress": {"import_id": "map_import_id"},
     "cluster_imports.faults": {"import_id": "map_import_id"},
+    "reviewer_pool.show": {"user_id": "reviewer_id"},
+    "reviewer_pool.add_absence": {"user_id": "reviewer_id"},
+    "reviewer_pool.remove_absence": {"user_id": "reviewer_id"},
 }
 """Where the same variable means something else: a value, or the name of another one."""
 
@@ -352,6 +355,9 @@ def _values(which: str) -> dict[str, Any]:
         "tie_id": "select t.id from person_tie t join user_account u on u.id = t.user_id"
         " where u.email = 'reviewer1@demo.example' and cast(:key as uuid) is not null limit 1",
         "owner_id": "select id from organisation_owner where cast(:key as uuid) is not null order by id limit 1",
+        "plan_id": "select id from assignment_plan where cast(:key as uuid) is not null order by id limit 1",
+        "absence_id": "select id from reviewer_absence where cast(:key as uuid) is not null order by id limit 1",
+        "reviewer_id": "select user_id from reviewer_absence where cast(:key as uuid) is not null order by id limit 1",
         "task_id": "select id from task where cast(:key as uuid) is not null limit 1",
         "export_id": "select e.id from application_export e where e.application_id = :key limit 1",
         "correction_id": "select c.id from correction_request c where c.application_id = :key limit 1",
