@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "assignment_plans"
-down_revision = "conflicts_graph"
+down_revision = "calibration_evaluation"
 branch_labels = None
 depends_on = None
 
