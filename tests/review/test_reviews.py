@@ -91,7 +91,8 @@ def test_who_cannot_be_assigned(session: Session, application: Application) -> N
     with pytest.raises(Problems) as caught:
         assign(session, actor, application, tied, former, blocked, both)
     assert codes(caught) == ["tied", "no_reviewer", "no_reviewer", "self"]
-    names = {each.id: each.ties for each in queries.candidates(session, frozenset({application.initiator_id}))}
+    found = queries.candidates(session, frozenset({application.initiator_id}), application.tender_id)
+    names = {each.id: each.ties for each in found}
     assert [tie["en"] for tie in names[tied.id]] == [application.initiator.name_en]
     assert former.id not in names
     assert blocked.id not in names
@@ -121,7 +122,7 @@ def test_other_roles_do_not_assign(session: Session, application: Application, r
 def test_load_counts_unfinished_reviews(session: Session, application: Application) -> None:
     rows = review.assigned(session, application)
     review.reviewed(session, rows[0])
-    load = {each.id: each.load for each in queries.candidates(session, frozenset())}
+    load = {each.id: each.load for each in queries.candidates(session, frozenset(), application.tender_id)}
     assert [load[row.reviewer_id] for row in rows] == [0, 1]
 
 
