@@ -17,10 +17,11 @@ from portal.applications.facts import facts
 from portal.core.language import render
 from portal.demo.projects import PROJECTS
 from portal.review.rules import difference, needs_another_review
-from portal.scoring.engine import Marks, ScoreSheet, score
+from portal.scoring.engine import Marks, Scorer, ScoreSheet, score
+from portal.scoring.measuring import measured
 from portal.scoring.sheets import digest_of, told
 from portal.tenders.rulebook import load_lanes
-from portal.tenders.ruleset import RuleSet, from_json, to_json
+from portal.tenders.ruleset import ExpertMean, RuleSet, from_json, to_json
 from tests.factories.packages import marks, package, rules
 
 D = Decimal
@@ -232,3 +233,31 @@ def test_a_criterion_of_several_lanes_waits_for_all_of_them() -> None:
     apart = {"CR-10": {"technology": D(1), "team": D(2)}}
     found = sheet(package(), (technical, apart, financial, financial, legal), used)
     assert render(found.lines[-1].reason, "en").startswith("The reviewers differ by 6.5 points")
+
+
+def test_the_calibrated_value_takes_the_place_of_the_mean_where_the_rules_say_so() -> None:
+    used = replace(rules(), expert_mean=ExpertMean.CALIBRATED)
+    known = measured(facts(package(), used), ())
+    found = Scorer(used).score(known, TWO, {"CR-10/general": D("8.1234")})
+    assert lines(found)["CR-10"] == ("8.1234", "4.06")
+    assert render(found.lines[-1].reason, "en") == (
+        "The mean of 2 reviewers is 7.5; with the reviewers' severity taken out it is 8.1234 of 10 points."
+    )
+    plain = Scorer(used).score(known, TWO)
+    assert lines(plain)["CR-10"] == ("7.5000", "3.75")
+    assert "too few reviews in the track" in render(plain.lines[-1].reason, "en")
+    assert Scorer(rules()).score(known, TWO, {"CR-10/general": D(9)}).digest == Scorer(rules()).score(known, TWO).digest
+    waiting = Scorer(used).score(known, TWO[:1], {"CR-10/general": D(9)})
+    assert waiting.lines[-1].points is None  # a calibrated value does not stand in for a review that is missing
+
+
+def test_of_several_lanes_those_without_a_calibrated_value_keep_their_mean() -> None:
+    used = replace(rules(), lanes=load_lanes(), expert_mean=ExpertMean.CALIBRATED)
+    whole = marks("8")["CR-10"]
+    technical = {"CR-10": {name: whole[name] for name in ("technology", "team")}}
+    financial = {"CR-10": {name: D(6) for name in ("market", "plan")}}
+    legal = {"CR-10": {"risks": D(3)}}
+    reviews = (technical, technical, financial, financial, legal)
+    known = measured(facts(package(), used), ())
+    found = Scorer(used).score(known, reviews, {"CR-10/technical": D(9)})
+    assert lines(found)["CR-10"] == ("6.6000", "3.30")  # (9 * 2 + 6 * 2 + 3) / 5

@@ -15,7 +15,7 @@ from portal.core.errors import Problems
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
 from portal.tenders.rulebook import TRACKS, load_lanes, load_rulebook
-from portal.tenders.ruleset import GENERAL, Bands, Linear, Need, YesNo, from_json, rules_digest, to_json
+from portal.tenders.ruleset import GENERAL, Bands, ExpertMean, Linear, Need, YesNo, from_json, rules_digest, to_json
 
 D = Decimal
 
@@ -249,3 +249,14 @@ def test_every_aspect_belongs_to_one_lane(place: int, change: dict[str, Any], fo
     data = to_json(replace(load_rulebook("import_substitution"), lanes=load_lanes()))
     data["lanes"][place] |= change
     assert faults(data) == found
+
+
+def test_rules_by_the_plain_mean_are_written_as_before_and_the_calibrated_one_is_kept() -> None:
+    rules = load_rulebook("export")
+    assert "expert_mean" not in to_json(rules)
+    assert from_json({**to_json(rules), "expert_mean": "raw"}) == rules
+    changed = replace(rules, expert_mean=ExpertMean.CALIBRATED)
+    assert from_json(to_json(changed)) == changed
+    assert rules_digest(changed) != rules_digest(rules)
+    with pytest.raises(Problems):
+        from_json({**to_json(rules), "expert_mean": "median"})
