@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from portal.applications.models import Application, Participant, ParticipantState
+from portal.applications.models import Application, Participant, ParticipantState, State
 from portal.budget import queries as budget
 from portal.core.errors import NotFound
 from portal.core.figures import exact
@@ -81,6 +81,11 @@ class Evaluation:
     def calibrates(self) -> bool:
         """Whether the rule set counts the calibrated mean."""
         return self.place.rules.expert_mean is ExpertMean.CALIBRATED
+
+    @property
+    def decided(self) -> bool:
+        """Whether projects of the track were awarded, so that the line is that of the decision."""
+        return any(project.awarded for project in self.projects)
 
     @property
     def zone(self) -> list[Standing]:
@@ -212,6 +217,7 @@ def _projects(session: Session, place: Place, panel: calibrating.Panel, found: F
             Score.sheet["lines"].label("lines"),
             Score.recommended,
             Score.amounts,
+            (Application.state == State.AWARDED).label("awarded"),
         )
         .join(Score, and_(Score.submission_id == Application.submission_id, Score.current))
         .where(Application.tender_track_id == place.id, Application.state.in_(calibrating.REVIEWED))
@@ -234,6 +240,7 @@ def _project(row: Any, rules: RuleSet, values: Mapping[str, Mapping[str, Decimal
         title_en=row.title_en,
         weighted=weighted,
         recommended=row.recommended,
+        awarded=row.awarded,
         amounts={int(year): Decimal(amount) for year, amount in row.amounts.items()},
         values=values,
         raw=None if raw is None else objective + raw,

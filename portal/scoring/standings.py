@@ -37,6 +37,7 @@ class Project:
     weighted: Mapping[str, Decimal | None]
     recommended: bool | None
     amounts: Mapping[int, Decimal]
+    awarded: bool
     values: Mapping[str, Mapping[str, Decimal]]
     raw: Decimal | None
     calibrated: Decimal | None
@@ -88,7 +89,9 @@ def standings_of(
         key=lambda each: (-each[1], each[0]),
     )
     eligible = [by_number[number] for number, total in known if by_number[number].recommended is not False]
-    places = fitting([each.amounts for each in eligible], available)
+    # After the decision the money is gone, and the line is where it was drawn.
+    awarded = sum(each.awarded for each in eligible)
+    places = awarded or fitting([each.amounts for each in eligible], available)
     chances = _chances(rules, eligible, panel, found, places, inputs)
     standings = []
     for number, total in known:
