@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from portal.core.db import db
-from portal.demo import cluster_life, clusters, pool, programme, tender_2016, tender_2018, tender_open, ties
+from portal.demo import cluster_life, clusters, pool, programme, rehearsal, tender_2016, tender_2018, tender_open, ties
 from portal.demo.filing import Register
 from portal.demo.moments import moment, moscow
 from portal.demo.people import People
@@ -37,6 +37,8 @@ def load() -> None:
     cluster_life.post(people, register)
     pool.propose(people, tender)
     _say(began, "open tender")
+    rehearsal.load(people, programme_id)
+    _say(began, "rules in preparation")
     db.session.remove()
 
 

@@ -92,7 +92,7 @@ def document(session: Session, run_id: UUID) -> dict[str, Any]:
     """The manifest with what its digests are made of: per score the submission, the reviews used, and the result."""
     row = manifest_of(session, run_id)
     scores = session.execute(
-        select(Submission.number, Submission.sha256, Score.reviews, Score.inputs, Score.digest)
+        select(Submission.number, Submission.sha256, Score.reviews, Score.calibrated, Score.inputs, Score.digest)
         .join(Submission, Submission.id == Score.submission_id)
         .where(Score.run_id == run_id)
     )
@@ -104,9 +104,10 @@ def document(session: Session, run_id: UUID) -> dict[str, Any]:
                 "number": number,
                 "submission": sha256,
                 "reviews": [{"review": each["review"], "sha256": each["sha256"]} for each in reviews],
+                **({"calibrated": calibrated} if calibrated else {}),
                 "inputs": inputs,
                 "score": result,
             }
-            for number, sha256, reviews, inputs, result in sorted(scores, key=lambda score: score.number)
+            for number, sha256, reviews, calibrated, inputs, result in sorted(scores, key=lambda score: score.number)
         ],
     }

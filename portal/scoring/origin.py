@@ -29,6 +29,7 @@ MODULES: Final = (
     "portal.tenders.ruleset.model",
     "portal.tenders.ruleset.reading",
     "portal.tenders.ruleset.scales",
+    "portal.review.calibration",
     "portal.review.rules",
     "portal.scoring.engine",
     "portal.scoring.measuring",
@@ -41,7 +42,7 @@ MODULES: Final = (
 SEED: Final = 0
 """No step of a run draws lots; the seed is kept so that a later one that does can be repeated."""
 
-_LIBRARIES: Final = ("SQLAlchemy", "psycopg", "babel")
+_LIBRARIES: Final = ("SQLAlchemy", "psycopg", "numpy")
 
 
 @cache

@@ -178,3 +178,16 @@ def test_the_open_tender_asks_extra_questions_and_they_are_answered(loaded: Sess
         " on a.id = s.application_id join tender t on t.id = a.tender_id where t.code not in ('2016', '2018')",
     )
     assert answered == [(True,)]
+
+
+def test_the_rules_in_preparation_were_tried_and_a_run_was_computed_again(loaded: Session) -> None:
+    assert rows(
+        loaded,
+        "select count(*), count(*) filter (where l.place_before <> l.place_after) > 0"
+        " from dry_run d join dry_run_line l on l.dry_run_id = d.id where d.ended_at is not null",
+    ) == [(14, True)]
+    assert rows(
+        loaded,
+        "select c.first is null, c.output_digest = r.output_digest"
+        " from run_check c join score_run r on r.id = c.run_id",
+    ) == [(True, True)]

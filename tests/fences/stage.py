@@ -342,8 +342,8 @@ def _values(which: str) -> dict[str, Any]:
         "question_id": "select q.id from tender_question q join tender t on t.id = q.tender_id where t.code = '2018'"
         " and q.state = 'waiting' and cast(:key as uuid) is not null",
         "programme_id": "select id from programme where cast(:key as uuid) is not null",
-        "run_id": "select run_id from run_check where cast(:key as uuid) is not null",
-        "check_id": "select id from run_check where cast(:key as uuid) is not null",
+        "run_id": "select run_id from run_check where cast(:key as uuid) is not null order by id limit 1",
+        "check_id": "select id from run_check where cast(:key as uuid) is not null order by id limit 1",
         "trial_id": "select d.id from dry_run d join tender_track t on t.rule_set_id = d.rule_set_id"
         " join application a on a.tender_track_id = t.id where a.id = :key",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
