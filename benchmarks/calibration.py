@@ -37,6 +37,7 @@ DESIGNS: Final = (
     Design("the same, in half points", 60, 12, (2, 4), halves=True),
     Design("24 applications, 8 reviewers, 2-3 reviews each", 24, 8, (2, 3)),
     Design("120 applications, 20 reviewers, 2-3 reviews each", 120, 20, (2, 3)),
+    Design("1,000 applications, 100 reviewers, 3 reviews each", 1_000, 100, (3, 3)),
     Design("60 applications, 12 reviewers, no severity", 60, 12, (2, 4), severity=0.0),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -23,6 +23,7 @@ from portal.core.errors import NotFound
 from portal.core.figures import exact
 from portal.core.language import N_, both
 from portal.identity.policy import system_actor
+from portal.review.agreement import Agreement, agreement
 from portal.review.calibration import Calibration, Estimate, Given, TooFew, calibrate
 from portal.review.calibration_models import ReviewCalibration
 from portal.review.models import Assignment, AssignmentState, Mark
@@ -105,9 +106,10 @@ def ensure(session: Session, tender_track_id: UUID, *, until: datetime | None = 
         return found
     panel = reviews_of(session, tender_track_id, _rules(session, tender_track_id), until)
     plain = {key: [_plain(each) for each in given] for key, given in panel.items()}
-    inputs = digest({"method": METHOD, "reviews": plain})
-    result = {key: written(calibrate(given)) for key, given in panel.items()}
-    session.execute(
+    newest = held.newest and held.newest.astimezone(UTC)
+    inputs = digest({"method": METHOD, "reviews": plain, "count": held.reviews, "newest": newest})
+    result = {key: written(calibrate(given), agreement(given)) for key, given in panel.items()}
+    made = session.scalar(
         insert(ReviewCalibration)
         .values(
             id=uuid7(),
@@ -120,6 +122,7 @@ def ensure(session: Session, tender_track_id: UUID, *, until: datetime | None = 
             output_digest=digest(result),
         )
         .on_conflict_do_nothing(index_elements=["tender_track_id", "method", "inputs_digest"])
+        .returning(ReviewCalibration.id)
     )
     row = session.scalars(
         select(ReviewCalibration).where(
@@ -128,8 +131,9 @@ def ensure(session: Session, tender_track_id: UUID, *, until: datetime | None = 
             ReviewCalibration.inputs_digest == inputs,
         )
     ).one()
-    facts = {"reviews": held.reviews, "inputs": inputs, "output": row.output_digest}
-    record(session, ACTOR, "review:calibration:compute", "tender_track", tender_track_id, facts)
+    if made is not None:
+        facts = {"reviews": held.reviews, "inputs": inputs, "output": row.output_digest}
+        record(session, ACTOR, "review:calibration:compute", "tender_track", tender_track_id, facts)
     return row
 
 
@@ -208,11 +212,14 @@ def _plain(each: Given) -> list[object]:
     return [each.application, each.reviewer, each.value]
 
 
-def written(found: Calibration | TooFew) -> dict[str, Any]:
+def written(found: Calibration | TooFew, agreed: Agreement | None = None) -> dict[str, Any]:
     """A result as JSON: numbers as strings, a refusal with its code and its sentence in both languages."""
+    content: dict[str, Any] = {}
+    if agreed is not None:
+        content["agreement"] = {name: str(value) for name, value in asdict(agreed).items()}
     if isinstance(found, TooFew):
-        return {"refusal": found.code, "reason": both(found.reason)}
-    content: dict[str, Any] = {
+        return {**content, "refusal": found.code, "reason": both(found.reason)}
+    content |= {
         name: format(getattr(found, name), "f")
         for name in ("mean", "merit_variance", "severity_variance", "error_variance", "merit_ratio", "severity_ratio")
     }
@@ -222,6 +229,14 @@ def written(found: Calibration | TooFew) -> dict[str, Any]:
             for key, each in getattr(found, name).items()
         }
     return content
+
+
+def read_agreement(content: Mapping[str, Any]) -> Agreement | None:
+    """How far the reviewers of a part agree, as :func:`written` wrote it."""
+    held = content.get("agreement")
+    if held is None:
+        return None
+    return Agreement(Decimal(held["alpha"]), Decimal(held["low"]), Decimal(held["high"]), int(held["units"]))
 
 
 def read(content: Mapping[str, Any]) -> Calibration | TooFew:

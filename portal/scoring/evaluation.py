@@ -22,6 +22,7 @@ from portal.core.figures import exact
 from portal.identity.models import User
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import calibrating
+from portal.review.agreement import Agreement
 from portal.review.calibration import Calibration, Estimate
 from portal.review.calibration_models import ReviewCalibration
 from portal.review.models import Assignment, AssignmentState
@@ -81,6 +82,10 @@ class Evaluation:
     def calibrates(self) -> bool:
         """Whether the rule set counts the calibrated mean."""
         return self.place.rules.expert_mean is ExpertMean.CALIBRATED
+
+    def agreement(self, part: str) -> Agreement | None:
+        """How far the reviewers of a part agree; None where it is not known."""
+        return calibrating.read_agreement(self.calibration.result.get(part, {})) if self.calibration else None
 
     @property
     def decided(self) -> bool:
@@ -179,7 +184,9 @@ def evaluation(session: Session, actor: Actor, tender_track_id: UUID) -> Evaluat
     authorize(actor, Permission.EVALUATION_VIEW, held)
     panel = calibrating.reviews_of(session, place.id, place.rules)
     row = calibrating.present(session, place.id)
-    found = {code: calibrating.read(content) for code, content in row.result.items()} if row else {}
+    found = {part: calibrating.read(content) for part, content in row.result.items()} if row else {}
+    if not _same(panel, found):
+        row, found = None, {}
     projects = _projects(session, place, panel, found)
     available = budget.available(session, place.programme_id, place.track)
     standings, places, cut = standings_of(
@@ -199,6 +206,15 @@ def evaluation(session: Session, actor: Actor, tender_track_id: UUID) -> Evaluat
         handed_in=handed_in,
         asked=asked,
         numbers={project.number: project for project in projects},
+    )
+
+
+def _same(panel: calibrating.Panel, found: Found) -> bool:
+    """Whether the result is of these reviews: one may come or go between two statements."""
+    return all(
+        result.applications.keys() == {each.application for each in panel.get(part, ())}
+        for part, result in found.items()
+        if isinstance(result, Calibration)
     )
 
 

@@ -16,7 +16,6 @@ from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.core.formats import format_date, format_number
 from portal.identity.policy import Permission
-from portal.review.agreement import agreement
 from portal.review.calibrating import Part, parts
 from portal.review.calibration import Calibration, Estimate, TooFew
 from portal.scoring.evaluation import Evaluation, Reviewer, evaluation
@@ -140,7 +139,7 @@ def _part(found: Evaluation, part: Part, shown: Sequence[Standing]) -> dict[str,
         "title": part_title(found, part),
         "result": calibrated,
         "refusal": result.reason if isinstance(result, TooFew) else None,
-        "agreement": agreement(found.panel[part.key]),
+        "agreement": found.agreement(part.key),
         "reviews": len(found.panel[part.key]),
         "values": [each for each in (_value(found, part, calibrated, standing) for standing in shown) if each["dots"]],
         "scale": scale,

@@ -16,6 +16,7 @@ from portal.core.canonical import digest
 from portal.core.clock import now
 from portal.core.errors import NotFound
 from portal.review import calibrating
+from portal.review.agreement import agreement
 from portal.review.calibration import Calibration, TooFew, calibrate
 from portal.review.calibration_models import ReviewCalibration
 from portal.tenders.rulebook import load_lanes
@@ -75,7 +76,12 @@ def test_a_result_is_written_and_read_without_loss(session: Session) -> None:
     track = track_of(tender)
     given = calibrating.reviews_of(session, track.id, rules())[PART]
     found = calibrate(given)
-    assert calibrating.read(calibrating.written(found)) == found
+    agreed = agreement(given)
+    content = calibrating.written(found, agreed)
+    assert calibrating.read(content) == found
+    assert agreed is not None
+    assert calibrating.read_agreement(content) == agreed
+    assert calibrating.read_agreement(calibrating.written(found)) is None
     assert calibrating.read(calibrating.ensure(session, track.id).result[PART]) == found
 
 
