@@ -72,7 +72,7 @@ format: install ## put the code into the style that `make check` asks for
 
 .PHONY: bench
 bench: assets translations ## measure what the README states
-	@for name in start staff_list scoring similarity; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+	@for name in start staff_list scoring similarity assignment; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 .PHONY: lock
 lock: install ## lock the requirements again, with the newest releases

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections import Counter
 from typing import Any
 from uuid import UUID, uuid4
@@ -331,3 +333,33 @@ def test_six_assignments_at_once_and_one_free_place(fresh_app: Flask) -> None:
             Assignment.reviewer_id == wanted, Assignment.state == AssignmentState.ASSIGNED
         )
         assert session.scalar(held) == 1
+
+
+FULL = bool(os.environ.get("FULL"))
+
+
+@pytest.mark.slow
+def test_a_whole_track_from_the_proposal_to_the_letters(session: Session) -> None:
+    """``FULL=1``: 1,000 applications, 100 reviewers, 3 lanes; by default a hundredth of it."""
+    applications, pool = (1_000, 100) if FULL else (10, 12)
+    tender = Tender(session, applications=applications, pool=pool, lanes=load_lanes())
+    codes = ("28", "28.92", "28.9", "20", "")
+    for number, person in enumerate(tender.people):
+        lanes = sorted({("technical", "financial", "legal")[number % 3], ("financial", "technical")[number % 2]})
+        code = codes[number % len(codes)]
+        tender.profile(person, classes=[code] if code else [], lanes=lanes, load_limit=60)
+    seconds = {}
+    began = time.monotonic()
+    plan = planning.start(session, tender.officer, tender_track_id=tender.track.id)
+    for phase in ("read", "solve", "seal"):
+        planning.step(session, plan.id)
+        seconds[phase], began = time.monotonic() - began, time.monotonic()
+    planning.confirm(session, tender.officer, plan_id=plan.id, expected_version=plan.version)
+    session.commit()
+    seconds["confirm"] = time.monotonic() - began
+    print({name: round(value, 1) for name, value in seconds.items()})
+    assert seconds["read"] + seconds["solve"] + seconds["seal"] < 60
+    assert (plan.gap, tender.lines(plan, Change.UNMET)) == (0, [])
+    loads = session.execute(select(Assignment.reviewer_id, func.count()).group_by(Assignment.reviewer_id)).all()
+    assert sum(count for _, count in loads) == 5 * applications
+    assert max(count for _, count in loads) <= 60
