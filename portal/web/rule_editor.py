@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -23,9 +24,10 @@ from portal.tenders import queries, service, wording
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
 from portal.tenders.models import TenderTrack
-from portal.tenders.ruleset import from_json
+from portal.tenders.rulebook import load_lanes
+from portal.tenders.ruleset import from_json, to_json
 from portal.web import question_words, rule_fields
-from portal.web.forms import PortalForm
+from portal.web.forms import ActionForm, PortalForm
 from portal.web.language import say
 from portal.web.page import page
 from portal.web.public import download
@@ -106,6 +108,7 @@ def edit(rule_set_id: UUID, section: str) -> ResponseReturnValue:
         section=section,
         spec=SECTIONS[section],
         form=form,
+        lanes_form=ActionForm(formdata=None, version=held.rule_set.version),
         content=content,
         problems=problems,
         errors=_by_input(problems),
@@ -121,6 +124,24 @@ def weights(rule_set_id: UUID) -> ResponseReturnValue:
     """The sum of the weights typed so far, for the criteria page."""
     typed = (text.replace(",", ".").strip() for name, text in request.args.items() if name.endswith("-weight"))
     return render_template("tenders/weights.html", weights=_sum_of(text for text in typed if text))
+
+
+@page(pages, "/<uuid:rule_set_id>/lanes", post=Permission.TENDER_EDIT)
+def usual_lanes(rule_set_id: UUID) -> ResponseReturnValue:
+    """Take over the three lanes of the rulebook, where the rules have none and their aspects fit."""
+    form = ActionForm()
+    held = queries.rule_set_place(session(), g.actor, rule_set_id)
+    content = {
+        **held.rule_set.content,
+        "lanes": to_json(replace(from_json(held.rule_set.content), lanes=load_lanes()))["lanes"],
+    }
+    try:
+        service.edit_rules(session(), g.actor, rule_set_id, content=content, expected_version=form.version.data or 0)
+    except Problems:
+        flash(_("The usual lanes do not fit the aspects of these criteria: add lanes of your own."), "warning")
+    else:
+        flash(_("The section is saved."), "success")
+    return redirect(url_for(".edit", rule_set_id=rule_set_id, section="criteria") + "#lanes", 303)
 
 
 @page(pages, "/<uuid:rule_set_id>/upload", post=Permission.TENDER_EDIT)

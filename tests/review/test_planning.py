@@ -292,6 +292,20 @@ def test_the_database_holds_the_limit_without_the_verb(tender: Tender) -> None:
             tender.session.flush()
 
 
+def test_a_review_that_comes_back_is_no_new_request(tender: Tender) -> None:
+    person, *others = tender.people
+    tender.profile(person, load_limit=1)
+    for place, other in zip(tender.applications, others, strict=False):
+        service.assign(tender.session, tender.officer, application_id=place, reviewer_ids=[person.id, other.id])
+        row = tender.session.scalars(
+            select(Assignment).where(Assignment.reviewer_id == person.id, Assignment.state == "assigned")
+        ).one()
+        if place == tender.applications[0]:
+            review.reviewed(tender.session, row)
+    tender.session.execute(text("update assignment set state = 'open', submitted_at = null where state = 'submitted'"))
+    assert tender.states()["open"] == 1
+
+
 AT_ONCE = 6
 
 

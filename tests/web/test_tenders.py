@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from html.parser import HTMLParser
 from typing import Any
 
@@ -254,6 +255,26 @@ def test_lanes_are_added_then_given_their_aspects(session: Session, administrato
     session.expire_all()
     assert row.content["lanes"] == [held]
     assert administrator.post(path, data={**sent, **form(), "lanes-0-remove": "y"}).status_code == 303
+    session.expire_all()
+    assert "lanes" not in row.content
+
+
+def test_the_usual_lanes_are_taken_where_they_fit(session: Session, administrator: FlaskClient, draft: Tender) -> None:
+    row = rules_of(session, draft)
+    path = f"/staff/rules/{row.id}/lanes"
+    sent = {**form(), "version": row.version}
+    assert "Take the usual lanes" in administrator.get(f"/staff/rules/{row.id}/criteria").text
+    assert administrator.post(path, data=sent).status_code == 303
+    session.expire_all()
+    assert [lane["code"] for lane in row.content["lanes"]] == ["technical", "financial", "legal"]
+    assert "Take the usual lanes" not in administrator.get(f"/staff/rules/{row.id}/criteria").text
+    content = deepcopy(row.content)
+    del content["lanes"]
+    content["criteria"][-1]["aspects"][0]["code"] = "magic"
+    row.content = content
+    session.commit()
+    page = administrator.post(path, data={**form(), "version": row.version}, follow_redirects=True)
+    assert "The usual lanes do not fit" in page.text
     session.expire_all()
     assert "lanes" not in row.content
 
