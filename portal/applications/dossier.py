@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
-from typing import Final
+from functools import cache, cached_property
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import TIMESTAMP, ColumnElement, Uuid, and_, cast, func, null, select
+from sqlalchemy import TIMESTAMP, ColumnElement, Select, Uuid, and_, bindparam, cast, func, null, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload, undefer
 
 import portal.applications.policy  # noqa: F401
@@ -227,13 +227,11 @@ def correction_open() -> ColumnElement[bool]:
     )
 
 
-def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossier:
-    """The whole of one application in five queries; :class:`NotFound` where there is none.
-
-    Asks for no right: verbs and pages authorise with what they get. ``lock`` holds the application's row
-    until the transaction ends, so that what was read stays what is written.
-    """
-    statement = (
+@cache
+def _statements() -> tuple[Select[Any], Select[Any], Select[Any], Select[Any]]:
+    """Application, members, sections and attachments by ``:application``; built once, for every page asks them."""
+    wanted = bindparam("application", type_=Uuid)
+    application = (
         select(Application, func.portal_now(), intake_open(later_closing()), correction_open(), later_closing())
         .join(Application.tender)
         .join(Application.tender_track)
@@ -242,43 +240,56 @@ def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossi
         .join(Application.initiator)
         .options(
             contains_eager(Application.tender),
-            contains_eager(Application.tender_track).contains_eager(TenderTrack.rule_set),
+            # Rules are large, and those of a published tender are read once per process (rules_of).
+            contains_eager(Application.tender_track).contains_eager(TenderTrack.rule_set).defer(RuleSetVersion.content),  # type: ignore[arg-type]
             contains_eager(Application.cluster),
             contains_eager(Application.initiator),
             undefer(Application.letter),  # type: ignore[arg-type]
             selectinload(Application.participants).joinedload(Participant.organisation, innerjoin=True),
         )
-        .where(Application.id == application_id)
+        .where(Application.id == wanted)
         .execution_options(populate_existing=True)
     )
-    if lock:
-        statement = statement.with_for_update(of=Application)
-    row = session.execute(statement).one_or_none()
-    if row is None:
-        raise NotFound
-    application, now, is_open, correction, later = row
     members = (
         select(ClusterMember.organisation_id)
         .join(Participant, Participant.organisation_id == ClusterMember.organisation_id)
+        .join(Application, Application.id == Participant.application_id)
         .where(
-            Participant.application_id == application_id,
-            ClusterMember.cluster_id == application.cluster_id,
+            Participant.application_id == wanted,
+            ClusterMember.cluster_id == Application.cluster_id,
             ClusterMember.state == MembershipState.CONFIRMED,
         )
     )
-    sections = select(Section).where(Section.application_id == application_id).execution_options(populate_existing=True)
+    sections = select(Section).where(Section.application_id == wanted).execution_options(populate_existing=True)
     attachments = (
         select(Attachment)
-        .where(Attachment.application_id == application_id)
+        .where(Attachment.application_id == wanted)
         .options(joinedload(Attachment.file, innerjoin=True))
         .order_by(Attachment.id)
         .execution_options(populate_existing=True)
     )
+    return application, members, sections, attachments
+
+
+def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossier:
+    """The whole of one application in five queries; :class:`NotFound` where there is none.
+
+    Asks for no right: verbs and pages authorise with what they get. ``lock`` holds the application's row
+    until the transaction ends, so that what was read stays what is written.
+    """
+    statement, members, sections, attachments = _statements()
+    wanted = {"application": application_id}
+    if lock:
+        statement = statement.with_for_update(of=Application)
+    row = session.execute(statement, wanted).one_or_none()
+    if row is None:
+        raise NotFound
+    application, now, is_open, correction, later = row
     return Dossier(
         application=application,
         rules=rules_of(application.tender_track.rule_set),
         intake=Intake(now, is_open, correction, later),
-        sections={(row.participant_id, row.name): row for row in session.scalars(sections)},
-        attachments=list(session.scalars(attachments)),
-        members=frozenset(session.scalars(members)),
+        sections={(row.participant_id, row.name): row for row in session.scalars(sections, wanted)},
+        attachments=list(session.scalars(attachments, wanted)),
+        members=frozenset(session.scalars(members, wanted)),
     )

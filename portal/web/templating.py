@@ -19,6 +19,7 @@ from portal.identity.policy import Permission, allowed
 from portal.tenders.ruleset import Text
 from portal.web.language import language_url, locale, say
 from portal.web.page import current_actor, unread
+from portal.web.status_words import status_pill
 
 
 def _both(texts: Message | Text | Mapping[str, str]) -> str:
@@ -50,6 +51,7 @@ def init_templating(app: Flask) -> None:
         say=say,
         can=can,
         asset=asset,
+        status_pill=status_pill,
         corrections_here=_corrections_here,
         corrections_read=_corrections_read,
     )
