@@ -7,6 +7,8 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+# One more than there are processors: a test in a browser waits now and then.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # A `python3.12` on the PATH may be a stub of a version manager: take the first that really runs.
 FIND_PYTHON = for p in $${PYTHON:-} python3.12 python3.11 python3.13 python3 python; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done || true
@@ -56,7 +58,7 @@ run: assets translations ## start the portal on this machine: http://localhost:8
 
 .PHONY: test
 test: assets translations ## every test, on throw-away services
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1
 
 .PHONY: check
 check: install ## style, types, imports between rooms

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
@@ -28,6 +29,19 @@ settings.register_profile("portal", deadline=None, suppress_health_check=[Health
 settings.load_profile("portal")
 
 pytest_plugins = ["tests.plugins.services"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, so that no worker is left alone with one at the end; one with the demo before all others.
+
+    The demo is loaded by the first who wants it while the next one would wait.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    slow.sort(key=lambda item: "demo" in getattr(item, "fixturenames", ()))
+    if slow:
+        slow.insert(0, slow.pop())
+    rest = [item for item in items if not item.get_closest_marker("slow")]
+    items[:] = [*slow, *rest]
 
 
 class FreshClient(FlaskClient):
@@ -57,6 +71,8 @@ def make_app(variables: dict[str, str]) -> Flask:
     app.extensions[EXTENSION].enabled = False  # all tests come from one address; the limits have tests of their own
     app.test_client_class = FreshClient
     load_handlers()
+    # Each test's portal of its own would compile the templates again.
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache()
     return app
 
 

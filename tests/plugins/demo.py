@@ -8,9 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-import psycopg
 import pytest
 from flask import Flask
 from psycopg import sql
@@ -18,7 +16,6 @@ from psycopg import sql
 from portal.core.db import db
 from tests.plugins.services import TestServices, environment
 
-LOCK: Final = 0x4A50_0DE0
 _copies = itertools.count(1)
 
 
@@ -37,20 +34,19 @@ def demo(services: TestServices, redis_url: str) -> Demo:
     database = f"{services.template}_demo"
     folder = services.mail_folder.parent / "demo"
     note = folder / "loaded.json"
-    with services.connect() as connection:
-        connection.execute("select pg_advisory_lock(%s)", [LOCK])
+    with services.alone("demo"):
         if not note.exists():
             folder.mkdir(exist_ok=True)
-            seconds = _load(services, connection, database, redis_url, folder)
-            note.write_text(json.dumps(seconds))
+            note.write_text(json.dumps(_load(services, database, redis_url, folder)))
     return Demo(database, (folder / "files").as_uri(), json.loads(note.read_text()))
 
 
-def _load(services: TestServices, connection: psycopg.Connection, database: str, redis_url: str, folder: Path) -> float:
+def _load(services: TestServices, database: str, redis_url: str, folder: Path) -> float:
     import portal.demo
     from tests.conftest import make_app
 
-    connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
+    with services.connect() as connection:
+        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
     services.copy("demo")
     variables = environment(services, services.url(database), redis_url)
     app = make_app({**variables, "FILES_URL": (folder / "files").as_uri(), "PORTAL_DEMO": "1"})

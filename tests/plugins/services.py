@@ -65,6 +65,13 @@ class TestServices:
         return self.url(database)
 
     @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Only one worker of the session is in here at a time, for each ``what``."""
+        with self.connect() as connection:
+            connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [what])
+            yield
+
+    @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:
         """A connection to the server, outside of any transaction and any database of ours."""
         url = make_url(self.server)
