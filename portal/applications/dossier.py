@@ -241,7 +241,7 @@ def _statements() -> tuple[Select[Any], Select[Any], Select[Any], Select[Any]]:
         .options(
             contains_eager(Application.tender),
             # Rules are large, and those of a published tender are read once per process (rules_of).
-            contains_eager(Application.tender_track).contains_eager(TenderTrack.rule_set).defer(RuleSetVersion.content),  # type: ignore[arg-type]
+            contains_eager(Application.tender_track).contains_eager(TenderTrack.rule_set).defer(RuleSetVersion.content),
             contains_eager(Application.cluster),
             contains_eager(Application.initiator),
             undefer(Application.letter),  # type: ignore[arg-type]

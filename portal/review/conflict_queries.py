@@ -211,19 +211,15 @@ def select_owners() -> Select[Any]:
     return select(OrganisationOwner)
 
 
-def undecided_count(session: Session) -> int:
-    """How many possible conflicts with applications in play wait for an officer."""
+def undecided() -> Select[Any]:
+    """The possible conflicts with applications in play that wait for an officer: rows to count."""
     return (
-        session.scalar(
-            select(func.count())
-            .select_from(ConflictRow)
-            .join(ConflictRow.application)
-            .where(
-                ConflictRow.ended_at.is_(None),
-                ConflictRow.strength == Strength.SOFT,
-                ConflictRow.ruling.is_(None),
-                Application.state.in_(IN_PLAY),
-            )
+        select(ConflictRow.id)
+        .join(ConflictRow.application)
+        .where(
+            ConflictRow.ended_at.is_(None),
+            ConflictRow.strength == Strength.SOFT,
+            ConflictRow.ruling.is_(None),
+            Application.state.in_(IN_PLAY),
         )
-        or 0
     )

@@ -48,24 +48,18 @@ def pairs_of(session: Session, application_id: UUID) -> list[SimilarPair]:
 def open_of(session: Session, application_id: UUID) -> int:
     """How many pairs of one application wait for a decision."""
     mine = or_(SimilarPair.first_id == application_id, SimilarPair.second_id == application_id)
-    return _count(session, mine)
+    return session.scalar(select(func.count()).select_from(open_pairs().where(mine).subquery())) or 0
 
 
-def open_count(session: Session) -> int:
-    """How many pairs wait for a decision."""
-    return _count(session)
-
-
-def _count(session: Session, *where: ColumnElement[bool]) -> int:
+def open_pairs() -> Select[Any]:
+    """The pairs that wait for a decision: rows to count."""
     first, second = aliased(Application), aliased(Application)
-    counted = (
-        select(func.count())
-        .select_from(SimilarPair)
+    return (
+        select(SimilarPair.id)
         .join(first, first.id == SimilarPair.first_id)
         .join(second, second.id == SimilarPair.second_id)
-        .where(undecided(), first.state.not_in(TAKEN_BACK), second.state.not_in(TAKEN_BACK), *where)
+        .where(undecided(), first.state.not_in(TAKEN_BACK), second.state.not_in(TAKEN_BACK))
     )
-    return session.scalar(counted) or 0
 
 
 def compared(session: Session, application_id: UUID) -> int | None:

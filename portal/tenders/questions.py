@@ -292,10 +292,9 @@ def inbox_select(actor: Actor, *, state: str = "", tender_id: UUID | None = None
     return wanted.where(Question.tender_id == tender_id) if tender_id else wanted
 
 
-def waiting(session: Session) -> int:
-    """How many questions wait for an answer, over all tenders."""
-    found = select(func.count()).select_from(Question).where(Question.state == QuestionState.WAITING)
-    return session.scalar(found) or 0
+def waiting() -> Select[Any]:
+    """The questions that wait for an answer, over all tenders: rows to count."""
+    return select(Question.id).where(Question.state == QuestionState.WAITING)
 
 
 def own(session: Session, actor: Actor, tender_id: UUID) -> list[Question]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from flask import current_app, request, url_for
-from sqlalchemy.orm import Session
+from flask import current_app, g, request, url_for
+from sqlalchemy import Select, func, select
 
 from portal.core.db import session
 from portal.core.language import N_, Message, render
 from portal.identity.models import Role
 from portal.identity.policy import FUND, Actor, Permission, allowed
-from portal.review.conflict_queries import undecided_count
-from portal.review.similar_queries import open_count
+from portal.review import conflict_queries, similar_queries
 from portal.tenders import questions
 from portal.web.language import locale
 from portal.web.page import unread
@@ -34,10 +33,10 @@ class Entry:
     section: str
     unread_of: str = ""
     """The kind of notices whose unread ones stand beside the link."""
-    count: Callable[[Session], int] | None = None
-    """How many things wait behind the link for the officers; asked for only where it is drawn."""
 
 
+MANY: Final = 100
+"""Counts end here: beyond it the exact number tells nobody anything."""
 CLUSTERS: Final = "clusters cluster_map cluster_imports cluster_profile cluster_roadmap board spec_org spec_org_letters"
 PUBLIC: Final = (
     Entry(N_("Tenders"), "public.home", Permission.PUBLIC, "public"),
@@ -53,10 +52,10 @@ STAFF: Final = (
     Entry(N_("Overview"), "staff.home", Permission.STAFF_HOME, "staff"),
     Entry(N_("Applications"), "officer.index", Permission.APPLICATION_LIST_ALL, "officer"),
     Entry(N_("Messages"), "staff_messages.index", Permission.MESSAGE_LIST, "staff_messages", unread_of="message"),
-    Entry(N_("Questions"), "question_inbox.index", Permission.QUESTION_VIEW, "question_inbox", count=questions.waiting),
-    Entry(N_("Similar projects"), "similar.index", Permission.REVIEW_SIMILAR_VIEW, "similar", count=open_count),
+    Entry(N_("Questions"), "question_inbox.index", Permission.QUESTION_VIEW, "question_inbox"),
+    Entry(N_("Similar projects"), "similar.index", Permission.REVIEW_SIMILAR_VIEW, "similar"),
     Entry(N_("Reviewers"), "assignment.index", Permission.REVIEW_POOL_VIEW, "assignment reviewer_pool"),
-    Entry(N_("Conflicts of interest"), "conflicts.index", Permission.CONFLICT_VIEW, "conflicts", count=undecided_count),
+    Entry(N_("Conflicts of interest"), "conflicts.index", Permission.CONFLICT_VIEW, "conflicts"),
     Entry(N_("My reviews"), "reviews.index", Permission.REVIEW_WRITE, "reviews"),
     Entry(N_("My ties"), "ties.index", Permission.TIE_DECLARE, "ties"),
     Entry(N_("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring evaluation draws"),
@@ -69,6 +68,12 @@ STAFF: Final = (
     Entry(N_("Audit trail"), "audit.index", Permission.AUDIT_READ, "audit"),
 )
 
+WAITING: Final[Mapping[str, Callable[[], Select[Any]]]] = {
+    "question_inbox.index": questions.waiting,
+    "similar.index": similar_queries.open_pairs,
+    "conflicts.index": conflict_queries.undecided,
+}
+"""The rows that wait behind a link for the officers, counted up to :data:`MANY` beside it."""
 OPEN: Final = ("public", "amendments", "calendar", "tender_questions", *CLUSTERS.split(), "calculator", "mail")
 
 
@@ -93,12 +98,25 @@ def navigation(actor: Actor) -> list[dict[str, Any]]:
 
 
 def _badge(entry: Entry, decides: bool) -> int | Callable[[], int]:
-    """What stands beside the link: notices not read, or for those who decide what waits. A count is asked for once,
-    and only when the navigation is drawn: an error page without one must come without a database."""
-    if entry.count is not None and decides:
-        count = entry.count
-        return cache(lambda: count(session()))
+    """What stands beside the link: notices not read, or for those who decide what waits. That is asked for only when
+    the navigation is drawn: an error page without one must come without a database."""
+    if decides and entry.endpoint in WAITING:
+        return lambda: _waiting()[entry.endpoint]
     return unread(entry.unread_of) if entry.unread_of else 0
+
+
+def _waiting() -> dict[str, int]:
+    """How many rows wait behind each entry, all in one statement, once a request."""
+    if "waiting" not in g:
+        g.waiting = dict(session().execute(_count_waiting()).one()._mapping)
+    found: dict[str, int] = g.waiting
+    return found
+
+
+@cache
+def _count_waiting() -> Select[Any]:
+    counts = {name: select(func.count()).select_from(rows().limit(MANY).subquery()) for name, rows in WAITING.items()}
+    return select(*(count.scalar_subquery().label(name) for name, count in counts.items()))
 
 
 @lru_cache
