@@ -271,7 +271,7 @@ def calibrate(reviews: Sequence[Given]) -> Calibration | TooFew:
     value_errors, severity_errors = _errors(panel, best)
     quantile = t_quantile(panel.reviews - 1)
     raw = panel.centre + panel.sums / panel.counts
-    lenient = panel.right[1:] / panel.loads
+    given = panel.centre + panel.right[1:] / panel.loads
     loads = Counter(each.reviewer for each in reviews)
     return Calibration(
         mean=_four(panel.centre + float(best.effects[0])),
@@ -285,7 +285,7 @@ def calibrate(reviews: Sequence[Given]) -> Calibration | TooFew:
             for at, key in enumerate(panel.applications)
         },
         reviewers={
-            key: _estimate(best.effects[at + 1], severity_errors[at], quantile, lenient[at], loads[key], (-10.0, 10.0))
+            key: _estimate(best.effects[at + 1], severity_errors[at], quantile, given[at], loads[key], (-10.0, 10.0))
             for at, key in enumerate(panel.reviewers)
         },
     )

@@ -180,7 +180,7 @@ def _number(value: Decimal | None) -> str:
 
 def _ranking_table(found: Evaluation) -> list[list[str]]:
     head = [_("Place"), _("Number"), _("Project"), _("Counts"), _("Raw"), _("Calibrated"), _("From"), _("To")]
-    rows = [[*head, _("Probability of money"), _("Reviews")]]
+    rows = [[*head, _("Probability of money"), _("Number of reviews")]]
     for place, each in enumerate(found.standings, start=1):
         project = found.numbers[each.number]
         numbers = (each.total, project.raw, project.calibrated, each.low, each.high, each.chance)
@@ -211,7 +211,7 @@ def _spread_table(found: Evaluation) -> list[list[str]]:
 
 
 def _severity_table(found: Evaluation) -> list[list[str]]:
-    rows = [[_("Reviewer"), _("Criterion"), _("Severity"), _("From"), _("To"), _("Mean given"), _("Reviews")]]
+    rows = [[_("Reviewer"), _("Criterion"), _("Severity"), _("From"), _("To"), _("Mean given"), _("Number of reviews")]]
     for each in found.reviewers:
         for part in parts(found.place.rules):
             own = each.severities.get(part.key)

@@ -98,6 +98,8 @@ def test_a_harsh_reviewer_does_not_decide() -> None:
         rows[f"A{at:02d}"] = {each: str(level - (3 if each == "R0" else 0) + (at % 2) * 0.5) for each in by}
     found = calibrated(reviews(rows))
     harsh = found.reviewers["R0"]
+    given = [Decimal(values["R0"]) for values in rows.values() if "R0" in values]
+    assert abs(harsh.raw - sum(given) / len(given)) < Decimal("0.0001")
     assert harsh.high < 0
     assert all(harsh.value < found.reviewers[key].low for key in ("R1", "R2", "R3"))
     first, second = found.applications["A00"], found.applications["A01"]
