@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
@@ -18,6 +19,7 @@ from portal.applications.models import State
 from portal.audit.models import AuditEvent
 from portal.core import clock
 from portal.core.clock import now
+from portal.core.db import transaction
 from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.language import render
 from portal.identity.models import Role
@@ -28,6 +30,7 @@ from portal.scoring.drawing import Source
 from portal.scoring.ranking import rank
 from portal.tenders.models import Tender, TenderTrack
 from portal.tenders.ruleset import TieRule, from_json, to_json
+from tests.awards.test_race import all_at_once
 from tests.factories import identity, panels, tenders
 from tests.factories.packages import package, rules
 from tests.factories.submissions import submitted, track_of
@@ -207,3 +210,16 @@ def test_an_applicant_knows_of_no_verbs(session: Session) -> None:
     applicant = identity.actor(session, identity.member(session, identity.organisation(session)))
     with pytest.raises(NotFound):
         drawing.commit(session, applicant, track.id, source=source(session))
+
+
+def test_of_outcomes_entered_at_once_one_counts(fresh_app: Flask) -> None:
+    """Four officers with connections of their own."""
+    with fresh_app.app_context(), transaction() as session, clock.at(session, now(session) - timedelta(hours=3)):
+        _, track = closed(session)
+        drawing.commit(session, officer(session), track.id, source=source(session))
+        key, actors = track.id, [officer(session) for _ in range(4)]
+
+    def work(session: Session, number: int) -> object:
+        return drawing.enter(session, actors[number], key, randomness=f"0000{number}", url=URL)
+
+    assert sorted(all_at_once(fresh_app, 4, work)) == ["Conflict", "Conflict", "Conflict", "done"]
