@@ -1,13 +1,14 @@
 """A dry run: rules that are being edited, tried on the frozen submissions of an earlier run. Scores stay as they are.
 
 Packages are measured under the edited rules, and scored with the reviews that the run used. Where the edited rules
-ask for other aspects than those reviews have, the total stays open, and the page says so.
+ask for other aspects than those reviews have, the total stays open, and the page says so. The years of the money and
+the first day of costs stay those of the earlier tender.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -110,7 +111,9 @@ def step_dry_run(session: Session, dry_run_id: UUID) -> jobs.Progress:
         .join(ScoreRun, ScoreRun.tender_track_id == TenderTrack.id)
         .where(ScoreRun.id == trial.run_id)
     ).one()
-    before, after = rules_of(session, track_id), parsed_rules(trial.content)
+    before = rules_of(session, track_id)
+    # The calendar belongs to a tender, not to what is tried: by next year's years everybody would fail.
+    after = replace(parsed_rules(trial.content), years=before.years, costs_from=before.costs_from)
     scorer = Scorer(after)
     calibrated = calibrated_values(session, track_id, after)
     scores = again(session, trial.run_id, trial.last_number, BATCH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -100,3 +101,10 @@ def test_bases_are_the_newest_runs_of_the_track(session: Session) -> None:
     second = finish(session, service.start_run(session, officer(session), first.tender_track_id))
     assert [base.run_id for base in dry_runs.bases(session, Track.IMPORT_SUBSTITUTION)] == [second.id]
     assert dry_runs.bases(session, Track.EXPORT) == []
+
+
+def test_rules_of_another_year_are_tried_by_the_calendar_of_the_earlier_tender(session: Session) -> None:
+    run = ended(session, 2)
+    trial = tried(session, edited(session, years=(2027, 2028, 2029), costs_from=date(2027, 1, 1)), run)
+    for each in dry_runs.moved(session, trial.id):
+        assert (each.crossed, each.line.changes) == (False, {})
