@@ -90,7 +90,7 @@ def asked(session: Session, application: Application, assignment: Assignment, re
         kind=ASKED,
         subject=N_("You are asked to review application %(number)s", number=application.number),
         paragraphs=[
-            N_("Project: %(title)s", title=to_applicants.title_of(application)),
+            *_project(application, rules),
             *_part(assignment, rules),
             N_("First say whether you have a conflict of interest: the application opens after that."),
             N_("Hand the review in by %(day)s.", day=assignment.due_on),
@@ -153,6 +153,13 @@ def overdue(session: Session, late: Sequence[Assignment], reviewer: User, on: da
         ],
         link=(N_("Open my reviews"), "/reviews/"),
     )
+
+
+def _project(application: Application, rules: RuleSet) -> list[Message]:
+    """The project's name, where it may be told."""
+    if rules.hides_applicants:
+        return []
+    return [N_("Project: %(title)s", title=to_applicants.title_of(application))]
 
 
 def revoked(session: Session, application: Application, assignment: Assignment, reviewer: User) -> None:

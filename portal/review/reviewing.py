@@ -15,7 +15,7 @@ from portal.applications.values import tidy
 from portal.audit.service import record
 from portal.core import jobs
 from portal.core.clock import now
-from portal.core.errors import Conflict, NotFound, Problem, Problems, Stale
+from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused, Stale
 from portal.core.figures import number
 from portal.core.language import N_
 from portal.core.money import NumberError
@@ -77,7 +77,7 @@ def declare(
     if conflict is None:
         raise Problems.one("not_answered", "conflict", N_("Say whether you have a conflict of interest."))
     if not conflict:
-        refuse_barred(session, [row.reviewer_id], [row.application_id])
+        _refuse_barred(session, held)
         row.state = TRANSITIONS.after("declare_none", AssignmentState(row.state))
         row.declared_at = instant
         session.flush()
@@ -127,7 +127,7 @@ def submit(
     held = _open(session, actor, assignment_id, expected_version)
     row = held.assignment
     after = TRANSITIONS.after("submit", AssignmentState(row.state))
-    refuse_barred(session, [row.reviewer_id], [row.application_id])
+    _refuse_barred(session, held)
     marks = _marks(held, values)
     _keep(session, held, values)
     instant = now(session)
@@ -156,6 +156,18 @@ def _open(session: Session, actor: Actor, assignment_id: UUID, expected_version:
     if application.state != State.EXPERTISE or application.submission_id != row.submission_id:
         raise Conflict(N_("The expertise of this application has ended."))
     return held
+
+
+def _refuse_barred(session: Session, held: Desk) -> None:
+    """:class:`Refused` with the path of the conflict, or without where it is hidden who applies."""
+    row = held.assignment
+    try:
+        refuse_barred(session, [row.reviewer_id], [row.application_id])
+    except Refused:
+        if not held.case.rules.hides_applicants:
+            raise
+        message = N_("The portal knows of a conflict of interest of yours with this application. The officer is told.")
+        raise Refused(message) from None
 
 
 def _keep(session: Session, held: Desk, values: Mapping[str, Typed]) -> None:

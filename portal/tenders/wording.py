@@ -7,7 +7,17 @@ from typing import Final
 
 from portal.core.figures import number, percent, roubles
 from portal.core.language import N_, Message
-from portal.tenders.ruleset import EligibilityRule, ExpertMean, Giver, Need, RuleSet, Severity, Sight, TieRule
+from portal.tenders.ruleset import (
+    Blindness,
+    EligibilityRule,
+    ExpertMean,
+    Giver,
+    Need,
+    RuleSet,
+    Severity,
+    Sight,
+    TieRule,
+)
 
 Teller = Callable[[EligibilityRule, RuleSet], Message | None]
 
@@ -51,6 +61,11 @@ TIES: Final = {
     TieRule.REGISTERED_AT: N_("earlier registration of the application"),
     TieRule.DRAW: N_("public draw of lots"),
     TieRule.NUMBER: N_("smaller registration number"),
+}
+
+BLINDNESS: Final = {
+    Blindness.OPEN: N_("Reviewers see who applies"),
+    Blindness.APPLICANTS_HIDDEN: N_("Who applies is hidden from the reviewers"),
 }
 
 EXPERT_MEANS: Final = {

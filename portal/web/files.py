@@ -23,16 +23,19 @@ _FRAMED: Final = (
 )
 
 
-def send(file: StoredFile) -> Response:
-    """A stored file as a download that no browser runs or shows. :class:`NotFound` when the store lost it."""
-    return _answer(file, "attachment", _ALONE)
+def send(file: StoredFile, name: str = "") -> Response:
+    """A stored file as a download that no browser runs or shows. :class:`NotFound` when the store lost it.
+
+    ``name``: what the reader gets it as, where that is not its own name.
+    """
+    return _answer(file, "attachment", _ALONE, name)
 
 
-def show(file: StoredFile) -> Response:
+def show(file: StoredFile, name: str = "") -> Response:
     """A PDF or a picture for a frame of ours; anything else as a download."""
     if file.content_type not in SHOWN:
-        return send(file)
-    return _answer(file, "inline", _FRAMED)
+        return send(file, name)
+    return _answer(file, "inline", _FRAMED, name)
 
 
 def begins(response: Response) -> bool:
@@ -48,7 +51,7 @@ def disposition(kind: str, name: str) -> str:
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _answer(file: StoredFile, kind: str, policy: str) -> Response:
+def _answer(file: StoredFile, kind: str, policy: str, name: str = "") -> Response:
     try:
         content = documents.chunks(file)
     except FileNotFoundError:
@@ -56,7 +59,7 @@ def _answer(file: StoredFile, kind: str, policy: str) -> Response:
     response = Response(content, mimetype=file.content_type)
     response.content_length = file.size
     response.set_etag(file.sha256)
-    response.headers["Content-Disposition"] = disposition(kind, file.name)
+    response.headers["Content-Disposition"] = disposition(kind, name or file.name)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = policy
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"

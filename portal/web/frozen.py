@@ -28,6 +28,7 @@ from portal.core.figures import decimal_of
 from portal.core.formats import format_date, format_money, format_number, format_percent
 from portal.core.language import Message
 from portal.review.queries import Case
+from portal.review.redaction import Redaction
 from portal.tenders.ruleset import RuleSet, Text
 from portal.web import files
 from portal.web.language import locale, say
@@ -95,6 +96,12 @@ def frozen(case: Case) -> Frozen:
     return laid_out(case.package, case.rules, case.submission.sha256, intact=intact)
 
 
+def redacted(case: Case, redaction: Redaction) -> Frozen:
+    """The package for a reader from whom it is hidden who applies."""
+    intact = digest(case.package) == case.submission.sha256
+    return laid_out(redaction.package(), case.rules, case.submission.sha256, intact=intact)
+
+
 def laid_out(package: Mapping[str, Any], rules: RuleSet, sha256: str, *, intact: bool = True) -> Frozen:
     """Any package for reading, a draft's too."""
     return Frozen(
@@ -106,9 +113,10 @@ def laid_out(package: Mapping[str, Any], rules: RuleSet, sha256: str, *, intact:
     )
 
 
-def send_frozen(case: Case, file_id: UUID, reader: Reader) -> Response:
+def send_frozen(case: Case, file_id: UUID, reader: Reader, redaction: Redaction | None = None) -> Response:
     """A file that was frozen with the application, noted as read; :class:`NotFound` for any other.
 
+    ``redaction``: for a reader from whom it is hidden who applies, the file gets a name that does not tell.
     A download; with ``?view=1`` a PDF or a picture is shown by the browser instead.
     """
     package = case.package
@@ -119,7 +127,8 @@ def send_frozen(case: Case, file_id: UUID, reader: Reader) -> Response:
         raise NotFound
     viewed = request.args.get("view") == "1"
     file = downloads.frozen_file(session(), current_actor(), application_id=case.application.id, file_id=file_id)
-    answer = files.show(file) if viewed else files.send(file)
+    name = redaction.file_name(str(file_id), file.name) if redaction else ""
+    answer = files.show(file, name) if viewed else files.send(file, name)
     if files.begins(answer):
         downloads.record_frozen(
             session(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,20 +14,25 @@ from wtforms import RadioField, SelectChoice, TextAreaField  # type: ignore[attr
 
 import portal.scoring.jobs  # noqa: F401 - handing in a review enqueues its work
 from portal.applications import downloads
+from portal.applications.eligibility import RuleOutcome
 from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.policy import Permission
 from portal.review import queries, service
+from portal.review.blind import hidden_tracks, redaction_of
 from portal.review.conflict_queries import kept_for
 from portal.review.models import Assignment, AssignmentState
 from portal.review.queries import Desk
+from portal.review.redaction import Redaction
 from portal.review.rules import MAX_JUSTIFICATION, MIN_JUSTIFICATION
 from portal.review.service import Typed
 from portal.web.forms import PortalForm
-from portal.web.frozen import frozen, send_frozen
+from portal.web.frozen import frozen, redacted, send_frozen
+from portal.web.language import locale
 from portal.web.page import current_actor, page
 from portal.web.paging import Page, keyset
+from portal.web.templating import localised
 
 pages = Blueprint("reviews", __name__, url_prefix="/reviews")
 
@@ -59,7 +65,12 @@ def index() -> ResponseReturnValue:
     key = (Assignment.id.expression,)
     found: Page[Assignment] = keyset(session(), statement, key, lambda row: (row.id,), request.args.get("cursor"))
     return render_template(
-        "reviews/index.html", page=found, finished=finished, today=today(session()), states=AssignmentState
+        "reviews/index.html",
+        page=found,
+        finished=finished,
+        today=today(session()),
+        states=AssignmentState,
+        hidden=hidden_tracks(session(), {row.application.tender_track_id for row in found.rows}),
     )
 
 
@@ -105,7 +116,24 @@ def show(assignment_id: UUID) -> ResponseReturnValue:
     held = queries.desk(session(), current_actor(), assignment_id)
     if held.assignment.state == AssignmentState.ASSIGNED:
         return redirect(url_for(".declaration", assignment_id=assignment_id))
-    return _render("show", held, frozen=frozen(held.case))
+    blind = redaction_of(session(), held.case, locale())
+    shown = redacted(held.case, blind) if blind else frozen(held.case)
+    return _render("show", held, frozen=shown, outcomes=_outcomes(held, blind))
+
+
+def _outcomes(held: Desk, blind: Redaction | None) -> list[RuleOutcome]:
+    """Eligibility as it was found, its sentences without what tells who applies where that is hidden."""
+    if blind is None:
+        return held.case.outcomes
+    return [
+        replace(
+            item,
+            value=blind.message(item.value),
+            limit=blind.message(item.limit),
+            reason=blind.message(item.reason) or item.reason,
+        )
+        for item in held.case.outcomes
+    ]
 
 
 @page(pages, "/<uuid:assignment_id>/documents/<uuid:file_id>", get=Permission.REVIEW_WRITE, writes=True)
@@ -114,7 +142,7 @@ def document(assignment_id: UUID, file_id: UUID) -> ResponseReturnValue:
     held = queries.desk(session(), current_actor(), assignment_id)
     if held.assignment.state == AssignmentState.ASSIGNED:
         return redirect(url_for(".declaration", assignment_id=assignment_id))
-    return send_frozen(held.case, file_id, downloads.Reader.EXPERT)
+    return send_frozen(held.case, file_id, downloads.Reader.EXPERT, redaction_of(session(), held.case, locale()))
 
 
 @page(pages, "/<uuid:assignment_id>/review", get=Permission.REVIEW_WRITE, post=Permission.REVIEW_WRITE)
@@ -176,8 +204,12 @@ def _review_page(held: Desk, form: ReviewForm, typed: dict[str, Typed], problems
 
 
 def _render(view: str, held: Desk, **context: Any) -> str:
+    blind = redaction_of(session(), held.case, locale())
+    title = localised(held.case.application, "title")
     return render_template(
         f"reviews/{view}.html",
+        blind=blind,
+        title=blind.text(title) if blind else title,
         assignment=held.assignment,
         case=held.case,
         application=held.case.application,

@@ -18,8 +18,8 @@ from flask_babel import lazy_gettext as _l
 
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
-from portal.tenders.ruleset import Direction, ExpertMean, Giver, Need, Severity, Sight, Source, TieRule
-from portal.tenders.wording import CHECK_NAMES, EXPERT_MEANS, GIVERS, NEEDS, SEVERITIES, SIGHTS, TIES
+from portal.tenders.ruleset import Blindness, Direction, ExpertMean, Giver, Need, Severity, Sight, Source, TieRule
+from portal.tenders.wording import BLINDNESS, CHECK_NAMES, EXPERT_MEANS, GIVERS, NEEDS, SEVERITIES, SIGHTS, TIES
 
 MOST_ROWS: Final = 200
 TEXT, NUMBER, MAYBE_NUMBER, WHOLE, MAYBE_WHOLE, DATE, YEARS, WORDS, FLAG, CHOICE = range(10)
@@ -229,6 +229,12 @@ SECTIONS: Final[dict[str, Section]] = {
                 _l("What counts of several reviews"),
                 CHOICE,
                 tuple((str(item), EXPERT_MEANS[item]) for item in ExpertMean),
+            ),
+            Column(
+                "blindness",
+                _l("What reviewers know of the applicants"),
+                CHOICE,
+                tuple((str(item), BLINDNESS[item]) for item in Blindness),
             ),
             Column("intake_calendar_days", _l("Intake, calendar days"), WHOLE),
             *(Column(name, label, WHOLE, hint=_l("Working days")) for name, label in _DAYS.items()),

@@ -151,6 +151,7 @@ class RuleSetSchema(_Strict):
     tie_rules = _several(_text())
     refusal_reasons = _several(fields.Nested(TitledSchema))
     lanes = fields.List(fields.Nested(LaneSchema), validate=validate.Length(max=LONGEST_LIST))
+    blindness = fields.String(validate=validate.Length(max=20))
     expert_mean = fields.String(validate=validate.Length(max=20))
 
 

@@ -3,6 +3,7 @@
 from portal.tenders.ruleset.model import (
     GENERAL,
     Aspect,
+    Blindness,
     Component,
     CostCategory,
     Criterion,
@@ -33,6 +34,7 @@ __all__ = [
     "MAX_POINTS",
     "Aspect",
     "Bands",
+    "Blindness",
     "Comparison",
     "Component",
     "Condition",

@@ -84,6 +84,13 @@ class ExpertMean(StrEnum):
     CALIBRATED = "calibrated"
 
 
+class Blindness(StrEnum):
+    """Whether the reviewers know who applies. Applicants never learn who reviews them."""
+
+    OPEN = "open"
+    APPLICANTS_HIDDEN = "applicants_hidden"
+
+
 @dataclass(frozen=True, slots=True)
 class EligibilityRule:
     """``check`` is a name of :data:`portal.tenders.checks.CHECKS`, ``params`` what that check needs."""
@@ -262,6 +269,12 @@ class RuleSet:
     confidential_parts: Sight = Sight.ALL_PARTICIPANTS
     lanes: tuple[Lane, ...] = ()
     expert_mean: ExpertMean = ExpertMean.RAW
+    blindness: Blindness = Blindness.OPEN
+
+    @property
+    def hides_applicants(self) -> bool:
+        """Whether reviewers read a redacted view (:mod:`portal.review.redaction`)."""
+        return self.blindness is Blindness.APPLICANTS_HIDDEN
 
     @property
     def cost_years(self) -> tuple[int, ...]:

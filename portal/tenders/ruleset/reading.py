@@ -9,7 +9,7 @@ from portal.core.canonical import digest
 from portal.core.errors import Problem, Problems
 from portal.core.typed_json import Unreadable, read, write
 from portal.tenders.ruleset.invariants import broken
-from portal.tenders.ruleset.model import ExpertMean, RuleSet, Sight
+from portal.tenders.ruleset.model import Blindness, ExpertMean, RuleSet, Sight
 
 
 def from_json(data: object) -> RuleSet:
@@ -38,6 +38,8 @@ def to_json(rules: RuleSet) -> dict[str, Any]:
         del data["confidential_parts"]
     if not rules.lanes:
         del data["lanes"]
+    if rules.blindness is Blindness.OPEN:
+        del data["blindness"]
     if rules.expert_mean is ExpertMean.RAW:
         del data["expert_mean"]
     return data
