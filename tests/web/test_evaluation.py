@@ -54,7 +54,7 @@ def test_the_page_costs_a_fixed_number_of_queries(
     client.get(path)
     with count_queries() as statements:
         answer = client.get(path)
-    assert (answer.status_code, len(statements)) == (200, 13)
+    assert (answer.status_code, len(statements)) == (200, 12)
 
 
 def test_it_shows_intervals_the_line_and_who_is_severe(session: Session, sign_in: SignIn) -> None:
