@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
-from portal.applications.dossier import intake_open
+from portal.applications.dossier import intake_open, later_closing
 from portal.applications.letters import instant, path, title_of
 from portal.applications.models import (
     Application,
@@ -51,13 +51,13 @@ CORRECTION: Final = declare(
 @source("applications.closing")
 def closing(session: Session, at: datetime) -> Iterator[Reminder]:
     """Drafts of tenders that close in 7, 3 and 1 days: everybody who takes part."""
-    for application, step in _closing_drafts(session, at, CLOSING_DAYS):
+    for application, closes_at, step in _closing_drafts(session, at, CLOSING_DAYS):
         yield Reminder(
-            f"{CLOSING}:{_place(application)}:{step}",
+            f"{CLOSING}:{application.id}:{closes_at.isoformat()}:{step}",
             CLOSING,
             people_of(session, _organisations(application, ParticipantState.ACCEPTED)),
             N_("Applications close soon: the project “%(title)s” is a draft", title=title_of(application)),
-            [_until(application), N_("What is typed is kept, but only a submitted application takes part.")],
+            [_until(application, closes_at), N_("What is typed is kept, but only a submitted application takes part.")],
             (N_("Open the application"), path(application.id)),
             ("application", application.id),
         )
@@ -66,15 +66,15 @@ def closing(session: Session, at: datetime) -> Iterator[Reminder]:
 @source("applications.invitation")
 def invitation(session: Session, at: datetime) -> Iterator[Reminder]:
     """Invitations without an answer: everybody of the invited organisations."""
-    for application, step in _closing_drafts(session, at, CLOSING_DAYS):
+    for application, closes_at, step in _closing_drafts(session, at, CLOSING_DAYS):
         waiting = _organisations(application, ParticipantState.INVITED)
         if waiting:
             yield Reminder(
-                f"{INVITATION}:{_place(application)}:{step}",
+                f"{INVITATION}:{application.id}:{closes_at.isoformat()}:{step}",
                 INVITATION,
                 people_of(session, waiting),
                 N_("The invitation to the project “%(title)s” waits for your answer", title=title_of(application)),
-                [_until(application), N_("Without your answer the project cannot be submitted.")],
+                [_until(application, closes_at), N_("Without your answer the project cannot be submitted.")],
                 (N_("Read the invitation and answer"), path(application.id, "invitation")),
                 ("application", application.id),
             )
@@ -83,7 +83,7 @@ def invitation(session: Session, at: datetime) -> Iterator[Reminder]:
 @source("applications.signing")
 def signing(session: Session, at: datetime) -> Iterator[Reminder]:
     """Participants without a signature that holds: those who may sign for them."""
-    for application, step in _closing_drafts(session, at, SIGNING_DAYS):
+    for application, closes_at, step in _closing_drafts(session, at, SIGNING_DAYS):
         signed = set(session.scalars(_signed(application.id)))
         lacking = [
             part.organisation_id
@@ -92,11 +92,14 @@ def signing(session: Session, at: datetime) -> Iterator[Reminder]:
         ]
         if lacking:
             yield Reminder(
-                f"{SIGNING}:{_place(application)}:{step}",
+                f"{SIGNING}:{application.id}:{closes_at.isoformat()}:{step}",
                 SIGNING,
                 _signers(session, lacking),
                 N_("Your signature under the project “%(title)s” is missing", title=title_of(application)),
-                [_until(application), N_("Without every participant’s signature the project cannot be submitted.")],
+                [
+                    _until(application, closes_at),
+                    N_("Without every participant’s signature the project cannot be submitted."),
+                ],
                 (N_("Read and sign"), path(application.id, "confirm")),
                 ("application", application.id),
             )
@@ -135,36 +138,27 @@ def correction(session: Session, at: datetime) -> Iterator[Reminder]:
         )
 
 
-def _closing_drafts(session: Session, at: datetime, days: Sequence[int]) -> Iterator[tuple[Application, int]]:
-    """Drafts of open tenders with the stage that they are in; none that was begun within its stage."""
-    statement = _whole(select(Application).join(Application.tender)).where(
+def _closing_drafts(session: Session, at: datetime, days: Sequence[int]) -> Iterator[tuple[Application, datetime, int]]:
+    """Drafts with their own closing, by exception too, and the stage they are in; none begun within its stage."""
+    closing = func.greatest(Tender.closes_at, later_closing())
+    statement = _whole(select(Application, closing).join(Application.tender)).where(
         Application.state.in_((State.DRAFT, State.WITHDRAWN)),
-        intake_open(),
-        Tender.closes_at <= at + timedelta(days=max(days)),
+        intake_open(later_closing()),
+        closing <= at + timedelta(days=max(days)),
     )
-    for application in session.scalars(statement):
-        closes_at = application.tender.closes_at
-        assert closes_at is not None
+    for application, closes_at in session.execute(statement):
         step = stage(closes_at, at, days)
         if step is not None and application.created_at <= closes_at - timedelta(days=step):
-            yield application, step
+            yield application, closes_at, step
 
 
-def _whole(statement: Select[Application]) -> Select[Application]:
+def _whole(statement: Select[Any]) -> Select[Any]:
     return statement.options(
         contains_eager(Application.tender), selectinload(Application.participants), joinedload(Application.initiator)
     ).order_by(Application.id)
 
 
-def _place(application: Application) -> str:
-    closes_at = application.tender.closes_at
-    assert closes_at is not None
-    return f"{application.id}:{closes_at.isoformat()}"
-
-
-def _until(application: Application) -> Message:
-    closes_at = application.tender.closes_at
-    assert closes_at is not None
+def _until(application: Application, closes_at: datetime) -> Message:
     return N_("Applications are accepted until %(instant)s.", instant=instant(closes_at, application.tender.zone))
 
 

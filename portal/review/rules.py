@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from portal.applications.eligibility import RuleOutcome
+from portal.applications.eligibility.case import LETTER_OF_FIT
 from portal.core.figures import exact, four_places
 from portal.core.language import N_, Message
 from portal.core.money import NumberError, parse_decimal
@@ -73,7 +74,10 @@ def _documents(rules: RuleSet, package: Mapping[str, Any]) -> Iterator[CheckItem
         if wanted.need is not Need.REQUIRED:
             continue
         if wanted.giver is Giver.PROJECT:
-            yield _document(wanted.code, wanted.code, wanted.title, None, package.get("documents"))
+            item = _document(wanted.code, wanted.code, wanted.title, None, package.get("documents"))
+            if wanted.code == LETTER_OF_FIT and package.get("letter_of_fit"):
+                item = replace(item, found=True, note=N_("It was signed in the portal."))
+            yield item
             continue
         for part in package.get("participants") or ():
             organisation = part.get("organisation") or {}

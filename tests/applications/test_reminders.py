@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.applications import participation, reminders
+from portal.applications.closing_exceptions import ExceptionValues, grant
 from portal.applications.models import Application
-from portal.core.clock import at, now
+from portal.core.clock import MOSCOW, at, now
 from portal.identity import invitations
 from portal.identity.models import OrgRole, Role
 from portal.notifications import reminders as engine
@@ -64,6 +65,25 @@ def test_what_was_begun_within_a_stage_is_not_reminded_of_it(session: Session) -
     run(session, now(session) + timedelta(minutes=1))
     assert told(session, reminders.CLOSING) == []
     assert joint.application.created_at is not None
+
+
+def test_a_later_closing_by_exception_is_what_is_reminded_of(session: Session) -> None:
+    joint = projects.draft(session)
+    other = projects.start_another(joint)
+    age(session, joint)
+    instant = now(session)
+    joint.tender.opens_at, joint.tender.closes_at = instant - timedelta(days=40), instant - timedelta(days=1)
+    session.flush()
+    values = ExceptionValues(
+        application=str(joint.id),
+        closes=(instant + timedelta(days=2)).astimezone(MOSCOW).replace(tzinfo=None),
+        reason="Portal was down",
+    )
+    officer = identity.actor(session, identity.user(session, Role.OFFICER))
+    made = grant(session, officer, joint.tender.id, values=values)
+    run(session, instant)
+    assert set(told(session, reminders.CLOSING)) == {f"reminder_closing:{joint.id}:{made.closes_at.astimezone(UTC).isoformat()}:3"}
+    assert other.id != joint.id
 
 
 def test_those_who_have_not_signed_are_told_and_cannot_switch_it_off(session: Session) -> None:

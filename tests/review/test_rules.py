@@ -128,6 +128,16 @@ def test_checklist_asks_for_documents_declarations_and_rules() -> None:
     assert len({item.key for item in items}) == len(items)
 
 
+def test_a_letter_of_fit_that_was_signed_in_the_portal_needs_no_file() -> None:
+    content = package()
+    content["documents"] = [item for item in content["documents"] if item["code"] != "DOC-09"]
+    item = next(item for item in checklist(rules(), content, ()) if item.key == "DOC-09")
+    assert (item.found, str(item.note)) == (False, "No file was given.")
+    content["letter_of_fit"] = {"signed_at": "2018-08-20T10:00:00Z"}
+    item = next(item for item in checklist(rules(), content, ()) if item.key == "DOC-09")
+    assert (item.found, str(item.note)) == (True, "It was signed in the portal.")
+
+
 def test_a_failed_rule_is_found() -> None:
     content = package(row="P15")
     known = facts(content, rules())
