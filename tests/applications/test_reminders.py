@@ -82,7 +82,9 @@ def test_a_later_closing_by_exception_is_what_is_reminded_of(session: Session) -
     officer = identity.actor(session, identity.user(session, Role.OFFICER))
     made = grant(session, officer, joint.tender.id, values=values)
     run(session, instant)
-    assert set(told(session, reminders.CLOSING)) == {f"reminder_closing:{joint.id}:{made.closes_at.astimezone(UTC).isoformat()}:3"}
+    assert set(told(session, reminders.CLOSING)) == {
+        f"reminder_closing:{joint.id}:{made.closes_at.astimezone(UTC).isoformat()}:3"
+    }
     assert other.id != joint.id
 
 
