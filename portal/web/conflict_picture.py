@@ -6,6 +6,7 @@ Steps that several paths share are drawn once. The places follow from the paths 
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -89,22 +90,26 @@ def draw(paths: Sequence[Path], locale: str) -> Picture:
         for row, key in enumerate(keys):
             words, kind = names[key]
             boxes[key] = Box(words, _lines(words), MARGIN + place * COLUMN, top + row * ROW, kind)
-    arrows = tuple(
-        _arrow(number, boxes[edge.left["ru"]], boxes[edge.right["ru"]]) for number, edge in enumerate(steps, 1)
-    )
+    beside: Counter[tuple[str, str]] = Counter()
+    arrows = []
+    for number, edge in enumerate(steps, 1):
+        ends = edge.left["ru"], edge.right["ru"]
+        arrows.append(_arrow(number, boxes[ends[0]], boxes[ends[1]], beside[ends]))
+        beside[ends] += 1
     width = MARGIN * 2 + WIDTH + COLUMN * last
-    return Picture(tuple(boxes.values()), arrows, steps, width, MARGIN * 2 + ROW * tallest - (ROW - HEIGHT))
+    return Picture(tuple(boxes.values()), tuple(arrows), steps, width, MARGIN * 2 + ROW * tallest - (ROW - HEIGHT))
 
 
 def _key(edge: Edge) -> tuple[str, ...]:
     return (edge.kind, edge.left["ru"], edge.right["ru"], edge.detail)
 
 
-def _arrow(number: int, left: Box, right: Box) -> Arrow:
+def _arrow(number: int, left: Box, right: Box, place: int) -> Arrow:
+    """``place``: how many steps between the same two stand before it; their numbers stand one below another."""
     start, end = left.x + WIDTH, right.x - 3
     half = (start + end) // 2
     path = f"M{start} {left.middle}C{half} {left.middle} {half} {right.middle} {end} {right.middle}"
-    return Arrow(number, path, half, (left.middle + right.middle) // 2)
+    return Arrow(number, path, half, (left.middle + right.middle) // 2 + place * 22)
 
 
 def _lines(words: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from wtforms import RadioField, SelectChoice, TextAreaField  # type: ignore[attr
 import portal.scoring.jobs  # noqa: F401 - handing in a review enqueues its work
 from portal.applications import downloads
 from portal.applications.eligibility import RuleOutcome
+from portal.applications.models import State
 from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
@@ -82,6 +83,8 @@ def declaration(assignment_id: UUID) -> ResponseReturnValue:
     """
     held = queries.desk(session(), current_actor(), assignment_id)
     row = held.assignment
+    if request.method == "GET" and held.case.application.state != State.EXPERTISE:
+        return redirect(url_for(".show", assignment_id=assignment_id))
     form = DeclarationForm(version=row.version)
     if request.method == "POST":
         later = row.state != AssignmentState.ASSIGNED
