@@ -38,10 +38,8 @@ def migrated(variables: dict[str, str]) -> Flask:
 
     os.environ.update(variables)
     from portal.app import create_app
-    from portal.worker import load_handlers
 
     app = create_app()
-    load_handlers()
     with app.app_context():
         upgrade()
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask
 from flask_migrate import Migrate
@@ -18,7 +18,6 @@ from config import ROOT, Config
 from portal.cli import register_commands
 from portal.core import jobs
 from portal.core.db import db
-from portal.documents import jobs as _jobs_of_documents  # noqa: F401 - taking files in writes tasks of its kinds
 from portal.documents import service as documents
 from portal.documents.signatures import cms
 from portal.notifications import jobs as notifications
@@ -33,12 +32,32 @@ from portal.web.security import LIBRARY_ROUTES, init_security
 from portal.web.sessions import DatabaseSessions
 from portal.web.templating import init_templating
 
+HANDLERS: Final = (
+    "portal.applications.exports",
+    "portal.applications.jobs",
+    "portal.applications.refused_files",
+    "portal.applications.reminders",
+    "portal.awards.jobs",
+    "portal.clusters.jobs",
+    "portal.documents.jobs",
+    "portal.identity.jobs",
+    "portal.identity.reminders",
+    "portal.notifications.jobs",
+    "portal.notifications.reminders",
+    "portal.review.jobs",
+    "portal.review.overdue",
+    "portal.review.reminders",
+    "portal.scoring.jobs",
+    "portal.web.export_jobs",
+)
+"""The modules that register kinds of background work, or sources of reminders."""
 MAX_UPLOAD = 25 * 1024 * 1024
 
 
 def create_app(config: Config | None = None) -> Flask:
     """Build the application. Raises when configuration, routes or permissions are incomplete."""
     config = config or Config.from_env()
+    _register_handlers()
     app = Flask(
         "portal",
         root_path=str(Path(__file__).resolve().parent),
@@ -73,6 +92,12 @@ def create_app(config: Config | None = None) -> Flask:
     register_commands(app)
     check_routes(app, LIBRARY_ROUTES)
     return app
+
+
+def _register_handlers() -> None:
+    """Import every room's jobs: each process writes tasks of their kinds, the workers do them."""
+    for name in HANDLERS:
+        import_module(name)
 
 
 def _demo_sign_ins() -> list[dict[str, str]]:

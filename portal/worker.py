@@ -24,29 +24,8 @@ SCHEDULE_EVERY: Final = 10
 log = logging.getLogger(__name__)
 
 
-def load_handlers() -> None:
-    """Import every room's jobs, so that their handlers are registered."""
-    import portal.applications.exports
-    import portal.applications.jobs
-    import portal.applications.refused_files
-    import portal.applications.reminders
-    import portal.awards.jobs
-    import portal.clusters.jobs
-    import portal.documents.jobs
-    import portal.identity.jobs
-    import portal.identity.reminders
-    import portal.notifications.jobs
-    import portal.notifications.reminders
-    import portal.review.jobs
-    import portal.review.overdue
-    import portal.review.reminders
-    import portal.scoring.jobs
-    import portal.web.export_jobs  # noqa: F401
-
-
 def run_workers(app: Flask, redis_url: str, count: int) -> None:
     """Run ``count`` RQ workers until stopped; a worker that dies is started anew by the pool."""
-    load_handlers()
     # What the program consists of is never garbage: collections need not look at it, and forks share it.
     gc.freeze()
     redis = Redis.from_url(redis_url)
@@ -62,7 +41,6 @@ def run_scheduler(app: Flask) -> None:
 
     Every half a minute the regular tasks are written (reminders, digests): each exists once in its stretch of time.
     """
-    load_handlers()
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -61,7 +61,6 @@ def make_app(variables: dict[str, str]) -> Flask:
     """The portal with the given environment, CSRF checks off (the browser journeys have them on)."""
     from portal.app import create_app
     from portal.web.limits import EXTENSION
-    from portal.worker import load_handlers
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
@@ -70,7 +69,6 @@ def make_app(variables: dict[str, str]) -> Flask:
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     app.extensions[EXTENSION].enabled = False  # all tests come from one address; the limits have tests of their own
     app.test_client_class = FreshClient
-    load_handlers()
     # Each test's portal of its own would compile the templates again.
     app.jinja_env.bytecode_cache = FileSystemBytecodeCache()
     return app

@@ -15,9 +15,7 @@ from portal.identity.models import OrgRole
 
 def load() -> None:
     """Register, people, programme, then one tender after another."""
-    from portal.worker import load_handlers
 
-    load_handlers()
     began = time.monotonic()
     people, register = _people()
     programme_id = programme.create(people)

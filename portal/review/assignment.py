@@ -34,6 +34,9 @@ CROWDED: Final = 20
 MOVED: Final = 2
 """What must be gained at least before somebody who was asked is replaced."""
 
+SECONDS: Final = 60.0
+"""For how long the solver may look for the cheapest plan."""
+
 Pair = tuple[UUID, UUID]
 
 

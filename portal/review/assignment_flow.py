@@ -34,6 +34,7 @@ from portal.review.assignment import (
     LANGUAGE_POINTS,
     MOVED,
     PERFECT,
+    SECONDS,
     Choice,
     Inputs,
     OutOfTime,
@@ -47,7 +48,6 @@ from portal.review.assignment import (
 )
 from portal.tenders.ruleset import GENERAL
 
-SECONDS: Final = 60.0
 START: Final = 8
 """Arcs of each need in the first round."""
 

@@ -24,8 +24,7 @@ from portal.core.language import N_
 from portal.identity.models import User
 from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.review import letters
-from portal.review.assignment import Plan
-from portal.review.assignment_flow import SECONDS, solve
+from portal.review.assignment import SECONDS, Plan
 from portal.review.barring import lock_people
 from portal.review.models import Assignment, AssignmentState
 from portal.review.plan_inputs import Gathered, gather
@@ -111,6 +110,9 @@ def _measure(plan: AssignmentPlan, gathered: Gathered) -> None:
 
 
 def _solve(session: Session, plan: AssignmentPlan, seconds: float) -> None:
+    # The solver is for the workers: pages read this room too, and need not carry it.
+    from portal.review.assignment_flow import solve
+
     gathered = gather(session, plan.tender_track_id, keep_asked=plan.keep_asked)
     _measure(plan, gathered)
     began = time.monotonic()
