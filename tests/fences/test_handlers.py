@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-HANDLER: Final = re.compile(r'^@(?:jobs\.)?handler\(', re.MULTILINE)
+HANDLER: Final = re.compile(r"^@(?:jobs\.)?handler\(", re.MULTILINE)
 ASK: Final = """
 import json, sys
 from portal.app import create_app
