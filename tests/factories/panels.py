@@ -32,11 +32,12 @@ def reviewers(session: Session, count: int = 3) -> list[User]:
 
 
 def panel(session: Session, tender: Tender, people: Sequence[User], count: int = 9) -> list[UUID]:
-    """Applications of merits 5 to 7, each read by two of three reviewers who differ in severity."""
+    """Applications of merits 5 to 7, each read by two of three reviewers who differ in severity, and by chance."""
     keys = submitted(session, tender, varied(count), state=State.EXPERTISE)
     pairs = ((LENIENT, FAIR), (FAIR, SEVERE), (SEVERE, LENIENT))
     for place, key in enumerate(keys):
-        review(session, key, {people[by]: Decimal(5 + place % 3 + SEVERITY[by]) for by in pairs[place // 3 % 3]})
+        marks = {by: Decimal(5 + place % 3 + SEVERITY[by]) for by in pairs[place // 3 % 3]}
+        review(session, key, {people[by]: mark + Decimal((place * 2 + by) % 4) / 2 for by, mark in marks.items()})
     return keys
 
 
