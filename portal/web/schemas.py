@@ -95,6 +95,27 @@ class LaneSchema(TitledSchema):
     reviewers = _whole()
 
 
+class ConditionSchema(_Strict):
+    test = _text()
+    values = _several(_text())
+    question = fields.String(allow_none=True, validate=validate.Length(max=20))
+    fact = fields.String(allow_none=True, validate=validate.Length(max=20))
+
+
+class QuestionSchema(TitledSchema):
+    kind = _text()
+    giver = _text()
+    required = _flag()
+    heading = fields.Nested(TextSchema)
+    help = fields.Nested(TextSchema)
+    options = fields.List(fields.Nested(TitledSchema), validate=validate.Length(max=LONGEST_LIST))
+    max_length = fields.Integer(strict=True, allow_none=True)
+    least = fields.Raw(allow_none=True)
+    most = fields.Raw(allow_none=True)
+    formats = fields.List(_text(), validate=validate.Length(max=LONGEST_LIST))
+    condition = fields.Nested(ConditionSchema, allow_none=True)
+
+
 class DocumentSchema(TitledSchema):
     need = _text()
     giver = _text()
@@ -153,6 +174,8 @@ class RuleSetSchema(_Strict):
     lanes = fields.List(fields.Nested(LaneSchema), validate=validate.Length(max=LONGEST_LIST))
     blindness = fields.String(validate=validate.Length(max=20))
     expert_mean = fields.String(validate=validate.Length(max=20))
+    questions = fields.List(fields.Nested(QuestionSchema), validate=validate.Length(max=LONGEST_LIST))
+    confidential_parts = fields.String(validate=validate.Length(max=20))
 
 
 def read_rule_set(data: bytes) -> dict[str, Any]:

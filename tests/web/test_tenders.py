@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -16,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from portal.identity.models import Role, User
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack, Track
-from portal.tenders.rulebook import load_rulebook
+from portal.tenders.rulebook import load_lanes, load_questions, load_rulebook
 from portal.tenders.ruleset import to_json
+from portal.tenders.ruleset.model import Blindness, ExpertMean, RuleSet, Sight
 from portal.web.rule_fields import SECTIONS
 from tests.conftest import form
 from tests.factories import identity
@@ -358,6 +360,26 @@ def test_rules_travel_as_a_file(session: Session, administrator: FlaskClient, dr
     assert send(administrator, row, json.dumps(content).encode()).status_code == 303
     session.expire_all()
     assert row.content["threshold"] == "55"
+
+
+def test_rules_with_everything_they_may_have_travel_as_a_file(
+    session: Session, administrator: FlaskClient, draft: Tender
+) -> None:
+    row = rules_of(session, draft)
+    whole = to_json(
+        replace(
+            load_rulebook(IS),
+            questions=load_questions(IS),
+            lanes=load_lanes(),
+            confidential_parts=Sight.OWN,
+            blindness=next(mode for mode in Blindness if mode is not Blindness.OPEN),
+            expert_mean=ExpertMean.CALIBRATED,
+        )
+    )
+    assert {field.name for field in fields(RuleSet)} == set(whole)
+    assert send(administrator, row, json.dumps(whole).encode()).status_code == 303
+    session.expire_all()
+    assert json.loads(administrator.get(f"/staff/rules/{row.id}.json").data) == row.content == whole
 
 
 OFFICIAL = to_json(load_rulebook(IS))
