@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Participant, ParticipantState
 from portal.applications.queries import people_of
-from portal.core.formats import NBSP, format_date, zone_name
+from portal.core.formats import NBSP, format_date, format_datetime, zone_name
 from portal.core.language import LOCALES, N_, Message
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.service import tell
@@ -119,6 +119,11 @@ def name_of(organisation: object) -> dict[str, str]:
 def path(application_id: UUID, page: str = "") -> str:
     """The path of an application's page."""
     return f"/applications/{application_id}" + (f"/{page}" if page else "")
+
+
+def minute(at: datetime, zone: str) -> dict[str, str]:
+    """An instant to the minute with its zone, in both languages: ``31.08.2018, 17:59 МСК``."""
+    return {locale: format_datetime(at, ZoneInfo(zone), locale) for locale in LOCALES}
 
 
 def instant(at: datetime, zone: str) -> dict[str, str]:

@@ -123,7 +123,7 @@ def _send_invitation(session: Session, dossier: Dossier, part: Participant) -> N
             ),
             N_(
                 "The invitation can be answered until %(instant)s.",
-                instant=letters.instant(part.expires_at, application.tender.zone),
+                instant=letters.minute(part.expires_at, application.tender.zone),
             ),
         ],
         link=(N_("Read the invitation and answer"), letters.path(application.id, "invitation")),

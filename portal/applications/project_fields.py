@@ -136,7 +136,7 @@ PLAN: Final = (
         N_("1 (idea) to 9 (in serial production)."),
     ),
     Field("start_on", Kind.DATE, N_("Start of the project"), N_("For example 01.09.2018.")),
-    Field("finish_on", Kind.DATE, N_("End of the project")),
+    Field("finish_on", Kind.DATE, N_("End of the project"), N_("For example 31.12.2020.")),
     Field(
         "costs_from",
         Kind.DATE,

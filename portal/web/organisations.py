@@ -12,6 +12,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import EmailField, SelectField, StringField
 
+from portal.clusters.models import MembershipState
+from portal.clusters.queries import memberships_of
 from portal.core import formats, regions
 from portal.core.clock import now
 from portal.core.db import session
@@ -40,6 +42,7 @@ ROLE_LABELS: Final = {
     OrgRole.EDITOR: _l("Editor"),
     OrgRole.VIEWER: _l("Viewer"),
 }
+_JOINING: Final = (MembershipState.CONFIRMED, MembershipState.REQUESTED)
 _DIGITS: Final = {"inputmode": "numeric", "autocomplete": "off"}
 
 
@@ -60,7 +63,7 @@ class ProfileForm(PortalForm):
     okved2 = StringField(_l("Main activity by OKVED 2"), render_kw=_DIGITS, description=_l("For example, 28.14"))
     region = SelectField(_l("Region"), validate_choice=False)
     name_ru = StringField(_l("Name in Russian"), description=_l("As in the register of legal entities"))
-    name_en = StringField(_l("Name in English"))
+    name_en = StringField(_l("Name in English"), description=_l("If there is none, write the name in Latin letters"))
     headcount = StringField(
         _l("Average headcount of last year"), render_kw=_DIGITS, description=_l("Persons; may be left empty")
     )
@@ -163,6 +166,9 @@ def _page(organisation_id: UUID, form: InviteForm) -> str:
         invitations=queries.open_invitations(current, organisation.id) if deciding else [],
         now=now(current),
         deciding=deciding,
+        joins=organisation_id in actor.memberships
+        and allowed(actor, Permission.CLUSTER_JOIN, organisation)
+        and not any(row.state in _JOINING for row in memberships_of(current, [organisation_id])),
         form=form,
         action_form=ActionForm(formdata=None),
         roles=ROLE_LABELS,

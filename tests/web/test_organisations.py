@@ -34,6 +34,8 @@ def test_register_and_look(session: Session, sign_in: SignIn) -> None:
     assert "Micro-enterprise" in shown.text
     assert "RUB\u00a01,000,000.50" in shown.text
     assert "Invite a colleague" in shown.text
+    assert "What comes next: join a cluster" in shown.text
+    assert 'href="/clusters/"' in shown.text
     assert "Demo LLC" in client.get("/organisations/?lang=en").text
     again = client.post("/organisations/new?lang=en", data=form(**values()))
     assert again.status_code == 422
@@ -204,7 +206,7 @@ def test_query_counts(session: Session, sign_in: SignIn, count_queries: Any, row
         assert client.get("/organisations/").status_code == 200
     with count_queries() as shown:
         assert client.get(url).status_code == 200
-    assert (len(listed), len(shown)) == (3, 5)
+    assert (len(listed), len(shown)) == (3, 6)
 
 
 @pytest.mark.parametrize("locale", ["ru", "en"])
