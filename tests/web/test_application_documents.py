@@ -26,6 +26,7 @@ def test_several_files_at_once_all_or_none(session: Session, sign_in: SignIn) ->
     joint = applications.draft(session)
     session.commit()
     client, here = sign_in(joint.owners[0]), f"/applications/{joint.id}/documents"
+    assert f'href="/applications/{joint.id}/confirm#letter"' in client.get(here).text, "where to ask for the letter"
     answer = client.post(here, data=form(code="DOC-02", file=files("План.pdf", "Приложение.pdf")))
     assert (answer.status_code, answer.location) == (303, f"{here}#DOC-02")
     mixed = [*files("fine.pdf"), *files("bad.pdf", content=b"MZ\x90\x00 not a document" * 20)]
