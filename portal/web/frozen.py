@@ -211,7 +211,8 @@ def _table(grid: Grid, values: Mapping[str, Any]) -> Table:
         figures = {column: decimal_of(held.get(column)) for column in grid.columns}
         if all(value is None for value in figures.values()):
             continue
-        label = f"{row.code} {_word(row.title)}".strip()
+        published = row.code if row.code.isupper() else ""  # "CC-04" stands in the rules, "own" only in the database
+        label = f"{published} {_word(row.title)}".strip()
         cells = [_figure(grid.kind_of(row), value) for value in figures.values()]
         if grid.sums:
             added = [value for value in figures.values() if value is not None]
