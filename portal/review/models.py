@@ -136,8 +136,42 @@ class Mark(Keyed, Base):
     aspect: Mapped[str]
     score: Mapped[Decimal] = mapped_column(Numeric(4, 2))
     justification: Mapped[str]
+    evidence: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
 
     assignment: Mapped[Assignment] = relationship(back_populates="marks")
+
+
+class ReviewNote(Stamped, Base):
+    """What a reviewer notes for themself. A table of its own, so that no list or export loads it by the way."""
+
+    __tablename__ = "review_note"
+
+    assignment_id: Mapped[UUID] = mapped_column(ForeignKey("assignment.id"), primary_key=True)
+    text: Mapped[str]
+
+
+class ReviewVersion(Keyed, Base):
+    """A review as it was handed in before an officer returned it; append-only, its marks count no more.
+
+    ``marks`` are ``[{"criterion", "aspect", "score", "justification", "evidence"}]``, the score as text with two
+    decimals. The rows of ``mark`` may be deleted only when they stand here.
+    """
+
+    __tablename__ = "review_version"
+    __table_args__ = (
+        UniqueConstraint("assignment_id", "number"),
+        CheckConstraint("number > 0", name="number"),
+        CheckConstraint("length(reason) > 0", name="reason"),
+        CheckConstraint("returned_at >= submitted_at", name="order"),
+    )
+
+    assignment_id: Mapped[UUID] = mapped_column(ForeignKey("assignment.id"))
+    number: Mapped[int]
+    marks: Mapped[list[Any]]
+    submitted_at: Mapped[datetime]
+    returned_at: Mapped[datetime]
+    returned_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    reason: Mapped[str]
 
 
 class Verdict(StrEnum):

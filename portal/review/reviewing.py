@@ -1,4 +1,4 @@
-"""The reviewer's verbs: declare a conflict or none, keep a draft, hand the review in for good."""
+"""The reviewer's verbs: declare a conflict or none, keep a draft, whole or field by field, hand the review in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from portal.applications.drafting import Change, kept
 from portal.applications.models import State
 from portal.applications.values import tidy
 from portal.audit.service import record
@@ -22,7 +23,7 @@ from portal.core.money import NumberError
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import calibrating, letters
 from portal.review.barring import lock_people, refresh, refuse_barred, void
-from portal.review.models import Assignment, AssignmentState, Mark
+from portal.review.models import Assignment, AssignmentState, Mark, ReviewNote
 from portal.review.queries import Desk, desk, submitted_marks
 from portal.review.rules import (
     MAX_JUSTIFICATION,
@@ -33,17 +34,19 @@ from portal.review.rules import (
     parse_score,
     spread,
 )
+from portal.review.sheet import MAX_DRAFT, NOTES, Typed, cited, places, texts_of, typed_of
 from portal.tenders.ruleset import Aspect, Criterion, RuleSet, aspect_key
-
-MAX_DRAFT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """What was typed for one aspect."""
+class SavedFields:
+    """What became of the fields that were sent: the names written, those changed elsewhere, those too long."""
 
-    score: str = ""
-    justification: str = ""
+    held: Desk
+    texts: Mapping[str, str]
+    written: tuple[str, ...]
+    clashes: tuple[str, ...]
+    too_long: tuple[str, ...]
 
 
 def aspects(rules: RuleSet, lane: str | None = None) -> Iterator[tuple[str, Criterion, Aspect]]:
@@ -100,15 +103,60 @@ def save_draft(
     *,
     assignment_id: UUID,
     values: Mapping[str, Typed],
+    notes: str | None = None,
     expected_version: int,
 ) -> Assignment:
     """Keep what was typed, whatever it is. Raises :class:`Stale`, :class:`Conflict`, :class:`Problems`."""
     held = _open(session, actor, assignment_id, expected_version)
     row = held.assignment
     row.state = TRANSITIONS.after("save", AssignmentState(row.state))
-    _keep(session, held, values)
+    _keep(session, held, values, notes)
     session.flush()
     return row
+
+
+def sheet_of(session: Session, held: Desk) -> dict[str, str]:
+    """The text of every input of the reviewer's own sheet, with the notes that nobody else reads."""
+    values = {key: Typed.of(kept) for key, kept in held.assignment.draft.items()}
+    keys = [key for key, _, _ in aspects(held.case.rules, held.assignment.lane)]
+    return texts_of(keys, values, notes_of(session, held.assignment))
+
+
+def notes_of(session: Session, assignment: Assignment) -> str:
+    """The reviewer's private notes: for their own pages only, never for a letter, an export or anybody else."""
+    row = session.get(ReviewNote, assignment.id)
+    return row.text if row else ""
+
+
+def save_fields(session: Session, actor: Actor, *, assignment_id: UUID, changes: Mapping[str, Change]) -> SavedFields:
+    """Keep the fields that were changed, each compared with the text it was typed over.
+
+    May be sent again. Raises :class:`Conflict` when the review is in or the expertise has ended.
+    """
+    held = _open(session, actor, assignment_id, None)
+    row = held.assignment
+    row.state = TRANSITIONS.after("save", AssignmentState(row.state))
+    before = sheet_of(session, held)
+    fresh: dict[str, str] = {}
+    clashes, too_long = [], []
+    for name, change in changes.items():
+        if name not in before:
+            continue
+        text = kept(change.value)
+        if text == before[name]:
+            continue
+        if len(text) > MAX_DRAFT:
+            too_long.append(name)
+        elif change.knew(before[name]):
+            fresh[name] = text
+        else:
+            clashes.append(name)
+    texts = {**before, **fresh}
+    if fresh:
+        keys = [key for key, _, _ in aspects(held.case.rules, row.lane)]
+        _keep(session, held, typed_of(keys, texts), texts[NOTES])
+        session.flush()
+    return SavedFields(held, texts, tuple(fresh), tuple(clashes), tuple(too_long))
 
 
 def submit(
@@ -117,6 +165,7 @@ def submit(
     *,
     assignment_id: UUID,
     values: Mapping[str, Typed],
+    notes: str | None = None,
     expected_version: int,
 ) -> Assignment:
     """Hand the review in: it cannot be changed after that, and the others' reviews open.
@@ -129,7 +178,7 @@ def submit(
     after = TRANSITIONS.after("submit", AssignmentState(row.state))
     _refuse_barred(session, held)
     marks = _marks(held, values)
-    _keep(session, held, values)
+    _keep(session, held, values, notes)
     instant = now(session)
     session.add_all(marks)
     row.state = after
@@ -142,13 +191,13 @@ def submit(
     return row
 
 
-def _open(session: Session, actor: Actor, assignment_id: UUID, expected_version: int) -> Desk:
+def _open(session: Session, actor: Actor, assignment_id: UUID, expected_version: int | None) -> Desk:
     authorize(actor, Permission.REVIEW_WRITE)
     if actor.user_id is not None:
         lock_people(session, [actor.user_id])
     held = desk(session, actor, assignment_id, lock=True)
     row, application = held.assignment, held.case.application
-    if row.version != expected_version:
+    if expected_version is not None and row.version != expected_version:
         raise Stale(
             N_("This review was changed in another window since you opened it. What you typed is below."),
             row.version,
@@ -170,21 +219,37 @@ def _refuse_barred(session: Session, held: Desk) -> None:
         raise Refused(message) from None
 
 
-def _keep(session: Session, held: Desk, values: Mapping[str, Typed]) -> None:
+def _keep(session: Session, held: Desk, values: Mapping[str, Typed], notes: str | None) -> None:
     row = held.assignment
-    kept = {key: values.get(key, Typed()) for key, _, _ in aspects(held.case.rules, row.lane)}
-    long = [key for key, typed in kept.items() if len(typed.score) + len(typed.justification) > MAX_DRAFT]
+    typed = {key: values.get(key, Typed()) for key, _, _ in aspects(held.case.rules, row.lane)}
+    long = [
+        f"{key}-{name}"
+        for key, each in typed.items()
+        for name, text in (("score", each.score), ("justification", each.justification))
+        if len(text) > MAX_DRAFT
+    ]
+    if notes is not None and len(notes) > MAX_DRAFT:
+        long.append(NOTES)
     if long:
-        message = N_("A draft keeps up to %(limit)s characters for each aspect.", limit=MAX_DRAFT)
-        raise Problems(Problem("too_long", f"{key}-justification", message) for key in long)
-    row.draft = {
-        key: {"score": tidy(typed.score), "justification": tidy(typed.justification)} for key, typed in kept.items()
-    }
+        message = N_("A draft keeps up to %(limit)s characters in each field.", limit=MAX_DRAFT)
+        raise Problems(Problem("too_long", name, message) for name in long)
+    row.draft = {key: each.as_json() for key, each in typed.items()}
     row.draft_saved_at = now(session)
+    if notes is not None:
+        _note(session, row, kept(notes))
+
+
+def _note(session: Session, row: Assignment, text: str) -> None:
+    found = session.get(ReviewNote, row.id)
+    if found is not None:
+        found.text = text
+    elif text:
+        session.add(ReviewNote(assignment_id=row.id, text=text))
 
 
 def _marks(held: Desk, values: Mapping[str, Typed]) -> list[Mark]:
     marks, problems = [], []
+    known = frozenset(places(held.case.package, held.case.rules))
     for key, criterion, aspect in aspects(held.case.rules, held.assignment.lane):
         typed = values.get(key, Typed())
         score = Decimal(0)
@@ -202,6 +267,11 @@ def _marks(held: Desk, values: Mapping[str, Typed]) -> list[Mark]:
                 most=MAX_JUSTIFICATION,
             )
             problems.append(Problem("justification", f"{key}-justification", message))
+        evidence = cited(typed)
+        for nth, place in enumerate(typed.evidence, start=1):
+            if place and place not in known:
+                message = N_("%(aspect)s: choose a place of this application.", aspect=aspect.title.both())
+                problems.append(Problem("evidence", f"{key}-evidence-{nth}", message))
         marks.append(
             Mark(
                 assignment_id=held.assignment.id,
@@ -209,6 +279,7 @@ def _marks(held: Desk, values: Mapping[str, Typed]) -> list[Mark]:
                 aspect=aspect.code,
                 score=score,
                 justification=text,
+                evidence=list(evidence),
             )
         )
     if problems:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,6 @@ from flask import Response, g, json, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
 from portal.applications import presence, service
 from portal.applications.dossier import Dossier, rules_of
@@ -30,47 +29,13 @@ from portal.applications.sections import Section
 from portal.applications.values import Kind, Unreadable
 from portal.core.db import session
 from portal.core.errors import Conflict, Problems, Refused
-from portal.core.language import N_
 from portal.identity.policy import Permission
+from portal.web import autosave
 from portal.web.application_frame import blueprint, clock_words, editable, opened, question_of
 from portal.web.language import say
 from portal.web.page import page
 from portal.web.problem_json import problem
 from portal.web.templating import localised
-
-LARGEST: Final = 4 * 1024 * 1024
-MOST_FIELDS: Final = 3000
-_NAME: Final = validate.Length(max=200)
-_MARK: Final = validate.Length(max=64)
-
-
-class _Change(Schema):
-    value = fields.String(required=True)
-    base = fields.String(required=True, validate=_MARK)
-    sent = fields.List(fields.String(), load_default=list, validate=validate.Length(max=10))
-
-    class Meta:
-        unknown = EXCLUDE
-
-    @post_load
-    def made(self, data: Any, **_rest: Any) -> Change:
-        return Change(data["value"], data["base"], tuple(data["sent"]))
-
-
-class _Wish(Schema):
-    """``person``: who the page thinks is signed in. ``version``: of the section as the page knows it."""
-
-    person = fields.UUID(required=True)
-    version = fields.Integer(required=True, strict=True, validate=validate.Range(min=0, max=2**31 - 1))
-    changes = fields.Dict(
-        keys=fields.String(validate=_NAME),
-        values=fields.Nested(_Change),
-        required=True,
-        validate=validate.Length(max=MOST_FIELDS),
-    )
-
-    class Meta:
-        unknown = EXCLUDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +164,12 @@ def _fields(application_id: UUID, participant_id: UUID | None, name: str) -> Res
         return _state(application_id, participant_id, name)
     definition = definition_of(name, participant_id)
     try:
-        wish = _wish()
+        wish = autosave.wish()
     except Problems:
         _open_to_write(application_id, participant_id, name)  # who may not write learns no more than that
         raise
     if wish["person"] != g.actor.user_id:
-        return problem(409, "another_person", N_("Somebody else is signed in now in this browser."))
+        return problem(409, "another_person", autosave.ANOTHER_PERSON)
     if not wish["changes"]:
         here = _open_to_write(application_id, participant_id, name)
         return _beaten(here.application, definition, participant_id, here.row, wish["version"])
@@ -230,18 +195,6 @@ def _open_to_write(application_id: UUID, participant_id: UUID | None, name: str)
     return presence.open_to_write(
         session(), g.actor, application_id=application_id, participant_id=participant_id, section=name
     )
-
-
-def _wish() -> dict[str, Any]:
-    if (request.content_length or 0) > LARGEST:
-        raise Problems.one("too_large", "", N_("This is more text than can be saved at once."))
-    try:
-        loaded: dict[str, Any] = _Wish().load(request.get_json(silent=True) or {})
-    except ValidationError:
-        raise Problems.one(
-            "incomplete_form", "", N_("The page sent something that cannot be read. Reload it.")
-        ) from None
-    return loaded
 
 
 def _outcome(

@@ -29,6 +29,7 @@ from portal.core.formats import format_date, format_money, format_number, format
 from portal.core.language import Message
 from portal.review.queries import Case
 from portal.review.redaction import Redaction
+from portal.review.sheet import part_place
 from portal.tenders.ruleset import RuleSet, Text
 from portal.web import files
 from portal.web.language import locale, say
@@ -48,9 +49,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A section of the application: answers, or a table."""
+    """A section of the application: answers, or a table; ``place`` as in :func:`portal.review.sheet.places`."""
 
     title: str
+    place: str
     answers: list[tuple[str, Any]] | None = None
     table: Table | None = None
 
@@ -66,6 +68,10 @@ class Given:
     sha256: str
     issued_on: str
     file_id: str
+
+    @property
+    def place(self) -> str:
+        return f"file-{self.file_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +112,30 @@ def laid_out(package: Mapping[str, Any], rules: RuleSet, sha256: str, *, intact:
     """Any package for reading, a draft's too."""
     return Frozen(
         blocks=_blocks(package, rules),
-        parts=[_part(package, item, rules) for item in package.get("participants") or ()],
+        parts=[_part(package, item, rules, number) for number, item in enumerate(package.get("participants") or (), 1)],
         documents=_documents(package.get("documents"), rules),
         sha256=sha256,
         intact=intact,
     )
+
+
+def places(shown: Frozen) -> dict[str, dict[str, str]]:
+    """What a justification may cite, by group, then place, with the words of the reader's page."""
+    found = {_("Project as a whole"): _places(shown.blocks, shown.documents)}
+    return found | {part.name: _places(part.blocks, part.documents) for part in shown.parts}
+
+
+def _places(blocks: Iterable[Block], documents: Iterable[Given]) -> dict[str, str]:
+    named = {block.place: block.title for block in blocks}
+    return named | {item.place: f"{item.code} {item.name}".strip() for item in documents}
+
+
+def place_words(shown: Frozen) -> dict[str, str]:
+    """The same without the groups: the words of each place, a participant's with its name."""
+    found = _places(shown.blocks, shown.documents)
+    for part in shown.parts:
+        found |= {place: f"{part.name}: {words}" for place, words in _places(part.blocks, part.documents).items()}
+    return found
 
 
 def send_frozen(case: Case, file_id: UUID, reader: Reader, redaction: Redaction | None = None) -> Response:
@@ -141,7 +166,7 @@ def send_frozen(case: Case, file_id: UUID, reader: Reader, redaction: Redaction 
     return answer
 
 
-def _part(package: Mapping[str, Any], part: Mapping[str, Any], rules: RuleSet) -> Part:
+def _part(package: Mapping[str, Any], part: Mapping[str, Any], rules: RuleSet, number: int) -> Part:
     organisation = part.get("organisation") or {}
     region = regions.find(organisation.get("region") or "")
     sizes = {
@@ -162,17 +187,19 @@ def _part(package: Mapping[str, Any], part: Mapping[str, Any], rules: RuleSet) -
         name=localised({"name_ru": "", "name_en": "", **organisation}, "name"),
         role=_("Initiator") if part.get("role") == "initiator" else _("Participant"),
         facts=facts,
-        blocks=_blocks(package, rules, part),
+        blocks=_blocks(package, rules, part, number),
         documents=_documents(part.get("documents"), rules),
     )
 
 
-def _blocks(package: Mapping[str, Any], rules: RuleSet, part: Mapping[str, Any] | None = None) -> list[Block]:
+def _blocks(
+    package: Mapping[str, Any], rules: RuleSet, part: Mapping[str, Any] | None = None, number: int = 0
+) -> list[Block]:
     """The sections of the project or of a part; extra questions that were not asked are left out."""
     held = package if part is None else part
     asked = questions.asked(package, rules, part)
     return [
-        _block(item, held.get(item.path) or {}, rules, asked)
+        _block(item, held.get(item.path) or {}, rules, asked, part_place(number, item.name) if number else item.name)
         for item in SECTIONS
         if item.each is (part is not None) and item.present(rules) and not (item.optional and not held.get(item.path))
     ]
@@ -184,17 +211,17 @@ def answers(project: Mapping[str, Any], names: Iterable[str], rules: RuleSet) ->
     return [(_word(each.label), _shown(each.kind, project.get(each.name))) for each in fields if each.name in names]
 
 
-def _block(section: Section, values: Mapping[str, Any], rules: RuleSet, asked: frozenset[str]) -> Block:
+def _block(section: Section, values: Mapping[str, Any], rules: RuleSet, asked: frozenset[str], place: str) -> Block:
     title = say(section.title)
     if section.grid is not None:
-        return Block(title, table=_table(section.grid(rules), values))
+        return Block(title, place, table=_table(section.grid(rules), values))
     fields = section.fields(rules) if section.fields else ()
     answers = [
         (_word(each.label), _answer(each, values.get(each.name)))
         for each in fields
         if each.question is None or (each.name in asked and each.kind is not Kind.FILE)
     ]
-    return Block(title, answers=answers)
+    return Block(title, place, answers=answers)
 
 
 def _answer(field: Field, value: Any) -> Any:

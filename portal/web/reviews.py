@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_wtf.csrf import generate_csrf
 from wtforms import RadioField, SelectChoice, TextAreaField  # type: ignore[attr-defined]  # the published types are older
 
 import portal.scoring.jobs  # noqa: F401 - handing in a review enqueues its work
 from portal.applications import downloads
+from portal.applications.drafting import mark_of
 from portal.applications.eligibility import RuleOutcome
 from portal.applications.models import State
-from portal.core.clock import today
+from portal.core.clock import now, today
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.policy import Permission
@@ -25,17 +28,22 @@ from portal.review.blind import hidden_tracks, redaction_of
 from portal.review.conflict_queries import kept_for
 from portal.review.models import Assignment, AssignmentState
 from portal.review.queries import Desk
-from portal.review.redaction import Redaction
 from portal.review.rules import MAX_JUSTIFICATION, MIN_JUSTIFICATION
-from portal.review.service import Typed
+from portal.review.sheet import MAX_DRAFT, MAX_EVIDENCE, NOTES, inputs, progress, reading_error, typed_of
+from portal.web import autosave
+from portal.web.application_frame import clock_words
 from portal.web.forms import PortalForm
-from portal.web.frozen import frozen, redacted, send_frozen
-from portal.web.language import locale
+from portal.web.frozen import Frozen, frozen, place_words, places, redacted, send_frozen
+from portal.web.language import locale, say
 from portal.web.page import current_actor, page
 from portal.web.paging import Page, keyset
+from portal.web.problem_json import problem as problem_of
 from portal.web.templating import localised
 
 pages = Blueprint("reviews", __name__, url_prefix="/reviews")
+
+HAND_IN: Final = "hand_in"
+"""The button that hands in; every other one, and Enter in a field, saves the draft."""
 
 
 class DeclarationForm(PortalForm):
@@ -68,6 +76,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "reviews/index.html",
         page=found,
+        progress={row.id: progress(row.draft) for row in found.rows if row.draft},
         finished=finished,
         today=today(session()),
         states=AssignmentState,
@@ -104,7 +113,7 @@ def declaration(assignment_id: UUID) -> ResponseReturnValue:
         if answer:
             flash(_("Thank you. The officer is informed; the application stays closed to you."), "success")
             return redirect(url_for(".index"), 303)
-        return redirect(url_for(".show", assignment_id=assignment_id), 303)
+        return redirect(url_for(".review", assignment_id=assignment_id), 303)
     return _declaration_page(held, form)
 
 
@@ -119,13 +128,18 @@ def show(assignment_id: UUID) -> ResponseReturnValue:
     held = queries.desk(session(), current_actor(), assignment_id)
     if held.assignment.state == AssignmentState.ASSIGNED:
         return redirect(url_for(".declaration", assignment_id=assignment_id))
+    return _render("show", held, frozen=_shown(held), outcomes=_outcomes(held))
+
+
+def _shown(held: Desk) -> Frozen:
+    """The frozen application as this reviewer may read it."""
     blind = redaction_of(session(), held.case, locale())
-    shown = redacted(held.case, blind) if blind else frozen(held.case)
-    return _render("show", held, frozen=shown, outcomes=_outcomes(held, blind))
+    return redacted(held.case, blind) if blind else frozen(held.case)
 
 
-def _outcomes(held: Desk, blind: Redaction | None) -> list[RuleOutcome]:
+def _outcomes(held: Desk) -> list[RuleOutcome]:
     """Eligibility as it was found, its sentences without what tells who applies where that is hidden."""
+    blind = redaction_of(session(), held.case, locale())
     if blind is None:
         return held.case.outcomes
     return [
@@ -157,53 +171,157 @@ def review(assignment_id: UUID) -> ResponseReturnValue:
         return redirect(url_for(".declaration", assignment_id=assignment_id))
     if request.method == "GET" and row.state == AssignmentState.SUBMITTED:
         others = queries.other_reviews(session(), row)
-        return _render("done", held, others=others, aspects=list(service.aspects(held.case.rules)))
+        return _render(
+            "done",
+            held,
+            others=others,
+            aspects=list(service.aspects(held.case.rules)),
+            notes=service.notes_of(session(), row),
+            place_words=place_words(_shown(held)),
+        )
     form = ReviewForm(version=row.version)
+    kept = service.sheet_of(session(), held)
     if request.method == "GET":
-        kept = {key: Typed(**typed) for key, typed in row.draft.items()}
-        return _review_page(held, form, kept)
-    values = _typed(held)
-    saving = "save" in request.form
-    verb = service.save_draft if saving else service.submit
+        return _desk_page(held, form, kept, kept)
+    texts = {name: request.form.get(name, text) for name, text in kept.items()}
+    verb = service.submit if request.form.get("then") == HAND_IN else service.save_draft
     try:
         verb(
             session(),
             current_actor(),
             assignment_id=assignment_id,
-            values=values,
+            values=typed_of(_keys(held), texts),
+            notes=texts[NOTES],
             expected_version=form.version.data or 0,
         )
     except Problems as refused:
         form.attach(())
-        return _review_page(held, form, values, refused.problems), 422
-    if not saving:
+        return _desk_page(held, form, kept, texts, refused.problems), 422
+    if verb is service.submit:
         flash(_("The review is handed in. Thank you."), "success")
     return redirect(url_for(".review", assignment_id=assignment_id), 303)
 
 
-def _typed(held: Desk) -> dict[str, Typed]:
-    return {
-        key: Typed(request.form.get(f"{key}-score", ""), request.form.get(f"{key}-justification", ""))
-        for key, _criterion, _aspect in service.aspects(held.case.rules, held.assignment.lane)
-    }
+def _keys(held: Desk) -> list[str]:
+    return [key for key, _criterion, _aspect in service.aspects(held.case.rules, held.assignment.lane)]
 
 
-def _review_page(held: Desk, form: ReviewForm, typed: dict[str, Typed], problems: tuple[Problem, ...] = ()) -> str:
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What ``applications/_draft.html`` asks of a form that saves by itself. ``marks``: input -> mark of its text."""
+
+    marks: Mapping[str, str]
+    prefix: str = ""
+    clashes: tuple[str, ...] = ()
+
+
+def _desk_page(
+    held: Desk,
+    form: ReviewForm,
+    kept: Mapping[str, str],
+    texts: Mapping[str, str],
+    problems: tuple[Problem, ...] = (),
+) -> str:
+    """The application beside the score sheet; ``kept``: what is saved of the sheet, ``texts`` what is typed in it."""
     wrong: dict[str, list[Problem]] = {}
     for problem in problems:
         wrong.setdefault(problem.field, []).append(problem)
+    shown = _shown(held)
+    row = held.assignment
     return _render(
         "review",
         held,
         form=form,
-        typed=typed,
-        empty=Typed(),
+        frozen=shown,
+        outcomes=_outcomes(held),
+        places={group: list(members.items()) for group, members in places(shown).items()},
+        place_words=place_words(shown),
+        typed=typed_of(_keys(held), texts),
+        notes=texts[NOTES],
+        sheet=Sheet({name: mark_of(text) for name, text in kept.items()}),
+        saved=clock_words(row.draft_saved_at, now(session()), held.case.zone) if row.draft_saved_at else "",
+        here=url_for(".review", assignment_id=row.id),
         wrong=wrong,
         problems=problems,
-        aspects=list(service.aspects(held.case.rules, held.assignment.lane)),
+        aspects=list(service.aspects(held.case.rules, row.lane)),
         least=MIN_JUSTIFICATION,
         most=MAX_JUSTIFICATION,
+        hand_in=HAND_IN,
+        evidences=MAX_EVIDENCE,
     )
+
+
+@page(pages, "/<uuid:assignment_id>/fields", get=Permission.REVIEW_WRITE, post=Permission.REVIEW_WRITE, repeatable=True)
+def fields(assignment_id: UUID) -> ResponseReturnValue:
+    """The sheet's fields as the page saves them by itself: POST as in :mod:`portal.web.autosave`, GET the state."""
+    held = queries.desk(session(), current_actor(), assignment_id)
+    if request.method == "GET":
+        return jsonify(
+            {
+                "person": str(held.assignment.reviewer_id),
+                "csrf": generate_csrf(),
+                **_saved(held),
+                "fields": _marked(service.sheet_of(session(), held)),
+                "closed": _closed(held),
+            }
+        )
+    wish = autosave.wish()
+    if wish["person"] != held.assignment.reviewer_id:
+        return problem_of(409, "another_person", autosave.ANOTHER_PERSON)
+    saved = service.save_fields(session(), current_actor(), assignment_id=assignment_id, changes=wish["changes"])
+    sent = {name: change.value for name, change in wish["changes"].items() if name in saved.texts}
+    too_long = _("No more than %(limit)s characters can be kept.", limit=MAX_DRAFT)
+    unsaved = {*saved.clashes, *saved.too_long}
+    answer = {
+        **_saved(saved.held),
+        "others": "",
+        "written": len(saved.written),
+        "marks": {name: mark_of(saved.texts[name]) for name in sent if name not in unsaved},
+        "errors": {name: too_long if name in saved.too_long else _misread(name, text) for name, text in sent.items()},
+        "clashes": [_clash(saved, name, sent[name]) for name in saved.clashes],
+    }
+    if answer["version"] - (1 if saved.written else 0) != wish["version"]:
+        answer["fields"] = _marked(saved.texts)
+    return jsonify(answer)
+
+
+def _saved(held: Desk) -> dict[str, Any]:
+    row = held.assignment
+    if row.draft_saved_at is None:
+        return {"version": row.version, "saved": ""}
+    time = clock_words(row.draft_saved_at, now(session()), held.case.zone)
+    return {"version": row.version, "saved": _("Draft saved at %(time)s", time=time)}
+
+
+def _marked(texts: Mapping[str, str]) -> dict[str, Any]:
+    return {name: {"value": text, "mark": mark_of(text)} for name, text in texts.items()}
+
+
+def _misread(name: str, text: str) -> str:
+    message = reading_error(name, text)
+    return say(message) if message else ""
+
+
+def _clash(saved: service.SavedFields, name: str, yours: str) -> dict[str, str]:
+    """A field that the reviewer's other window has changed meanwhile."""
+    theirs = saved.texts[name]
+    title = next(
+        (
+            aspect.title[locale()]
+            for key, _criterion, aspect in service.aspects(saved.held.case.rules, saved.held.assignment.lane)
+            if name in inputs(key)
+        ),
+        _("Private notes"),
+    )
+    said = _("Your other window")
+    return {"key": name, "label": title, "yours": yours, "theirs": theirs, "mark": mark_of(theirs), "said": said}
+
+
+def _closed(held: Desk) -> str:
+    """Why nothing can be typed now; "" while it can."""
+    if held.assignment.state == AssignmentState.OPEN and held.case.application.state == State.EXPERTISE:
+        return ""
+    return str(_("This review is not open any more."))
 
 
 def _render(view: str, held: Desk, **context: Any) -> str:

@@ -326,7 +326,17 @@ def _prefixes(name: str, form: Mapping[str, str]) -> Iterator[str]:
     numbers = sorted({int(found[1]) for key in form if (found := pattern.match(key))})
     for number in numbers[:MOST_ROWS]:
         prefix = f"{name}-{number}"
-        named = ("code", "title-ru", "title-en", "statement-ru", "statement-en", "metric")
+        named = (
+            "code",
+            "title-ru",
+            "title-en",
+            "statement-ru",
+            "statement-en",
+            "metric",
+            "least",
+            "text-ru",
+            "text-en",
+        )
         filled = any(form.get(f"{prefix}-{key}", "").strip() for key in named)
         if filled and not form.get(f"{prefix}-remove"):
             yield prefix
@@ -380,17 +390,26 @@ def _criterion(prefix: str, form: Mapping[str, str]) -> dict[str, Any]:
         "weight": _typed(NUMBER, text("weight")),
         "source": text("source"),
         "components": [_component(inner, form) for inner in _prefixes(f"{prefix}-components", form)],
-        "aspects": [
-            {
-                "code": form.get(f"{inner}-code", "").strip(),
-                "title": {
-                    "ru": form.get(f"{inner}-title-ru", "").strip(),
-                    "en": form.get(f"{inner}-title-en", "").strip(),
-                },
-            }
-            for inner in _prefixes(f"{prefix}-aspects", form)
-        ],
+        "aspects": [_aspect(inner, form) for inner in _prefixes(f"{prefix}-aspects", form)],
     }
+
+
+def _aspect(prefix: str, form: Mapping[str, str]) -> dict[str, Any]:
+    """An aspect; one without anchors does not name any."""
+    aspect: dict[str, Any] = {"code": form.get(f"{prefix}-code", "").strip(), "title": _texts(f"{prefix}-title", form)}
+    anchors = [
+        {
+            "least": _typed(WHOLE, form.get(f"{inner}-least", "")),
+            "most": _typed(WHOLE, form.get(f"{inner}-most", "")),
+            "text": _texts(f"{inner}-text", form),
+        }
+        for inner in _prefixes(f"{prefix}-anchors", form)
+    ]
+    return {**aspect, "anchors": anchors} if anchors else aspect
+
+
+def _texts(prefix: str, form: Mapping[str, str]) -> dict[str, str]:
+    return {language: form.get(f"{prefix}-{language}", "").strip() for language in ("ru", "en")}
 
 
 def _component(prefix: str, form: Mapping[str, str]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def body(session: Session, row: Assignment, **fields: Any) -> dict[str, Any]:
     given = {}
     for key, typed in review.typed(session, row).items():
         given |= {f"{key}-score": typed.score, f"{key}-justification": typed.justification}
-    return form(**{**given, "version": row.version, **fields})
+    return form(**{**given, "version": row.version, "then": "hand_in", **fields})
 
 
 def test_before_the_declaration_only_names(session: Session, sign_in: SignIn) -> None:
@@ -55,10 +55,12 @@ def test_from_declaration_to_the_review(session: Session, sign_in: SignIn) -> No
     empty = client.post(f"{url}/declaration", data=form(version=row.version))
     assert (empty.status_code, 'href="#conflict"' in empty.text) == (422, True)
     declared = client.post(f"{url}/declaration", data=form(version=row.version, conflict="no"))
-    assert (declared.status_code, declared.location) == (303, url)
+    assert (declared.status_code, declared.location) == (303, f"{url}/review")
     shown = client.get(url).text
     assert review.case_of(session, application.id).package["project"]["stages"] in shown
-    draft = client.post(f"{url}/review", data=form(version=row.version, save="y", **{"CR-10-market-score": "about 7"}))
+    draft = client.post(
+        f"{url}/review", data=form(version=row.version, then="save", **{"CR-10-market-score": "about 7"})
+    )
     assert draft.status_code == 303
     page = client.get(f"{url}/review").text
     assert ("about 7" in page, "CANARY" in page + shown) == (True, False)

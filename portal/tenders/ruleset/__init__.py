@@ -2,6 +2,7 @@
 
 from portal.tenders.ruleset.model import (
     GENERAL,
+    Anchor,
     Aspect,
     Blindness,
     Component,
@@ -32,6 +33,7 @@ from portal.tenders.ruleset.texts import Giver, Text
 __all__ = [
     "GENERAL",
     "MAX_POINTS",
+    "Anchor",
     "Aspect",
     "Bands",
     "Blindness",

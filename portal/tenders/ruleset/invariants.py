@@ -13,7 +13,7 @@ from portal.core.language import N_, Message
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS, Unit
 from portal.tenders.ruleset import questions
-from portal.tenders.ruleset.model import Component, Criterion, EligibilityRule, RuleSet, TieRule, aspect_key
+from portal.tenders.ruleset.model import Aspect, Component, Criterion, EligibilityRule, RuleSet, TieRule, aspect_key
 from portal.tenders.ruleset.scales import MAX_POINTS, Bands, Linear, YesNo
 from portal.tenders.ruleset.texts import Text
 
@@ -175,7 +175,25 @@ def _criterion(field: str, criterion: Criterion) -> Iterator[Problem]:
         yield from _component(f"{field}.components.{at}", component)
     for at, aspect in enumerate(criterion.aspects):
         yield from _filled(f"{field}.aspects.{at}.title", aspect.title)
+        yield from _anchors(f"{field}.aspects.{at}", aspect)
     yield from _codes(f"{field}.aspects", criterion.aspects)
+
+
+def _anchors(field: str, aspect: Aspect) -> Iterator[Problem]:
+    """Anchors, where there are any, go from 0 to 10 without gaps."""
+    following = 0
+    for at, anchor in enumerate(aspect.anchors):
+        yield from _filled(f"{field}.anchors.{at}.text", anchor.text)
+        if anchor.least != following or anchor.most < anchor.least:
+            message = N_(
+                "The scores go from 0 to 10 in ascending order: this one begins with %(score)s.", score=following
+            )
+            yield Problem("anchor", f"{field}.anchors.{at}.least", message)
+            return
+        following = anchor.most + 1
+    if aspect.anchors and following != MAX_POINTS + 1:
+        last = len(aspect.anchors) - 1
+        yield Problem("anchor", f"{field}.anchors.{last}.most", N_("The last one ends with 10."))
 
 
 def _lanes(rules: RuleSet) -> Iterator[Problem]:

@@ -139,11 +139,26 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """What the scores from ``least`` to ``most`` mean; a half point belongs to the anchor below it."""
+
+    least: int
+    most: int
+    text: Text
+
+    @property
+    def span(self) -> str:
+        """The scores in figures: ``3–5``, or ``10``."""
+        return str(self.least) if self.least == self.most else f"{self.least}–{self.most}"
+
+
+@dataclass(frozen=True, slots=True)
 class Aspect:
-    """What a reviewer scores from 0 to 10 within an expert criterion."""
+    """What a reviewer scores from 0 to 10 within an expert criterion; ``anchors`` say what its scores mean."""
 
     code: str
     title: Text
+    anchors: tuple[Anchor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

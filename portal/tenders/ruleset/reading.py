@@ -28,8 +28,8 @@ def from_json(data: object) -> RuleSet:
 def to_json(rules: RuleSet) -> dict[str, Any]:
     """The rule set as JSON without floats: ``from_json(to_json(rules)) == rules``.
 
-    Rules without extra questions, confidential parts or lanes, or with the plain mean of the reviews, are written as
-    before there was anything else, so that their digest stays.
+    Rules without extra questions, confidential parts, lanes or anchors of scores, or with the plain mean of the
+    reviews, are written as before there was anything else, so that their digest stays.
     """
     data = cast(dict[str, Any], write(rules))
     if not rules.questions:
@@ -38,6 +38,10 @@ def to_json(rules: RuleSet) -> dict[str, Any]:
         del data["confidential_parts"]
     if not rules.lanes:
         del data["lanes"]
+    for criterion in data["criteria"]:
+        for aspect in criterion["aspects"]:
+            if not aspect["anchors"]:
+                del aspect["anchors"]
     if rules.blindness is Blindness.OPEN:
         del data["blindness"]
     if rules.expert_mean is ExpertMean.RAW:
