@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EMAIL: Final = "expert@desk.example"
 STATE: Final = "[data-draft-state]"
-FOCUS: Final = "document.activeElement.name || document.activeElement.getAttribute('href') || document.activeElement.tagName"
+FOCUS: Final = "(at => at.name || at.getAttribute('href') || at.tagName)(document.activeElement)"
+SCORES: Final = "[...document.querySelectorAll('[name$=\"-score\"]')].map(each => each.name.slice(0, -6))"
 MOST: Final = 60
 
 
@@ -86,7 +87,7 @@ def test_a_reviewer_scores_by_keyboard_alone(chromium: Any, fresh_app: Flask, ma
         keys.tab_to("#sheet")
         page.keyboard.press("Enter")
         keys.seen.clear()
-        aspects = page.evaluate("[...document.querySelectorAll('[name$=\"-score\"]')].map(each => each.name.slice(0, -6))")
+        aspects = page.evaluate(SCORES)
         for number, aspect in enumerate(aspects):
             keys.tab_to(f"{aspect}-score")
             keys.type(("10", "7,5", "0", "8", "6.5")[number % 5])
