@@ -333,12 +333,12 @@ def two_experts_review_it(story: Story) -> None:
         expert.page.locator('main a[href^="/reviews/"]').filter(has_text=re.compile("JP-")).first.click()
         expert.page.locator('main form [name="conflict"][value="no"]').check()
         expert.send('main form:has([name="conflict"])', status=200)
-        expert.go(expert.path.removesuffix("/declaration") + "/review")
         for field in expert.page.locator('main form input[name$="-score"]').all():
             field.fill(mark)
         for field in expert.page.locator('main form textarea[name$="-justification"]').all():
             field.fill("Demo justification: the application supports this mark.")
-        expert.send("main form:has(textarea)", status=200)
+        expert.send("main form:has(textarea)", 'button[value="hand_in"]', status=200)
+        expert.says(ru="Заключение сдано. Спасибо.", en="The review is handed in. Thank you.")
 
 
 def everything_is_scored(story: Story) -> None:
