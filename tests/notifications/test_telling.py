@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from uuid import UUID, uuid4
 
 import pytest
@@ -108,6 +109,21 @@ def test_an_undeclared_kind_is_a_fault_of_the_program(session: Session, person: 
         tell(session, person, kind="nobody_declared_this")
     with pytest.raises(ValueError):
         kinds.declare("test_plain", Topic.ACCOUNT, N_("Something else"))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Участие подтверждено: Кластер производителей нефтегазового и химического оборудования Воронежской области",
+        "The letter of fit is signed: Production of high-pressure control valves",
+    ],
+)
+def test_a_long_subject_arrives_as_it_was_written(session: Session, person: User, subject: str) -> None:
+    tell(session, person)
+    letter = session.scalars(select(Letter).where(Letter.user_id == person.id)).one()
+    letter.subject = subject
+    received = message_from_bytes(jobs.compose(letter).as_bytes(), policy=policy.default)
+    assert received["Subject"] == subject
 
 
 def test_a_letter_says_how_to_stop_it_unless_it_is_obligatory(session: Session, person: User) -> None:
