@@ -19,7 +19,7 @@ from portal.demo.people import People
 from portal.identity.policy import Actor
 from portal.tenders import service as tenders
 from portal.tenders.models import RuleSetVersion, TenderTrack, Track
-from portal.tenders.rulebook import load_lanes, load_questions, load_rulebook
+from portal.tenders.rulebook import anchored, load_lanes, load_questions, load_rulebook
 from portal.tenders.ruleset import ExpertMean, TieRule, from_json, to_json
 from portal.tenders.values import ProgrammeValues, TenderValues
 
@@ -122,7 +122,7 @@ def _shorten(session: Session, actor: Actor, held: TenderTrack, year: int, years
 
 def _ask(session: Session, actor: Actor, held: TenderTrack) -> None:
     version = session.get_one(RuleSetVersion, held.rule_set_id)
-    rules = replace(from_json(version.content), questions=load_questions(held.track), lanes=load_lanes())
+    rules = anchored(replace(from_json(version.content), questions=load_questions(held.track), lanes=load_lanes()))
     tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
 
 
@@ -130,7 +130,7 @@ def _calibrate(session: Session, actor: Actor, held: TenderTrack) -> None:
     version = session.get_one(RuleSetVersion, held.rule_set_id)
     rules = from_json(version.content)
     ties = (*(tie for tie in rules.tie_rules if tie is not TieRule.NUMBER), TieRule.DRAW, TieRule.NUMBER)
-    content = to_json(replace(rules, expert_mean=ExpertMean.CALIBRATED, tie_rules=ties))
+    content = to_json(replace(anchored(rules), expert_mean=ExpertMean.CALIBRATED, tie_rules=ties))
     tenders.edit_rules(session, actor, held.rule_set_id, content=content, expected_version=version.version)
 
 

@@ -17,7 +17,7 @@ from portal.core.language import N_, Message
 from portal.identity.models import Role, RoleGrant, User
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.service import tell
-from portal.review.models import Assignment, FormalCheck, Outcome
+from portal.review.models import Assignment, FormalCheck, Outcome, ReviewVersion
 from portal.review.pool_models import AssignmentPlan
 from portal.tenders.ruleset import RuleSet
 
@@ -46,6 +46,9 @@ ANOTHER: Final = declare(
     "review_another", Topic.REVIEW, N_("The reviewers differ: another one is needed"), important=True, staff=True
 )
 PLANNED: Final = declare("assignment_plan", Topic.REVIEW, N_("A proposal of reviewers is ready"), staff=True)
+HANDED_BACK: Final = declare(
+    "review_handed_back", Topic.REVIEW, N_("Your review is returned to you"), important=True, staff=True
+)
 OVERDUE: Final = declare("review_overdue", Topic.REVIEW, N_("Your reviews are overdue"), important=True, staff=True)
 """What officers and reviewers are told is about an assignment: what applicants may read is looked up by the
 application."""
@@ -173,6 +176,31 @@ def revoked(session: Session, application: Application, assignment: Assignment, 
         subject=N_("Your review of application %(number)s is not needed any more", number=application.number),
         paragraphs=[N_("The officer has taken the assignment back. Thank you for your readiness.")],
         link=(N_("Open my reviews"), "/reviews/"),
+    )
+
+
+def returned(
+    session: Session,
+    application: Application,
+    assignment: Assignment,
+    reviewer: User,
+    version: ReviewVersion,
+    reason: str,
+) -> None:
+    """To a reviewer: the review is a draft again, and why; ``reason`` without what the reviewer may not know."""
+    tell(
+        session,
+        [reviewer],
+        about=("assignment", assignment.id),
+        key=f"review_handed_back:{version.id}",
+        kind=HANDED_BACK,
+        subject=N_("Your review of application %(number)s is returned", number=application.number),
+        paragraphs=[
+            N_("The officer returned it: %(reason)s", reason=reason),
+            N_("Change what is needed and hand it in again. Until then its marks do not count."),
+            N_("Hand the review in by %(day)s.", day=assignment.due_on),
+        ],
+        link=(N_("Open the review"), desk_path(assignment)),
     )
 
 

@@ -34,6 +34,7 @@ TRANSITIONS: Final = Transitions(
         "declare_conflict": (ACTIVE, AssignmentState.CONFLICT),
         "save": (frozenset({AssignmentState.OPEN}), AssignmentState.OPEN),
         "submit": (frozenset({AssignmentState.OPEN}), AssignmentState.SUBMITTED),
+        "return": (frozenset({AssignmentState.SUBMITTED}), AssignmentState.OPEN),
         "revoke": (UNFINISHED, AssignmentState.REVOKED),
     }
 )

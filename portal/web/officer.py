@@ -35,7 +35,7 @@ from portal.review.rules import (
 from portal.scoring.queries import explained
 from portal.web import staff_list
 from portal.web.forms import ActionForm, PortalForm, uuid_argument
-from portal.web.frozen import frozen, send_frozen
+from portal.web.frozen import frozen, place_words, send_frozen
 from portal.web.history_words import for_staff, reviewers_in
 from portal.web.language import locale, say
 from portal.web.page import current_actor, page
@@ -288,6 +288,7 @@ def reviews(application_id: UUID) -> ResponseReturnValue:
 def _reviews_page(case: Case, chosen: list[UUID] | None = None, problems: tuple[Problem, ...] = ()) -> str:
     current, rules = session(), case.rules
     assignments = queries.assignments_of(current, case.submission.id)
+    cited = any(mark.evidence for row in assignments for mark in row.marks)
     marks = queries.submitted_marks(assignments)
     missing = queries.missing_reviewers(assignments, rules)
     assignable = case.application.state == State.EXPERTISE
@@ -298,6 +299,8 @@ def _reviews_page(case: Case, chosen: list[UUID] | None = None, problems: tuple[
         case,
         form=ActionForm(),
         assignments=assignments,
+        versions=service.versions_of(current, [row.id for row in assignments]),
+        place_words=place_words(frozen(case)) if cited else {},
         aspects=list(service.aspects(rules)),
         unfinished=UNFINISHED,
         submitted=AssignmentState.SUBMITTED,
@@ -332,6 +335,29 @@ def revoke(application_id: UUID, assignment_id: UUID) -> ResponseReturnValue:
     queries.case(session(), actor, application_id)
     service.revoke(session(), actor, assignment_id=assignment_id, application_id=application_id)
     flash(_("The assignment is taken back; the reviewer has got a letter."), "success")
+    return redirect(url_for(".reviews", application_id=application_id), 303)
+
+
+@page(
+    pages,
+    "/<uuid:application_id>/reviews/<uuid:assignment_id>/return",
+    post=Permission.REVIEW_ASSIGN,
+)
+def return_review(application_id: UUID, assignment_id: UUID) -> ResponseReturnValue:
+    """Give a review that is in back to its reviewer, with a reason."""
+    actor = current_actor()
+    case = queries.case(session(), actor, application_id)
+    try:
+        service.return_review(
+            session(),
+            actor,
+            application_id=application_id,
+            assignment_id=assignment_id,
+            reason=request.form.get("reason", ""),
+        )
+    except Problems as refused:
+        return _reviews_page(case, problems=refused.problems), 422
+    flash(_("The review is returned; the reviewer has got a letter."), "success")
     return redirect(url_for(".reviews", application_id=application_id), 303)
 
 

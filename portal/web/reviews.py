@@ -177,6 +177,7 @@ def review(assignment_id: UUID) -> ResponseReturnValue:
             others=others,
             aspects=list(service.aspects(held.case.rules)),
             notes=service.notes_of(session(), row),
+            versions=service.versions_of(session(), [row.id]).get(row.id, []),
             place_words=place_words(_shown(held)),
         )
     form = ReviewForm(version=row.version)
@@ -234,6 +235,7 @@ def _desk_page(
         form=form,
         frozen=shown,
         outcomes=_outcomes(held),
+        versions=service.versions_of(session(), [row.id]).get(row.id, []),
         places={group: list(members.items()) for group, members in places(shown).items()},
         place_words=place_words(shown),
         typed=typed_of(_keys(held), texts),

@@ -41,6 +41,7 @@ DRAFT_CANARY: Final = "CANARY-DRAFT-5d1e"
 PAPER: Final = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 MESSAGE_CANARY: Final = "CANARY-MESSAGE-77c3"
 REVIEW_CANARY: Final = "CANARY-REVIEW-90ab"
+NOTE_CANARY: Final = "CANARY-NOTE-3c58"
 ROADMAP_CANARY: Final = "CANARY-ROADMAP-77c2"
 BOARD_CANARY: Final = "CANARY-BOARD-e81f"
 TEASER_CANARY: Final = "CANARY-TEASER-3b6d"
@@ -167,6 +168,13 @@ def _plant() -> None:
             " where a.state = 'assigned' and u.email = 'reviewer1@demo.example' limit 1)"
         ),
         {"word": REVIEW_CANARY},
+    )
+    session.execute(
+        text(
+            "insert into review_note (assignment_id, text) select a.id, :word from assignment a"
+            " join user_account u on u.id = a.reviewer_id where u.email = 'reviewer1@demo.example'"
+        ),
+        {"word": NOTE_CANARY},
     )
     _plant_calls(session, administrator)
     _plant_scoring(session, administrator)

@@ -17,6 +17,7 @@ from tests.fences.stage import (
     BOARD_CANARY,
     DRAFT_CANARY,
     MESSAGE_CANARY,
+    NOTE_CANARY,
     QUESTION_CANARY,
     READERS,
     REVIEW_CANARY,
@@ -119,6 +120,7 @@ def _leaks(name: str, body: bytes) -> list[str]:
     kept = (
         (DRAFT_CANARY, OWN, "the draft of another organisation"),
         (REVIEW_CANARY, {"reviewer"}, "a review that is not handed in"),
+        (NOTE_CANARY, {"reviewer"}, "the private notes of a reviewer"),
         (MESSAGE_CANARY, CORRESPONDENTS, "a message that is not for them"),
         (QUESTION_CANARY, ASKER_KNOWN, "a question before it is answered"),
         (ROADMAP_CANARY, KEEPERS, "a roadmap that is not published"),

@@ -10,11 +10,12 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from portal.applications import service as applications
+from portal.applications.drafting import Change, mark_of
 from portal.applications.models import Application
 from portal.core import jobs
 from portal.core.calendar import add_working_days
@@ -385,3 +386,89 @@ def test_the_score_waits_for_every_lane_and_each_asks_for_its_own_further_review
     (legal,) = review.assigned(session, application, count=1, lane="legal")
     review.reviewed(session, legal)
     assert session.scalar(waiting) == before + 1
+
+
+def returned(session: Session, officer: Actor, row: Assignment, reason: str = "Say more about the risks.") -> None:
+    service.return_review(session, officer, application_id=row.application_id, assignment_id=row.id, reason=reason)
+
+
+def test_a_returned_review_counts_again_only_when_it_is_in_again(
+    session: Session, officer: Actor, application: Application
+) -> None:
+    rows = review.assigned(session, application)
+    for row in rows:
+        review.reviewed(session, row, "6")
+    assert application.submission_id is not None
+    returned(session, officer, rows[0])
+    keys = session.scalars(select(jobs.Task.key).where(jobs.Task.kind == "score_submission")).all()
+    (version,) = service.versions_of(session, [rows[0].id])[rows[0].id]
+    assert f"score_submission:{application.submission_id}:{version.id}" in keys
+    assert (rows[0].state, version.number, version.reason) == ("open", 1, "Say more about the risks.")
+    assert len(queries.expert_marks(session, [application.submission_id])[application.submission_id]) == 1
+    assert queries.other_reviews(session, rows[0]) == []
+    assert letters(session, "review_handed_back") == [session.get_one(User, rows[0].reviewer_id).email]
+    review.reviewed(session, rows[0], "9")
+    assert {mark["score"] for mark in version.marks} == {"6.00"}
+    assert {str(mark.score) for mark in session.get_one(Assignment, rows[0].id).marks} == {"9.00"}
+    returned(session, officer, rows[0], "Once more.")
+    assert [each.number for each in service.versions_of(session, [rows[0].id])[rows[0].id]] == [2, 1]
+
+
+def test_what_cannot_be_returned(session: Session, officer: Actor, application: Application) -> None:
+    rows = review.assigned(session, application)
+    with pytest.raises(Conflict):
+        returned(session, officer, rows[0])
+    review.reviewed(session, rows[0])
+    for reason in (" ", "x" * 4001):
+        with pytest.raises(Problems):
+            returned(session, officer, rows[0], reason)
+    with pytest.raises(NotFound):
+        service.return_review(
+            session, officer, application_id=review.admitted(session).id, assignment_id=rows[0].id, reason="No."
+        )
+    for role in (Role.CHAIR, Role.ADMINISTRATOR, Role.AUDITOR, Role.REVIEWER):
+        with pytest.raises(NotFound if role is Role.REVIEWER else Refused):
+            returned(session, identity.actor(session, identity.user(session, role)), rows[0])
+    applications.decline(session, identity.actor(session, identity.user(session, Role.CHAIR)), application.id)
+    with pytest.raises(Conflict):
+        returned(session, officer, rows[0])
+
+
+def test_marks_go_only_into_a_version(session: Session, officer: Actor, application: Application) -> None:
+    row = review.reviewed(session, review.assigned(session, application)[0])
+    for statement in ("delete from mark", "update mark set score = 1"):
+        with pytest.raises(DatabaseError, match="append-only"), session.begin_nested():
+            session.execute(text(statement))
+    returned(session, officer, row)
+    for statement in ("delete from review_version", "update review_version set reason = 'x'"):
+        with pytest.raises(DatabaseError, match="append-only"), session.begin_nested():
+            session.execute(text(statement))
+
+
+def test_fields_are_saved_one_by_one(session: Session, application: Application) -> None:
+    row = review.opened(session, review.assigned(session, application)[0])
+    actor, name = review.reviewer(session, row), "CR-10-market-score"
+
+    def save(**changes: Change) -> service.SavedFields:
+        return service.save_fields(session, actor, assignment_id=row.id, changes=changes)
+
+    nothing = mark_of("")
+    first = save(
+        **{name: Change("7", nothing), "notes": Change("Mine alone.", nothing), "CR-99-x": Change("1", nothing)}
+    )
+    assert (sorted(first.written), first.clashes, first.too_long) == ([name, "notes"], (), ())
+    assert save(**{name: Change("7", nothing)}).written == ()
+    other = save(**{name: Change("9", nothing), "CR-10-market-justification": Change("x" * 20_001, nothing)})
+    assert (other.written, other.clashes, other.too_long) == ((), (name,), ("CR-10-market-justification",))
+    assert save(**{name: Change("9", mark_of("7"))}).texts[name] == "9"
+    evidence = save(**{"CR-10-market-evidence-2": Change("nowhere", nothing)})
+    assert evidence.texts["CR-10-market-evidence-2"] == "nowhere"
+    values = {**review.typed(session, row), "CR-10-market": Typed("9", review.JUSTIFICATION, ("", "nowhere"))}
+    with pytest.raises(Problems) as caught:
+        act(service.submit, session, row, values=values)
+    assert [each.field for each in caught.value.problems] == ["CR-10-market-evidence-2"]
+    values["CR-10-market"] = Typed("9", review.JUSTIFICATION, ("", "product", "product"))
+    act(service.submit, session, row, values=values)
+    assert session.scalars(select(Mark.evidence).where(Mark.aspect == "market")).all() == [["product"]]
+    with pytest.raises(Conflict):
+        save(**{name: Change("1", mark_of("9"))})

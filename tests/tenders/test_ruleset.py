@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from portal.core.errors import Problems
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
-from portal.tenders.rulebook import TRACKS, load_lanes, load_rulebook
+from portal.tenders.rulebook import TRACKS, anchored, load_lanes, load_rulebook
 from portal.tenders.ruleset import GENERAL, Bands, ExpertMean, Linear, Need, YesNo, from_json, rules_digest, to_json
 
 D = Decimal
@@ -260,3 +260,32 @@ def test_rules_by_the_plain_mean_are_written_as_before_and_the_calibrated_one_is
     assert rules_digest(changed) != rules_digest(rules)
     with pytest.raises(Problems):
         from_json({**to_json(rules), "expert_mean": "median"})
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_rules_without_anchors_are_written_as_before_and_anchors_are_kept(track: str) -> None:
+    rules = load_rulebook(track)
+    assert "anchors" not in str(to_json(rules))
+    changed = anchored(rules)
+    assert from_json(to_json(changed)) == changed
+    assert rules_digest(changed) != rules_digest(rules)
+    spans = [[each.span for each in aspect.anchors] for item in changed.expert_criteria() for aspect in item.aspects]
+    assert spans == [["0–2", "3–5", "6–8", "9–10"]] * 5
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "found"),
+    [
+        (1, {"least": 4}, [("anchors.1.least", "anchor")]),
+        (1, {"least": 2}, [("anchors.1.least", "anchor")]),
+        (1, {"most": 2}, [("anchors.1.least", "anchor")]),
+        (3, {"most": 9}, [("anchors.3.most", "anchor")]),
+        (3, {"most": 11}, [("anchors.3.most", "anchor")]),
+        (0, {"text": {"ru": "", "en": "x"}}, [("anchors.0.text.ru", "required")]),
+        (0, {"least": "0"}, [("anchors.0.least", "not_whole_number")]),
+    ],
+)
+def test_anchors_go_from_zero_to_ten(place: int, change: dict[str, Any], found: list[tuple[str, str]]) -> None:
+    data = to_json(anchored(load_rulebook("import_substitution")))
+    data["criteria"][7]["aspects"][0]["anchors"][place] |= change
+    assert faults(data) == [(f"criteria.7.aspects.0.{field}", code) for field, code in found]

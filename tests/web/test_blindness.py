@@ -18,7 +18,7 @@ from portal.applications.models import Application
 from portal.core.canonical import digest
 from portal.identity.models import Organisation, Role, User
 from portal.notifications.models import Letter, Notice
-from portal.review import ties
+from portal.review import service, ties
 from portal.review.conflict_models import PersonTie
 from portal.review.models import Assignment
 from portal.tenders.models import RuleSetVersion, TenderTrack
@@ -73,7 +73,14 @@ def blind(session: Session) -> Blind:
     session.expire_all()
     review.admitted(session, application.id)
     rows = review.assigned(session, application)
-    review.opened(session, rows[0])
+    review.reviewed(session, rows[0])
+    service.return_review(
+        session,
+        identity.actor(session, identity.user(session, Role.OFFICER)),
+        application_id=application.id,
+        assignment_id=rows[0].id,
+        reason=f"Look again at {firms[0].name_ru} and at {joint.owners[0].full_name}.",
+    )
     reviewers = [session.get_one(User, row.reviewer_id) for row in rows]
     values = {"inn": firms[0].inn, "kind": "other"}
     ties.declare(session, identity.actor(session, reviewers[1]), user_id=reviewers[1].id, values=values)

@@ -10,7 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.applications.drafting import mark_of
+from portal.audit.models import AuditEvent
 from portal.identity.models import Membership, Role, RoleGrant, User
+from portal.notifications.models import Letter
 from portal.review.models import Assignment
 from tests.conftest import form
 from tests.factories import identity, review
@@ -151,3 +154,79 @@ def test_the_desk_takes_a_fixed_number_of_statements(
         with count_queries() as statements:
             assert client.get(f"/reviews/{key}{view}").status_code == 200
         assert len(statements) <= 12
+
+
+def wish(row: Assignment, **changes: str) -> dict[str, Any]:
+    """What the script of the page sends: each field as typed over nothing."""
+    return {
+        "person": str(row.reviewer_id),
+        "version": row.version,
+        "changes": {name: {"value": text, "base": mark_of("")} for name, text in changes.items()},
+    }
+
+
+def test_the_sheet_saves_itself_and_the_notes_stay_private(session: Session, sign_in: SignIn) -> None:
+    rows = review.assigned(session, review.admitted(session))
+    for each in rows:
+        review.opened(session, each)
+    row, other = rows
+    url, officer = f"/reviews/{row.id}", identity.user(session, Role.OFFICER)
+    auditor, chair = identity.user(session, Role.AUDITOR), identity.user(session, Role.CHAIR)
+    client = desk(session, sign_in, row)
+    sent = wish(row, **{"CR-10-market-score": "about 7", "notes": "CANARY of a note"})
+    answer = client.post(f"{url}/fields", json=sent).get_json()
+    assert answer["written"] == 2
+    assert answer["marks"]["CR-10-market-score"] == mark_of("about 7")
+    assert answer["errors"]["CR-10-market-score"]
+    assert not answer["errors"]["notes"]
+    assert answer["saved"]
+    again = client.post(f"{url}/fields", json={**sent, "version": answer["version"]}).get_json()
+    assert (again["written"], "fields" in again) == (0, False)
+    clash = client.post(f"{url}/fields", json=wish(row, **{"CR-10-market-score": "8"})).get_json()
+    assert [(each["yours"], each["theirs"]) for each in clash["clashes"]] == [("8", "about 7")]
+    stranger = client.post(f"{url}/fields", json={**sent, "person": str(other.reviewer_id)})
+    assert (stranger.status_code, stranger.get_json()["code"]) == (409, "another_person")
+    assert client.get(f"{url}/fields").get_json()["fields"]["notes"]["value"] == "CANARY of a note"
+    assert "CANARY of a note" in client.get(f"{url}/review").text
+    session.expire_all()
+    review.reviewed(session, row)
+    review.reviewed(session, other)
+    session.commit()
+    assert "CANARY of a note" in client.get(f"{url}/review").text
+    colleague = desk(session, sign_in, other)
+    assert colleague.get(f"{url}/fields").status_code == 404
+    assert colleague.post(f"{url}/fields", json=sent).status_code == 404
+    pages = [colleague.get(f"/reviews/{other.id}{view}").text for view in ("", "/review", "/fields")]
+    place = f"/staff/applications/{row.application_id}"
+    for person in (officer, auditor, chair):
+        fund = sign_in(person)
+        for view in ("", "/reviews", "/history", "/score"):
+            answer = fund.get(f"{place}{view}")
+            assert answer.status_code == 200, view
+            pages.append(answer.text)
+    letters = session.scalars(select(Letter.text)).all()
+    events = session.scalars(select(AuditEvent.changes)).all()
+    assert not [each for each in (*pages, *map(str, letters), *map(str, events)) if "CANARY of a note" in each]
+
+
+def test_an_officer_returns_a_review(session: Session, sign_in: SignIn) -> None:
+    row = review.reviewed(session, review.assigned(session, review.admitted(session))[0])
+    officer = identity.user(session, Role.OFFICER)
+    session.commit()
+    fund, place = sign_in(officer), f"/staff/applications/{row.application_id}/reviews"
+    lacking = fund.post(f"{place}/{row.id}/return", data=form(reason=" "))
+    assert (lacking.status_code, f'href="#{row.id}-reason"' in lacking.text) == (422, True)
+    done = fund.post(f"{place}/{row.id}/return", data=form(reason="The market is not judged."))
+    assert (done.status_code, done.location) == (303, place)
+    assert "The market is not judged." in fund.get(place).text
+    client = desk(session, sign_in, row)
+    page = client.get(f"/reviews/{row.id}/review").text
+    assert "The market is not judged." in page
+    assert review.JUSTIFICATION in page
+    session.expire_all()
+    again = client.post(f"/reviews/{row.id}/review", data=body(session, row))
+    assert again.status_code == 303
+    assert "The market is not judged." in client.get(f"/reviews/{row.id}/review").text
+    compared = sign_in(officer).get(f"{place}?lang=en").text
+    assert "Former version 1" in compared
+    assert "unchanged" in compared

@@ -236,6 +236,35 @@ def test_weights_are_edited_and_checked(session: Session, administrator: FlaskCl
     assert "sum to 90.5" in sums.get_data(as_text=True)
 
 
+def test_what_scores_mean_is_typed_kept_and_emptied(
+    session: Session, administrator: FlaskClient, draft: Tender
+) -> None:
+    row = rules_of(session, draft)
+    path = f"/staff/rules/{row.id}/criteria"
+    page = administrator.get(path).get_data(as_text=True)
+    sent = Inputs(page).values
+    first = next(name for name in sent if name.endswith("aspects-0-anchors-0-least")).removesuffix("0-least")
+    typed = {
+        f"{first}{place}-{name}": text
+        for place, values in enumerate((("0", "5", "Слабо", "Weak"), ("6", "9", "Сильно", "Strong")))
+        for name, text in zip(("least", "most", "text-ru", "text-en"), values, strict=True)
+    }
+    answer = administrator.post(path, data={**sent, **form(), **typed})
+    assert (answer.status_code, "The last one ends with 10." in answer.get_data(as_text=True)) == (422, True)
+    assert administrator.post(path, data={**sent, **form(), **typed, f"{first}1-most": "10"}).status_code == 303
+    session.expire_all()
+    (held,) = (item["aspects"][0]["anchors"] for item in row.content["criteria"] if item["aspects"])
+    assert [(each["least"], each["most"], each["text"]["en"]) for each in held] == [(0, 5, "Weak"), (6, 10, "Strong")]
+    sent = Inputs(administrator.get(path).get_data(as_text=True)).values
+    assert administrator.post(path, data={**sent, **form()}).status_code == 303
+    session.expire_all()
+    assert [item["aspects"][0]["anchors"] for item in row.content["criteria"] if item["aspects"]] == [held]
+    emptied = {name: "" for name in sent if name.startswith(first)}
+    assert administrator.post(path, data={**sent, **form(), **emptied}).status_code == 303
+    session.expire_all()
+    assert "anchors" not in str(row.content)
+
+
 def test_lanes_are_added_then_given_their_aspects(session: Session, administrator: FlaskClient, draft: Tender) -> None:
     row = rules_of(session, draft)
     path = f"/staff/rules/{row.id}/criteria"

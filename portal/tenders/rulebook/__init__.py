@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from portal.core.errors import Problem
 from portal.core.typed_json import read
-from portal.tenders.ruleset import Lane, Question, RuleSet, from_json
+from portal.tenders.ruleset import Anchor, Lane, Question, RuleSet, aspect_key, from_json
 
 TRACKS: Final = ("import_substitution", "export")
 _FOLDER: Final = Path(__file__).resolve().parent
@@ -54,6 +55,29 @@ def load_lanes() -> tuple[Lane, ...]:
     ignored: list[Problem] = []
     lanes: tuple[Lane, ...] = read(tuple[Lane, ...], items, "lanes", ignored)
     return lanes
+
+
+def anchored(rules: RuleSet) -> RuleSet:
+    """The rules with what the scores of their aspects mean, for the aspects of both official rule sets.
+
+    Words and bands are parameters of the programme, to be changed in the editor of the rules.
+    """
+    items = json.loads((_FOLDER / "anchors.json").read_text(encoding="utf-8"))
+    ignored: list[Problem] = []
+    known: dict[str, tuple[Anchor, ...]] = {
+        key: read(tuple[Anchor, ...], rows, key, ignored) for key, rows in items.items()
+    }
+    criteria = tuple(
+        replace(
+            criterion,
+            aspects=tuple(
+                replace(aspect, anchors=known.get(aspect_key(criterion, aspect), aspect.anchors))
+                for aspect in criterion.aspects
+            ),
+        )
+        for criterion in rules.criteria
+    )
+    return replace(rules, criteria=criteria)
 
 
 def _load(name: str) -> dict[str, Any]:
