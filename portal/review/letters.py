@@ -17,7 +17,7 @@ from portal.core.language import N_, Message
 from portal.identity.models import Role, RoleGrant, User
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.service import tell
-from portal.review.models import Assignment, FormalCheck, Outcome, ReviewVersion
+from portal.review.models import Assignment, AssignmentState, FormalCheck, Outcome, ReviewVersion
 from portal.review.pool_models import AssignmentPlan
 from portal.tenders.ruleset import RuleSet
 
@@ -49,6 +49,7 @@ PLANNED: Final = declare("assignment_plan", Topic.REVIEW, N_("A proposal of revi
 HANDED_BACK: Final = declare(
     "review_handed_back", Topic.REVIEW, N_("Your review is returned to you"), important=True, staff=True
 )
+REMARK: Final = declare("review_remark", Topic.REVIEW, N_("Somebody writes in the discussion of reviews"), staff=True)
 OVERDUE: Final = declare("review_overdue", Topic.REVIEW, N_("Your reviews are overdue"), important=True, staff=True)
 """What officers and reviewers are told is about an assignment: what applicants may read is looked up by the
 application."""
@@ -201,6 +202,36 @@ def returned(
             N_("Hand the review in by %(day)s.", day=assignment.due_on),
         ],
         link=(N_("Open the review"), desk_path(assignment)),
+    )
+
+
+def remark(
+    session: Session, application: Application, remark_id: UUID, author_id: UUID, assignments: Sequence[Assignment]
+) -> None:
+    """To the other reviewers and to the officers: there is a remark to read. Its words stay in the portal."""
+    subject = N_("A remark on the reviews of application %(number)s", number=application.number)
+    said = [N_("All reviews are in, and there is a new remark in their discussion.")]
+    for row in assignments:
+        if row.state == AssignmentState.SUBMITTED and row.reviewer_id != author_id:
+            tell(
+                session,
+                [row.reviewer],
+                about=("assignment", row.id),
+                key=f"review_remark:{remark_id}:{row.id}",
+                kind=REMARK,
+                subject=subject,
+                paragraphs=said,
+                link=(N_("Open the review"), f"{desk_path(row)}/review"),
+            )
+    tell(
+        session,
+        [person for person in officers(session) if person.id != author_id],
+        about=("assignment", assignments[0].id),
+        key=f"review_remark:{remark_id}",
+        kind=REMARK,
+        subject=subject,
+        paragraphs=said,
+        link=(N_("Open the reviews"), reviews_path(application.id)),
     )
 
 

@@ -174,6 +174,22 @@ class ReviewVersion(Keyed, Base):
     reason: Mapped[str]
 
 
+class ReviewRemark(Keyed, Stamped, Base):
+    """What a reviewer or an officer says in the discussion of a submission; append-only."""
+
+    __tablename__ = "review_remark"
+    __table_args__ = (
+        CheckConstraint("length(text) > 0", name="text"),
+        Index("ix_review_remark_submission", "submission_id", "id"),
+    )
+
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    text: Mapped[str]
+
+    author: Mapped[User] = relationship(lazy="raise", foreign_keys=[author_id])
+
+
 class Verdict(StrEnum):
     """What an officer thinks of two projects that are alike."""
 

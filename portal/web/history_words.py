@@ -71,7 +71,9 @@ _STAFF: Final[Mapping[str, Message]] = {
     "review:conflict:find": N_("Conflict of interest found"),
     "review:conflict:end": N_("Conflict of interest is over"),
     "review:conflict:rule": N_("Possible conflict of interest decided"),
+    "review:remark:add": N_("Remark in the discussion of reviews"),
     "review:review:save": N_("Review saved"),
+    "review:review:return": N_("Review returned to its reviewer"),
     "review:review:submit": N_("Review handed in"),
 }
 

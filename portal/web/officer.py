@@ -20,6 +20,7 @@ from portal.core.figures import number
 from portal.core.language import Message
 from portal.identity.policy import Permission, authorize
 from portal.identity.queries import names_of
+from portal.review import discussion as talk
 from portal.review import formal_check, queries, service, similar_queries
 from portal.review.conflict_models import ConflictRow
 from portal.review.conflict_queries import kept_of
@@ -299,6 +300,9 @@ def _reviews_page(case: Case, chosen: list[UUID] | None = None, problems: tuple[
         case,
         form=ActionForm(),
         assignments=assignments,
+        numbers=talk.numbers_of(assignments),
+        remarks=talk.remarks_of(current, case.submission.id) if talk.is_open(case, assignments) else None,
+        typed=request.form.get("remark", ""),
         versions=service.versions_of(current, [row.id for row in assignments]),
         place_words=place_words(frozen(case)) if cited else {},
         aspects=list(service.aspects(rules)),
@@ -359,6 +363,18 @@ def return_review(application_id: UUID, assignment_id: UUID) -> ResponseReturnVa
         return _reviews_page(case, problems=refused.problems), 422
     flash(_("The review is returned; the reviewer has got a letter."), "success")
     return redirect(url_for(".reviews", application_id=application_id), 303)
+
+
+@page(pages, "/<uuid:application_id>/discussion", post=Permission.REVIEW_ASSIGN)
+def remark(application_id: UUID) -> ResponseReturnValue:
+    """A remark of the officer's in the discussion of the reviewers."""
+    actor = current_actor()
+    case = queries.case(session(), actor, application_id)
+    try:
+        talk.remark_as_officer(session(), actor, application_id=application_id, text=request.form.get("remark", ""))
+    except Problems as refused:
+        return _reviews_page(case, problems=refused.problems), 422
+    return redirect(url_for(".reviews", application_id=application_id, _anchor="discussion"), 303)
 
 
 def _render(view: str, case: Case, **context: Any) -> str:

@@ -23,6 +23,7 @@ from portal.core.clock import now, today
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.policy import Permission
+from portal.review import discussion as talk
 from portal.review import queries, service
 from portal.review.blind import hidden_tracks, redaction_of
 from portal.review.conflict_queries import kept_for
@@ -32,7 +33,7 @@ from portal.review.rules import MAX_JUSTIFICATION, MIN_JUSTIFICATION
 from portal.review.sheet import MAX_DRAFT, MAX_EVIDENCE, NOTES, inputs, progress, reading_error, typed_of
 from portal.web import autosave
 from portal.web.application_frame import clock_words
-from portal.web.forms import PortalForm
+from portal.web.forms import ActionForm, PortalForm
 from portal.web.frozen import Frozen, frozen, place_words, places, redacted, send_frozen
 from portal.web.language import locale, say
 from portal.web.page import current_actor, page
@@ -170,16 +171,7 @@ def review(assignment_id: UUID) -> ResponseReturnValue:
     if request.method == "GET" and row.state == AssignmentState.ASSIGNED:
         return redirect(url_for(".declaration", assignment_id=assignment_id))
     if request.method == "GET" and row.state == AssignmentState.SUBMITTED:
-        others = queries.other_reviews(session(), row)
-        return _render(
-            "done",
-            held,
-            others=others,
-            aspects=list(service.aspects(held.case.rules)),
-            notes=service.notes_of(session(), row),
-            versions=service.versions_of(session(), [row.id]).get(row.id, []),
-            place_words=place_words(_shown(held)),
-        )
+        return _done_page(held)
     form = ReviewForm(version=row.version)
     kept = service.sheet_of(session(), held)
     if request.method == "GET":
@@ -201,6 +193,40 @@ def review(assignment_id: UUID) -> ResponseReturnValue:
     if verb is service.submit:
         flash(_("The review is handed in. Thank you."), "success")
     return redirect(url_for(".review", assignment_id=assignment_id), 303)
+
+
+def _done_page(held: Desk, problems: tuple[Problem, ...] = ()) -> str:
+    """The review as it was handed in; the others' that are in; with the last one the discussion opens."""
+    row = held.assignment
+    every = queries.assignments_of(session(), row.submission_id)
+    opened = talk.is_open(held.case, every)
+    return _render(
+        "done",
+        held,
+        others=queries.other_reviews(session(), row),
+        numbers=talk.numbers_of(every),
+        remarks=talk.remarks_of(session(), row.submission_id) if opened else None,
+        form=ActionForm() if opened and held.case.application.state == State.EXPERTISE else None,
+        typed=request.form.get("remark", ""),
+        problems=problems,
+        aspects=list(service.aspects(held.case.rules)),
+        notes=service.notes_of(session(), row),
+        versions=service.versions_of(session(), [row.id]).get(row.id, []),
+        place_words=place_words(_shown(held)),
+    )
+
+
+@page(pages, "/<uuid:assignment_id>/discussion", post=Permission.REVIEW_WRITE)
+def remark(assignment_id: UUID) -> ResponseReturnValue:
+    """A remark in the discussion, once all reviews are in."""
+    held = queries.desk(session(), current_actor(), assignment_id)
+    try:
+        talk.remark_as_reviewer(
+            session(), current_actor(), assignment_id=assignment_id, text=request.form.get("remark", "")
+        )
+    except Problems as refused:
+        return _done_page(held, refused.problems), 422
+    return redirect(url_for(".review", assignment_id=assignment_id, _anchor="discussion"), 303)
 
 
 def _keys(held: Desk) -> list[str]:

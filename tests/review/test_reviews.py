@@ -25,7 +25,7 @@ from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.identity.models import Membership, OrgRole, Role, RoleGrant, User
 from portal.identity.policy import Actor
 from portal.notifications.models import Letter
-from portal.review import queries, service
+from portal.review import discussion, queries, service
 from portal.review.models import Assignment, AssignmentState, Mark
 from portal.review.service import Typed
 from portal.tenders.rulebook import load_lanes
@@ -472,3 +472,45 @@ def test_fields_are_saved_one_by_one(session: Session, application: Application)
     assert session.scalars(select(Mark.evidence).where(Mark.aspect == "market")).all() == [["product"]]
     with pytest.raises(Conflict):
         save(**{name: Change("1", mark_of("9"))})
+
+
+def test_the_discussion_opens_when_all_reviews_are_in(
+    session: Session, officer: Actor, application: Application
+) -> None:
+    rows = review.assigned(session, application)
+    review.reviewed(session, rows[0])
+    first, second = (review.reviewer(session, row) for row in rows)
+    for row, actor in ((rows[0], first), (rows[1], second)):
+        with pytest.raises(Conflict):
+            discussion.remark_as_reviewer(session, actor, assignment_id=row.id, text="Too early.")
+    with pytest.raises(Conflict):
+        discussion.remark_as_officer(session, officer, application_id=application.id, text="Too early.")
+    review.reviewed(session, rows[1])
+    with pytest.raises(Problems):
+        discussion.remark_as_reviewer(session, first, assignment_id=rows[0].id, text=" ")
+    discussion.remark_as_reviewer(session, first, assignment_id=rows[0].id, text="Why a nine?")
+    discussion.remark_as_officer(session, officer, application_id=application.id, text="Both are right.")
+    assert application.submission_id is not None
+    said = discussion.remarks_of(session, application.submission_id)
+    assert [(each.author_id, each.text) for each in said] == [
+        (first.user_id, "Why a nine?"),
+        (officer.user_id, "Both are right."),
+    ]
+    told = letters(session, "review_remark")
+    assert told.count(second.email) == 2
+    assert told.count(first.email) == told.count(officer.email) == 1
+    with pytest.raises(DatabaseError, match="append-only"), session.begin_nested():
+        session.execute(text("update review_remark set text = 'x'"))
+    for role in (Role.CHAIR, Role.AUDITOR):
+        with pytest.raises(Refused):
+            actor = identity.actor(session, identity.user(session, role))
+            discussion.remark_as_officer(session, actor, application_id=application.id, text="Not mine.")
+    with pytest.raises(NotFound):
+        discussion.remark_as_reviewer(session, second, assignment_id=rows[0].id, text="Not mine.")
+    returned(session, officer, rows[0])
+    with pytest.raises(Conflict):
+        discussion.remark_as_reviewer(session, second, assignment_id=rows[1].id, text="Closed again.")
+    review.reviewed(session, rows[0])
+    applications.decline(session, identity.actor(session, identity.user(session, Role.CHAIR)), application.id)
+    with pytest.raises(Conflict):
+        discussion.remark_as_officer(session, officer, application_id=application.id, text="Too late.")

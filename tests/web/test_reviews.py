@@ -230,3 +230,30 @@ def test_an_officer_returns_a_review(session: Session, sign_in: SignIn) -> None:
     compared = sign_in(officer).get(f"{place}?lang=en").text
     assert "Former version 1" in compared
     assert "unchanged" in compared
+
+
+def test_reviewers_discuss_as_numbers(session: Session, sign_in: SignIn) -> None:
+    rows = review.assigned(session, review.admitted(session))
+    review.reviewed(session, rows[0])
+    first, second = (session.get_one(User, row.reviewer_id) for row in rows)
+    officer = identity.user(session, Role.OFFICER)
+    session.commit()
+    client = sign_in(first)
+    assert 'id="discussion"' not in client.get(f"/reviews/{rows[0].id}/review").text
+    session.expire_all()
+    review.reviewed(session, rows[1])
+    session.commit()
+    empty = client.post(f"/reviews/{rows[0].id}/discussion", data=form(remark=" "))
+    assert (empty.status_code, 'href="#remark"' in empty.text) == (422, True)
+    said = client.post(f"/reviews/{rows[0].id}/discussion", data=form(remark="CANARY of a remark"))
+    assert said.status_code == 303
+    fund, place = sign_in(officer), f"/staff/applications/{rows[0].application_id}"
+    page = fund.get(f"{place}/reviews?lang=en").text
+    assert f"Expert 1</strong> ({first.full_name})" in page or f"Expert 1 ({first.full_name})" in page
+    assert fund.post(f"{place}/discussion", data=form(remark="")).status_code == 422
+    assert fund.post(f"{place}/discussion", data=form(remark="Seen.")).status_code == 303
+    seen = sign_in(second).get(f"/reviews/{rows[1].id}/review?lang=en").text
+    assert "CANARY of a remark" in seen
+    assert "Expert 1" in seen
+    assert "Programme officer" in seen
+    assert not [name for name in (first.full_name, first.email, officer.full_name, officer.email) if name in seen]
