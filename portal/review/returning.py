@@ -20,6 +20,7 @@ from portal.core.errors import Conflict, NotFound, Problems
 from portal.core.language import N_
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import calibrating, letters
+from portal.review.barring import lock_people
 from portal.review.blind import redaction_of
 from portal.review.models import Assignment, AssignmentState, Mark, ReviewVersion
 from portal.review.queries import locked_case
@@ -38,12 +39,15 @@ def return_review(
     review is not in or the application is decided on.
     """
     authorize(actor, Permission.REVIEW_ASSIGN)
+    mine = select(Assignment).where(Assignment.id == assignment_id, Assignment.application_id == application_id)
+    reviewer_id = session.scalar(mine.with_only_columns(Assignment.reviewer_id))
+    if reviewer_id is None:
+        raise NotFound
+    lock_people(session, [reviewer_id])  # before the application, as handing in does
     case = locked_case(session, application_id)
     authorize(actor, Permission.REVIEW_ASSIGN, case.subject)
     row = session.scalar(
-        select(Assignment)
-        .where(Assignment.id == assignment_id, Assignment.application_id == application_id)
-        .options(selectinload(Assignment.marks), joinedload(Assignment.reviewer, innerjoin=True))
+        mine.options(selectinload(Assignment.marks), joinedload(Assignment.reviewer, innerjoin=True))
         .with_for_update(of=Assignment)
         .execution_options(populate_existing=True)
     )
