@@ -118,7 +118,7 @@ def test_pages_of_an_application(session: Session, officer: FlaskClient, count_q
         page = officer.get(f"{BASE}/{key}{view}")
     assert page.status_code == 200
     assert title in page.text
-    assert len(statements) <= 13
+    assert len(statements) <= 15
 
 
 def test_check_is_saved_and_decided(session: Session, officer: FlaskClient) -> None:
