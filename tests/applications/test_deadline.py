@@ -172,7 +172,7 @@ def _run(app: Flask, queue: tuple[list[UUID], str], site: Site) -> tuple[datetim
             answer = _post(site, f"/applications/{application_id}/submit", cookie)
             return Attempt(application_id, before, clock(), *answer)
 
-        with ThreadPoolExecutor(32) as pool:
+        with ThreadPoolExecutor(16) as pool:
             attempts = list(pool.map(attempt, sorted(range(len(waiting)), key=delays.__getitem__)))
     return row[0], attempts
 
