@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -53,15 +54,19 @@ class World:
         return found
 
 
-def build(app: Flask, language: str) -> World:
-    """The world of one journey; everybody's letters are in ``language``."""
+def build(app: Flask, language_of: Callable[[str], str]) -> World:
+    """The world of one journey; everybody's letters are in their language."""
     family = secrets.token_hex(3)
     with app.app_context(), transaction() as current:
         password = hash_password(PASSWORD)
 
         def person(name: str, *roles: Role, of: Organisation | None = None) -> User:
             row = identity.user(
-                current, *roles, email=f"{name}.{family}@demo.example", locale=language, name=f"Demo {name.title()}"
+                current,
+                *roles,
+                email=f"{name}.{family}@demo.example",
+                locale=language_of(name),
+                name=f"Demo {name.title()}",
             )
             row.password = password
             if of is not None:
