@@ -28,7 +28,7 @@ from tests.plugins.services import TestServices, environment
 settings.register_profile("portal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("portal")
 
-pytest_plugins = ["tests.plugins.services"]
+pytest_plugins = ["tests.plugins.services", "tests.plugins.browser", "tests.plugins.demo"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +13,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from config import ROOT
 from portal.applications import attachments, submission
 from portal.applications.models import Attachment
 from portal.audit.models import AuditEvent
@@ -179,10 +176,3 @@ def test_the_task_waits_for_a_scanner_that_is_away(fresh_app: Flask) -> None:
         finally:
             clamd.configure(None)
             db.session.remove()
-
-
-def test_a_web_process_knows_the_kinds_of_work_that_uploads_write() -> None:
-    """The tests load every room's handlers; a web process has only what the application imports."""
-    ask = "import portal.app; from portal.core.jobs import _kinds; print(*_kinds)"
-    said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert {"scan_file", "sweep_uploads"} <= set(said.stdout.split())

@@ -141,8 +141,14 @@ def scored(
 
 
 def sheet(total: Decimal, passed: bool) -> dict[str, object]:
-    """An explained score of one criterion and one gate."""
+    """An explained score of one criterion and one gate, as it was kept in format 1."""
     return {
+        "format": 1,
+        "objective_total": f"{total:.2f}",
+        "max_objective": "100",
+        "expert_total": "0",
+        "total": f"{total:.2f}",
+        "recommended": passed,
         "lines": [
             {
                 "code": "CR-01",
@@ -150,6 +156,9 @@ def sheet(total: Decimal, passed: bool) -> dict[str, object]:
                 "weight": "100",
                 "points": "9",
                 "weighted": f"{total:.2f}",
+                "kind": "objective",
+                "parts": [],
+                "reviewers": [],
                 "reason": {"ru": "Потому что так.", "en": "Because of this."},
             }
         ],

@@ -12,9 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.identity.models import User
 from tests.factories import applications
-from tests.plugins.browser import chromium
 
-__all__ = ["chromium"]
 pytestmark = pytest.mark.browser
 
 SCRIPT = Path(__file__).parents[2] / "portal" / "static" / "js" / "grid.js"
