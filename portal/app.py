@@ -45,7 +45,6 @@ HANDLERS: Final = (
     "portal.notifications.jobs",
     "portal.notifications.reminders",
     "portal.review.jobs",
-    "portal.review.overdue",
     "portal.review.reminders",
     "portal.scoring.jobs",
     "portal.web.export_jobs",

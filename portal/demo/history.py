@@ -15,7 +15,6 @@ from portal.identity.models import OrgRole
 
 def load() -> None:
     """Register, people, programme, then one tender after another."""
-
     began = time.monotonic()
     people, register = _people()
     programme_id = programme.create(people)
