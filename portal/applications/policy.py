@@ -24,7 +24,15 @@ from portal.core.language import N_
 from portal.identity.models import OrgRole, Role
 from portal.identity.policy import FUND, HIDDEN, YES, Actor, Decision, Permission, by_role, no, rule, scope_of
 
-READERS: Final = (Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR)
+READERS: Final = (
+    Role.OFFICER,
+    Role.CHAIR,
+    Role.COMMISSION,
+    Role.ADMINISTRATOR,
+    Role.AUDITOR,
+    Role.DIRECTOR,
+    Role.FINANCE,
+)
 """Roles of the fund that read every submitted application."""
 
 EXCEPTION_READERS: Final = (Role.OFFICER, Role.CHAIR, Role.ADMINISTRATOR, Role.AUDITOR)

@@ -19,9 +19,10 @@ BATCH: Final = 25
 @jobs.handler(LETTERS)
 def award_letters(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
     """Write the letters of the next lines of a decision; a letter that exists is not written again."""
-    decision = session.get(AwardDecision, UUID(payload["decision_id"]))
+    # Whoever stops the letters holds the row: this waits and then sees that they are stopped.
+    decision = session.get(AwardDecision, UUID(payload["decision_id"]), with_for_update={"read": True})
     done = session.scalar(select(jobs.Task.progress_done).where(jobs.Task.id == claim.id)) or 0
-    if decision is None or decision.published_at is None:
+    if decision is None or decision.published_at is None or decision.letters_stopped_at is not None:
         return jobs.Progress(done, done)
     keys = session.scalars(
         select(DecisionLine.id).where(DecisionLine.decision_id == decision.id).order_by(DecisionLine.place)

@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.applications.models import Application
 from portal.core.db import Base, Keyed, Stamped
 from portal.core.money import Money
-from portal.identity.models import one_of
+from portal.identity.models import User, one_of
 
 
 class Award(StrEnum):
@@ -24,10 +24,12 @@ class Award(StrEnum):
 
 
 class AwardDecision(Keyed, Stamped, Base):
-    """The list drafted by the chair and signed by a second person; signing books the awards in the ledger.
+    """The list drafted by one person and signed by others; the last signature books the awards in the ledger.
 
     ``available`` is what the envelopes had when it was drafted (year -> roubles, both as text); ``digest`` covers
     it together with the scoring run and every line, so that nobody signs another list than was drafted.
+    ``signed_by`` and ``signed_at`` are those of the last signature, with which it took effect. ``letters_at``: until
+    then the letters of a published decision wait and can be stopped.
     """
 
     __tablename__ = "award_decision"
@@ -36,6 +38,13 @@ class AwardDecision(Keyed, Stamped, Base):
         CheckConstraint("signed_by is null or signed_by <> drafted_by", name="two_persons"),
         CheckConstraint("published_at is null or signed_at is not null", name="published_after_signing"),
         CheckConstraint("discarded_at is null or signed_at is null", name="signed_stays"),
+        CheckConstraint("letters_at is null or published_at is not null", name="letters_after_publication"),
+        CheckConstraint(
+            "(letters_stopped_at is null) = (letters_stopped_by is null)"
+            " and (letters_stopped_at is null) = (letters_stop_reason is null)"
+            " and (letters_stopped_at is null or letters_at is not null)",
+            name="letters_stopped",
+        ),
         Index(
             "uq_award_decision_live",
             "tender_track_id",
@@ -53,6 +62,10 @@ class AwardDecision(Keyed, Stamped, Base):
     signed_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
     discarded_at: Mapped[datetime | None]
+    letters_at: Mapped[datetime | None]
+    letters_stopped_at: Mapped[datetime | None]
+    letters_stopped_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    letters_stop_reason: Mapped[str | None]
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}
@@ -60,6 +73,25 @@ class AwardDecision(Keyed, Stamped, Base):
     lines: Mapped[list[DecisionLine]] = relationship(
         back_populates="decision", lazy="raise", order_by="DecisionLine.place"
     )
+
+
+class DecisionSignature(Keyed, Base):
+    """A person's signature under the digest of a decision, in one capacity; append-only, never the drafter's."""
+
+    __tablename__ = "decision_signature"
+    __table_args__ = (
+        UniqueConstraint("decision_id", "office"),
+        UniqueConstraint("decision_id", "signed_by"),
+        CheckConstraint("office in ('member', 'director', 'chair', 'finance')", name="office"),
+    )
+
+    decision_id: Mapped[UUID] = mapped_column(ForeignKey("award_decision.id"))
+    office: Mapped[str]
+    signed_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    digest: Mapped[str]
+    signed_at: Mapped[datetime] = mapped_column(server_default=func.portal_now())
+
+    signer: Mapped[User] = relationship(lazy="raise")
 
 
 class DecisionLine(Keyed, Base):

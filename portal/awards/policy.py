@@ -1,4 +1,4 @@
-"""Who drafts, signs, publishes and reads decisions. Two people, neither of them of an organisation that wins.
+"""Who drafts, signs, publishes and reads decisions. Two people or more, none of them of an organisation that wins.
 
 The object of the signing rule is a :class:`Signing`: the decision with the conflicts that the database knows of.
 """
@@ -17,13 +17,13 @@ from portal.core.language import N_, Message
 from portal.identity.models import Role
 from portal.identity.policy import YES, Actor, Decision, Permission, by_role, no, rule, scope_of
 
-READERS = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.AUDITOR)
+READERS = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.AUDITOR, Role.DIRECTOR, Role.FINANCE)
 
-rule(Permission.AWARD_DRAFT)(by_role(Role.CHAIR))
+rule(Permission.AWARD_DRAFT)(by_role(Role.CHAIR, Role.OFFICER))
 rule(Permission.AWARD_PUBLISH)(by_role(Role.OFFICER, Role.CHAIR))
 rule(Permission.AWARD_VIEW)(by_role(*READERS))
 
-_signer = by_role(Role.CHAIR, Role.COMMISSION)
+_signer = by_role(Role.CHAIR, Role.COMMISSION, Role.DIRECTOR, Role.FINANCE)
 
 
 @dataclass(frozen=True, slots=True)

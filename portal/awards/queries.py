@@ -13,12 +13,15 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
 
 from portal.applications.models import Application, Participant, ParticipantState, State
+from portal.awards import sign_offs
 from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.awards.policy import Interest
+from portal.awards.sign_offs import SignOff
 from portal.core.errors import NotFound
 from portal.identity.models import Membership, Organisation, User
 from portal.identity.policy import Actor, scope
 from portal.scoring.models import Score
+from portal.scoring.queries import rules_of
 from portal.tenders.models import Tender, TenderTrack
 
 IN_PLAY = (State.SUBMITTED, State.RETURNED, State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
@@ -110,7 +113,10 @@ class DecisionRow:
 
 @dataclass(frozen=True, slots=True)
 class DecisionView:
-    """A decision with its lines in order. ``before`` and ``after``: roubles by year in the envelopes."""
+    """A decision with its lines in order. ``before`` and ``after``: roubles by year in the envelopes.
+
+    ``signatures``: all that its amount asks for, given or not.
+    """
 
     decision: AwardDecision
     rows: Sequence[DecisionRow]
@@ -118,6 +124,7 @@ class DecisionView:
     after: Mapping[int, Decimal]
     people: Mapping[UUID, str]
     years: Sequence[int] = field(default_factory=list)
+    signatures: Sequence[SignOff] = field(default_factory=list)
 
     @property
     def winners(self) -> list[UUID]:
@@ -133,7 +140,7 @@ class DecisionView:
 
 
 def decision_view(session: Session, actor: Actor, decision_id: UUID) -> DecisionView:
-    """A decision with lines, amounts, applications, and the running rest of each envelope; five queries."""
+    """A decision with lines, amounts, applications, and the running rest of each envelope; seven queries."""
     decision = session.scalar(
         scope(actor, AwardDecision)
         .where(AwardDecision.id == decision_id)
@@ -155,9 +162,16 @@ def decision_view(session: Session, actor: Actor, decision_id: UUID) -> Decision
         for amount in line.amounts:
             left[amount.year] -= amount.amount
         rows.append(DecisionRow(line, asked.get(line.application_id, {}), dict(left)))
-    ids = [key for key in (decision.drafted_by, decision.signed_by) if key is not None]
+    keys = (decision.drafted_by, decision.signed_by, decision.letters_stopped_by)
+    ids = [key for key in keys if key is not None]
+    signatures = sign_offs.listed(
+        rules_of(session, decision.tender_track_id),
+        sign_offs.awarded(decision),
+        sign_offs.given(session, decision.id),
+    )
     people = {row.id: row.full_name or row.email for row in session.scalars(select(User).where(User.id.in_(ids)))}
-    return DecisionView(decision, rows, {y: before.get(y, Decimal("0.00")) for y in years}, left, people, years)
+    held = {year: before.get(year, Decimal("0.00")) for year in years}
+    return DecisionView(decision, rows, held, left, people, years, signatures)
 
 
 def _asked(session: Session, decision: AwardDecision) -> dict[UUID, dict[int, Decimal]]:

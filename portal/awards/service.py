@@ -1,4 +1,4 @@
-"""The decision on a track: drafted from the ranking, signed by a second person, booked, published.
+"""The decision on a track: drafted from the ranking, signed by others, booked, published.
 
 The room's only writer. Locks are taken in one order: decision, track, tender, its lines by place, each with its
 application and its envelopes; so decisions never wait for each other in a circle.
@@ -7,6 +7,7 @@ application and its envelopes; so decisions never wait for each other in a circl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -18,23 +19,25 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import basis
-from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine
+from portal.awards import basis, sign_offs
+from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine, DecisionSignature
 from portal.awards.policy import Signing, interest_refusal
 from portal.awards.queries import interests
 from portal.budget import service as budget
 from portal.core import jobs
 from portal.core.clock import now
-from portal.core.errors import Conflict, NotFound, Refused, Stale
+from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.core.language import N_, Message, both, render
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import barring
+from portal.scoring.queries import rules_of
 from portal.tenders import rules as tender_rules
 from portal.tenders import service as tenders
 from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, TenderStatus
 
 LETTERS: Final = "award_letters"
+MAX_REASON: Final = 2_000
 GAINING: Final = (Award.AWARD, Award.RESERVE)
 """Outcomes that bring money, or may still bring it: nobody decides on them with a conflict of interest."""
 CHANGED: Final = N_(
@@ -106,19 +109,22 @@ def discard(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
 
 
 def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
-    """The second person's signature: books every award and gives each application its outcome, or nothing.
+    """A signature; the last one that the amount asks for books every award and gives each application its outcome.
 
-    Raises :class:`Refused` for the drafter, for anybody of a winning organisation, and when the drafter is of
-    one; :class:`Conflict` when it is signed already or the ranking or the money has changed since the draft;
+    All of it or nothing. Raises :class:`Refused` for the drafter, for those whose signature is not asked for, for
+    anybody of a winning organisation, and when the drafter is of one; :class:`Conflict` when it is signed already,
+    by this person or in this capacity, or when the ranking or the money has changed since the draft;
     :class:`~portal.budget.ledger.Overdrawn` when an envelope lacks money.
     """
     authorize(actor, Permission.AWARD_SIGN)
     decision = _locked(session, decision_id, expected_version)
     winners = [line.application_id for line in decision.lines if line.outcome == Award.AWARD]
+    signatures = sign_offs.given(session, decision.id)
+    signers = [row.signed_by for row in signatures]
     people = [person for person in (actor.user_id, decision.drafted_by) if person is not None]
     paid = [line.application_id for line in decision.lines if line.outcome in GAINING]
     authorize(actor, Permission.AWARD_SIGN, Signing(decision, interests(session, people, winners)))
-    barring.refuse_barred(session, people, paid)
+    barring.refuse_barred(session, [*people, *signers], paid)
     if decision.signed_at is not None:
         raise Conflict(N_("This decision is signed already."))
     track = _lock_track(session, decision.tender_track_id)
@@ -126,6 +132,18 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     what = basis.difference(session, track, decision)
     if what is not None:
         raise Conflict(N_(CHANGED.msgid, what=what))
+    needed = sign_offs.listed(rules_of(session, track.id), sign_offs.awarded(decision), signatures)
+    office = sign_offs.office_for(actor, needed)
+    assert actor.user_id is not None
+    session.add(
+        DecisionSignature(decision_id=decision.id, office=office, signed_by=actor.user_id, digest=decision.digest)
+    )
+    session.flush()
+    missing = [item.office for item in needed if not item.given and item.office != office]
+    if missing:
+        step = {"digest": decision.digest, "office": office, "missing": ", ".join(missing)}
+        record(session, actor, "awards:decision:sign_off", "award_decision", decision.id, step)
+        return decision
     decision.signed_by, decision.signed_at = actor.user_id, now(session)
     session.flush()
     for line in decision.lines:
@@ -133,6 +151,7 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     changes = {
         "digest": decision.digest,
         "drafted_by": decision.drafted_by,
+        "office": office,
         "awards": len(winners),
         "lines": len(decision.lines),
     }
@@ -184,7 +203,8 @@ def _approve(session: Session, actor: Actor, line: DecisionLine) -> None:
 def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
     """Make a signed decision public and write to every applicant; the last one of a tender ends the tender.
 
-    Conflict when it is not signed, or published already.
+    The letters wait for as long as the rules say, and can be stopped meanwhile (:func:`stop_letters`). Conflict when
+    it is not signed, or published already.
     """
     authorize(actor, Permission.AWARD_PUBLISH)
     decision = _locked(session, decision_id, expected_version)
@@ -196,12 +216,61 @@ def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
     # Decisions on the tracks of a tender are published one after the other, so that one of them is the last.
     session.scalars(select(Tender.id).where(Tender.id == track.tender_id).with_for_update()).one()
     decision.published_at = now(session)
+    commission = rules_of(session, track.id).commission
+    held = commission.letters_held_minutes if commission else 0
+    if held:
+        decision.letters_at = decision.published_at + timedelta(minutes=held)
     session.flush()
-    jobs.enqueue(session, LETTERS, {"decision_id": str(decision.id)}, key=f"{LETTERS}:{decision.id}")
+    payload = {"decision_id": str(decision.id)}
+    jobs.enqueue(session, LETTERS, payload, key=f"{LETTERS}:{decision.id}", after=decision.letters_at)
     changes = {"tender": track.tender.code, "track": track.track, "digest": decision.digest}
     record(session, actor, "awards:decision:publish", "award_decision", decision.id, changes)
     if not _open_tracks(session, track.tender_id):
         tenders.note_results(session, actor, track.tender_id)
+    return decision
+
+
+def stop_letters(
+    session: Session, actor: Actor, decision_id: UUID, *, reason: str, expected_version: int | None = None
+) -> AwardDecision:
+    """Stop the letters of a published decision while they are held. What is published stays published.
+
+    Problems without a reason; Conflict when none are held, when their time has come, or they are stopped already.
+    """
+    authorize(actor, Permission.AWARD_PUBLISH)
+    decision = _locked(session, decision_id, expected_version)
+    text = " ".join(reason.replace("\x00", "").split())
+    if not text or len(text) > MAX_REASON:
+        raise Problems.one("required", "reason", N_("Give the reason in 1 to %(limit)s characters.", limit=MAX_REASON))
+    if decision.letters_at is None:
+        raise Conflict(N_("No letters of this decision are held."))
+    if decision.letters_stopped_at is not None:
+        raise Conflict(N_("The letters are stopped already."))
+    instant = now(session)
+    if instant >= decision.letters_at:
+        raise Conflict(N_("The time to stop the letters is over: they are being written."))
+    decision.letters_stopped_at, decision.letters_stopped_by = instant, actor.user_id
+    decision.letters_stop_reason = text
+    session.flush()
+    changes = {"reason": text, "digest": decision.digest}
+    record(session, actor, "awards:letters:stop", "award_decision", decision.id, changes)
+    return decision
+
+
+def send_letters(
+    session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None
+) -> AwardDecision:
+    """Let letters that were stopped go out now. Conflict when they are not stopped."""
+    authorize(actor, Permission.AWARD_PUBLISH)
+    decision = _locked(session, decision_id, expected_version)
+    if decision.letters_stopped_at is None:
+        raise Conflict(N_("The letters of this decision are not stopped."))
+    decision.letters_stopped_at = decision.letters_stopped_by = decision.letters_stop_reason = None
+    decision.letters_at = now(session)
+    session.flush()
+    key = f"{LETTERS}:{decision.id}:{decision.version}"
+    jobs.enqueue(session, LETTERS, {"decision_id": str(decision.id)}, key=key)
+    record(session, actor, "awards:letters:send", "award_decision", decision.id, {"digest": decision.digest})
     return decision
 
 

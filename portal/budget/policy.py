@@ -10,7 +10,7 @@ from portal.budget.models import Envelope, Posting
 from portal.identity.models import Role
 from portal.identity.policy import Actor, Permission, by_role, rule, scope_of
 
-READERS = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.AUDITOR)
+READERS = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.AUDITOR, Role.DIRECTOR, Role.FINANCE)
 
 rule(Permission.BUDGET_POST)(by_role(Role.ADMINISTRATOR))
 rule(Permission.BUDGET_VIEW)(by_role(*READERS))

@@ -154,15 +154,23 @@ def connect(redis: Redis | None) -> None:
     _redis = redis
 
 
-def enqueue(session: Session, kind: str, payload: Mapping[str, Any], *, key: str | None = None) -> UUID | None:
-    """Write down work in the present transaction; the same ``key`` is written once, ever.
+def enqueue(
+    session: Session,
+    kind: str,
+    payload: Mapping[str, Any],
+    *,
+    key: str | None = None,
+    after: datetime | None = None,
+) -> UUID | None:
+    """Write down work in the present transaction; the same ``key`` is written once, ever. ``after``: not before then.
 
     Returns the task's id, or None when a task with this key exists already.
     """
     lane = _kinds[kind].lane
+    later = {} if after is None else {"run_after": after}
     statement = (
         insert(Task)
-        .values(id=uuid7(), kind=kind, lane=lane, payload=dict(payload), key=key)
+        .values(id=uuid7(), kind=kind, lane=lane, payload=dict(payload), key=key, **later)
         .on_conflict_do_nothing(index_elements=[Task.key])
         .returning(Task.id)
     )

@@ -37,6 +37,17 @@ FUND: Final = (
     Person("officer", "Демо-сотрудник фонда", "Demo Officer", roles=(Role.OFFICER,)),
     Person("chair", "Демо-председатель комиссии", "Demo Chair", roles=(Role.CHAIR,)),
     Person("commission", "Демо-член комиссии", "Demo Commission Member", roles=(Role.COMMISSION,)),
+    *(
+        Person(
+            f"commission{number}",
+            f"Демо-член комиссии {number}",
+            f"Demo Commission Member {number}",
+            roles=(Role.COMMISSION,),
+        )
+        for number in (2, 3, 4)
+    ),
+    Person("director", "Демо-директор департамента", "Demo Department Director", roles=(Role.DIRECTOR,)),
+    Person("finance", "Демо-финансовый сотрудник", "Demo Finance Officer", roles=(Role.FINANCE,)),
     Person("auditor", "Демо-аудитор", "Demo Auditor", "en", (Role.AUDITOR,)),
     *(
         Person(

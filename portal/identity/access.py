@@ -10,7 +10,15 @@ from portal.core.language import N_
 from portal.identity.models import Membership, Organisation, OrgRole, Role, User
 from portal.identity.policy import HIDDEN, YES, Actor, Decision, Permission, no, rule, scope_of
 
-READERS: Final = (Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR)
+READERS: Final = (
+    Role.OFFICER,
+    Role.CHAIR,
+    Role.COMMISSION,
+    Role.ADMINISTRATOR,
+    Role.AUDITOR,
+    Role.DIRECTOR,
+    Role.FINANCE,
+)
 """Roles of the fund that read every organisation."""
 
 WRITERS: Final = (OrgRole.EDITOR, OrgRole.SIGNATORY)

@@ -41,6 +41,8 @@ ROLES: Final = {
     Role.CHAIR: N_("Chair of the commission"),
     Role.COMMISSION: N_("Member of the commission"),
     Role.AUDITOR: N_("Auditor"),
+    Role.DIRECTOR: N_("Director of the department"),
+    Role.FINANCE: N_("Finance officer"),
 }
 
 Link = tuple[Message, str]

@@ -27,6 +27,8 @@ class Role(StrEnum):
     CHAIR = "chair"
     COMMISSION = "commission"
     AUDITOR = "auditor"
+    DIRECTOR = "director"
+    FINANCE = "finance"
 
 
 class OrgRole(StrEnum):

@@ -21,7 +21,7 @@ from portal.review.conflict_models import OrganisationOwner, PersonTie
 from portal.review.conflicts import STRENGTHS, Bond, Firm, Graph, Kind, Project, bond_of
 from portal.review.models import Assignment, AssignmentState
 
-JUDGES: Final = (Role.REVIEWER, Role.CHAIR, Role.COMMISSION)
+JUDGES: Final = (Role.REVIEWER, Role.CHAIR, Role.COMMISSION, Role.DIRECTOR, Role.FINANCE)
 """Whose conflicts are looked for: those who review, propose, approve and sign."""
 IN_PLAY: Final = (State.SUBMITTED, State.RETURNED, State.EXPERTISE)
 """Applications that are still to be reviewed or decided on; what was decided stays as it was known then."""

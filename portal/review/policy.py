@@ -108,7 +108,7 @@ def _rule_on_conflicts(actor: Actor, obj: ConflictSubject | None) -> Decision:
 @rule(Permission.TIE_DECLARE)
 def _declare_ties(actor: Actor, obj: object) -> Decision:
     """Those whose ties matter declare their own."""
-    return _by_fund(actor, Role.REVIEWER, Role.CHAIR, Role.COMMISSION)
+    return _by_fund(actor, Role.REVIEWER, Role.CHAIR, Role.COMMISSION, Role.DIRECTOR, Role.FINANCE)
 
 
 def _by_fund(actor: Actor, *roles: Role) -> Decision:

@@ -17,7 +17,9 @@ rule(Permission.SCORE_RUN)(by_role(Role.OFFICER, Role.CHAIR, Role.ADMINISTRATOR)
 rule(Permission.SCORE_CHECK)(by_role(Role.OFFICER, Role.CHAIR, Role.ADMINISTRATOR, Role.AUDITOR))
 rule(Permission.SCORE_DRY_RUN)(by_role(Role.OFFICER, Role.ADMINISTRATOR))
 rule(Permission.DRAW_HOLD)(by_role(Role.OFFICER))
-rule(Permission.SCORE_VIEW)(by_role(Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR))
+rule(Permission.SCORE_VIEW)(
+    by_role(Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.ADMINISTRATOR, Role.AUDITOR, Role.DIRECTOR, Role.FINANCE)
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import TextAreaField
 
 import portal.awards.jobs  # noqa: F401 - publishing writes a task of this kind
-from portal.awards import queries, service
+from portal.awards import queries, service, sign_offs
 from portal.awards.models import Award, AwardDecision
 from portal.awards.policy import Interest, Signing
 from portal.awards.queries import DecisionView, TrackRow
+from portal.awards.sign_offs import SignOff
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import Conflict, Problem, Problems, Refused
@@ -24,14 +30,21 @@ from portal.review.conflict_queries import barring
 from portal.scoring.queries import latest_run
 from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, TenderStatus, status
-from portal.web.forms import ActionForm
+from portal.web.forms import ActionForm, PortalForm
 from portal.web.language import say
 from portal.web.page import page
 from portal.web.paging import Page, keyset
+from portal.web.templating import instant as instant_of
 
 pages = Blueprint("awards", __name__, url_prefix="/staff/decisions")
 
 OUTCOMES = tuple(Award)
+
+
+class StopForm(PortalForm):
+    """Why the letters are stopped."""
+
+    reason = TextAreaField(_l("Reason"))
 
 
 @pages.context_processor
@@ -40,7 +53,21 @@ def _names() -> dict[str, Any]:
         "track_name": lambda track: say(TRACK_NAMES[Track(track)]),
         "stage": stage,
         "outcomes": [outcome.value for outcome in OUTCOMES],
+        "signature_steps": _signature_steps,
     }
+
+
+def _signature_steps(signatures: Sequence[SignOff]) -> list[dict[str, Any]]:
+    """What the timeline says of the signatures that a decision needs."""
+    steps = []
+    for item in signatures:
+        if item.at is not None:
+            title = _("%(office)s: signed by %(name)s", office=say(item.name), name=item.person)
+            steps.append({"title": title, "time": instant_of(item.at), "state": "past"})
+        else:
+            note = _("The last signature books the awards in the ledger.")
+            steps.append({"title": _("Signature: %(office)s", office=say(item.name)), "state": "now", "note": note})
+    return steps
 
 
 def stage(decision: AwardDecision | None) -> str:
@@ -103,12 +130,15 @@ def sign(decision_id: UUID) -> ResponseReturnValue:
     if request.method == "GET":
         return _sign_page(place, decision_id)
     try:
-        service.sign(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
+        signed = service.sign(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
     except Problems as found:
         return _sign_page(place, decision_id, found.problems, 422)
     except (Conflict, Refused) as refusal:
         return _sign_page(place, decision_id, [_whole(refusal.reason)], _status(refusal))
-    flash(_("The decision is signed and the awards are booked."))
+    if signed.signed_at is None:
+        flash(_("Your signature is kept. The decision takes effect with the last signature."))
+    else:
+        flash(_("The decision is signed and the awards are booked."))
     return redirect(url_for(".track", tender_track_id=place), 303)
 
 
@@ -117,10 +147,44 @@ def publish(decision_id: UUID) -> ResponseReturnValue:
     """Publish a signed decision."""
     place = queries.decision_track(session(), g.actor, decision_id)
     try:
-        service.publish(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
+        published = service.publish(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
     except Conflict as refusal:
         return _refused(place, [_whole(refusal.reason)], 409)
-    flash(_("The decision is published. The applicants' letters are being written."))
+    if published.letters_at is None:
+        flash(_("The decision is published. The applicants' letters are being written."))
+    else:
+        flash(_("The decision is published. The applicants' letters are held and can still be stopped."))
+    return redirect(url_for(".track", tender_track_id=place), 303)
+
+
+@page(pages, "/<uuid:decision_id>/letters/stop", post=Permission.AWARD_PUBLISH)
+def stop_letters(decision_id: UUID) -> ResponseReturnValue:
+    """Stop the letters while they are held."""
+    place = queries.decision_track(session(), g.actor, decision_id)
+    form = StopForm()
+    try:
+        service.stop_letters(
+            session(), g.actor, decision_id, reason=form.reason.data or "", expected_version=form.version.data
+        )
+    except Problems as found:
+        form.attach(found.problems)
+        session().rollback()
+        return _track_page(place, (), 422, form)
+    except Conflict as refusal:
+        return _refused(place, [_whole(refusal.reason)], 409)
+    flash(_("The letters are stopped. What is published stays published."))
+    return redirect(url_for(".track", tender_track_id=place), 303)
+
+
+@page(pages, "/<uuid:decision_id>/letters/send", post=Permission.AWARD_PUBLISH)
+def send_letters(decision_id: UUID) -> ResponseReturnValue:
+    """Let stopped letters go out."""
+    place = queries.decision_track(session(), g.actor, decision_id)
+    try:
+        service.send_letters(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
+    except Conflict as refusal:
+        return _refused(place, [_whole(refusal.reason)], 409)
+    flash(_("The letters are being written."))
     return redirect(url_for(".track", tender_track_id=place), 303)
 
 
@@ -129,19 +193,29 @@ def _refused(place: UUID, problems: Any, code: int) -> ResponseReturnValue:
     return _track_page(place, problems, code)
 
 
-def _track_page(place: UUID, problems: Any = (), code: int = 200) -> ResponseReturnValue:
+def _track_page(
+    place: UUID, problems: Any = (), code: int = 200, stopping: StopForm | None = None
+) -> ResponseReturnValue:
     current = session()
     row = queries.track_of(current, g.actor, place)
     decision = row.decision
+    view = queries.decision_view(current, g.actor, decision.id) if decision else None
+    instant = now(current)
+    if stopping is None:
+        stopping = StopForm(formdata=None)
+        stopping.version.data = decision.version if decision else None
     return render_template(
         "awards/track.html",
         row=row,
+        letters=_letters(decision, instant),
+        wait=_wait(decision, instant),
+        stopping=stopping,
         tender=row.track.tender,
         decision=decision,
-        view=queries.decision_view(current, g.actor, decision.id) if decision else None,
+        view=view,
         run=latest_run(current, place) if decision is None else None,
-        closed=status(row.track.tender, now(current)) is TenderStatus.CLOSED,
-        refusal=_sign_refusal(decision),
+        closed=status(row.track.tender, instant) is TenderStatus.CLOSED,
+        refusal=_sign_refusal(decision, view, kept=False),
         form=_form(decision),
         problems=problems,
     ), code
@@ -165,19 +239,45 @@ def _sign_page(place: UUID, decision_id: UUID, problems: Any = (), code: int = 2
     ), code
 
 
-def _sign_refusal(decision: AwardDecision | None, view: DecisionView | None = None) -> Message | None:
-    """Why the reader may not sign this decision; None when nothing speaks against it."""
-    if decision is None or decision.signed_at is not None:
+def _letters(decision: AwardDecision | None, instant: datetime) -> str:
+    """How the letters of a published decision stand: held, stopped, gone; "" where there are none."""
+    if decision is None or decision.published_at is None:
+        return ""
+    if decision.letters_stopped_at is not None:
+        return "stopped"
+    return "held" if decision.letters_at is not None and instant < decision.letters_at else "gone"
+
+
+def _wait(decision: AwardDecision | None, instant: datetime) -> tuple[int, int]:
+    """Hours and minutes until held letters go out, begun minutes counted whole."""
+    if decision is None or decision.letters_at is None:
+        return 0, 0
+    return divmod(max(0, math.ceil((decision.letters_at - instant).total_seconds() / 60)), 60)
+
+
+def _sign_refusal(decision: AwardDecision | None, view: DecisionView | None, *, kept: bool = True) -> Message | None:
+    """Why the reader may not sign this decision; None when nothing speaks against it.
+
+    ``kept``: conflicts of interest are looked up too.
+    """
+    if decision is None or view is None or decision.signed_at is not None:
         return None
     found: tuple[Interest, ...] = ()
     barred: Message | None = None
-    if view is not None:
+    if kept:
         people = [key for key in (g.actor.user_id, decision.drafted_by) if key is not None]
         found = tuple(queries.interests(session(), people, view.winners))
         gaining = [row.line.application_id for row in view.rows if row.line.outcome in service.GAINING]
-        kept = next(iter(barring(session(), people, gaining)), None)
-        barred = barred_words(kept) if kept is not None else None
-    return decide(g.actor, Permission.AWARD_SIGN, Signing(decision, found, barred)).reason
+        row = next(iter(barring(session(), people, gaining)), None)
+        barred = barred_words(row) if row is not None else None
+    refusal = decide(g.actor, Permission.AWARD_SIGN, Signing(decision, found, barred)).reason
+    if refusal is not None:
+        return refusal
+    try:
+        sign_offs.office_for(g.actor, view.signatures)
+    except (Conflict, Refused) as away:
+        return away.reason
+    return None
 
 
 def _form(decision: AwardDecision | None) -> ActionForm:

@@ -136,6 +136,19 @@ class DeclarationSchema(_Strict):
     statement = fields.Nested(TextSchema, required=True)
 
 
+class SignOffSchema(_Strict):
+    office = _text()
+    above = _number()
+
+
+class CommissionSchema(_Strict):
+    ballot = _text()
+    quorum = _several(_whole())
+    sign_offs = _several(fields.Nested(SignOffSchema))
+    letters_held_minutes = _whole()
+    appeal_days = _whole()
+
+
 class RuleSetSchema(_Strict):
     """The shape of ``portal.tenders.ruleset.to_json``; the content is judged by ``from_json`` afterwards."""
 
@@ -174,6 +187,7 @@ class RuleSetSchema(_Strict):
     lanes = fields.List(fields.Nested(LaneSchema), validate=validate.Length(max=LONGEST_LIST))
     blindness = fields.String(validate=validate.Length(max=20))
     expert_mean = fields.String(validate=validate.Length(max=20))
+    commission = fields.Nested(CommissionSchema, allow_none=True)
     questions = fields.List(fields.Nested(QuestionSchema), validate=validate.Length(max=LONGEST_LIST))
     confidential_parts = fields.String(validate=validate.Length(max=20))
 

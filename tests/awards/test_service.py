@@ -400,11 +400,13 @@ def test_verbs_by_role(session: Session, stage: Stage) -> None:
     seen = {name: {verb for verb, call in verbs.items() if passes(person, call)} for name, person in people.items()}
     assert seen == {
         "administrator": set(),
-        "officer": {"publish"},
+        "officer": {"draft", "discard", "publish"},
         "reviewer": set(),
         "chair": {"draft", "discard", "sign", "approve", "publish"},
         "commission": {"sign", "approve"},
         "auditor": set(),
+        "director": {"sign", "approve"},
+        "finance": {"sign", "approve"},
         "member": set(),
     }
     assert session.scalar(select(func.count()).where(Application.state != "expertise")) == 0

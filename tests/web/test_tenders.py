@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal.identity.models import Role, User
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack, Track
-from portal.tenders.rulebook import load_lanes, load_questions, load_rulebook
+from portal.tenders.rulebook import load_commission, load_lanes, load_questions, load_rulebook
 from portal.tenders.ruleset import to_json
 from portal.tenders.ruleset.model import Blindness, ExpertMean, RuleSet, Sight
 from portal.web.rule_fields import SECTIONS
@@ -403,6 +403,7 @@ def test_rules_with_everything_they_may_have_travel_as_a_file(
             confidential_parts=Sight.OWN,
             blindness=next(mode for mode in Blindness if mode is not Blindness.OPEN),
             expert_mean=ExpertMean.CALIBRATED,
+            commission=load_commission(),
         )
     )
     assert {field.name for field in fields(RuleSet)} == set(whole)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from portal.core.errors import Problem
 from portal.core.typed_json import read
-from portal.tenders.ruleset import Anchor, Lane, Question, RuleSet, aspect_key, from_json
+from portal.tenders.ruleset import Anchor, Commission, Lane, Question, RuleSet, aspect_key, from_json
 
 TRACKS: Final = ("import_substitution", "export")
 _FOLDER: Final = Path(__file__).resolve().parent
@@ -55,6 +55,17 @@ def load_lanes() -> tuple[Lane, ...]:
     ignored: list[Problem] = []
     lanes: tuple[Lane, ...] = read(tuple[Lane, ...], items, "lanes", ignored)
     return lanes
+
+
+def load_commission() -> Commission:
+    """How a commission may decide: quorum of two thirds, signatures by amount, letters held for two hours.
+
+    Parameters of the programme; they belong to no official rule set.
+    """
+    data = json.loads((_FOLDER / "commission.json").read_text(encoding="utf-8"))
+    ignored: list[Problem] = []
+    found: Commission = read(Commission, data, "commission", ignored)
+    return found
 
 
 def anchored(rules: RuleSet) -> RuleSet:

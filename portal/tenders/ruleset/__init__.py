@@ -1,5 +1,6 @@
 """A versioned rule set: its shape, its invariants, its scales, and its JSON."""
 
+from portal.tenders.ruleset.commission import Ballot, Commission, Office, SignOff
 from portal.tenders.ruleset.model import (
     GENERAL,
     Anchor,
@@ -35,8 +36,10 @@ __all__ = [
     "MAX_POINTS",
     "Anchor",
     "Aspect",
+    "Ballot",
     "Bands",
     "Blindness",
+    "Commission",
     "Comparison",
     "Component",
     "Condition",
@@ -54,6 +57,7 @@ __all__ = [
     "Lane",
     "Linear",
     "Need",
+    "Office",
     "Option",
     "Question",
     "QuestionKind",
@@ -62,6 +66,7 @@ __all__ = [
     "Scale",
     "Severity",
     "Sight",
+    "SignOff",
     "Source",
     "Text",
     "TieRule",

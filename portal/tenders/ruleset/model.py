@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from portal.core.language import N_, Message
+from portal.tenders.ruleset.commission import Commission
 from portal.tenders.ruleset.questions import Question, QuestionKind
 from portal.tenders.ruleset.scales import Scale
 from portal.tenders.ruleset.texts import Giver, Text
@@ -285,6 +286,7 @@ class RuleSet:
     lanes: tuple[Lane, ...] = ()
     expert_mean: ExpertMean = ExpertMean.RAW
     blindness: Blindness = Blindness.OPEN
+    commission: Commission | None = None
 
     @property
     def hides_applicants(self) -> bool:
