@@ -186,9 +186,7 @@ def test_stopped_letters_are_not_written(session: Session, stage: Stage) -> None
         service.stop_letters(session, stage.member, decision.id, reason="x")
     with pytest.raises(Conflict, match="not stopped"):
         service.send_letters(session, stage.officer, decision.id)
-    service.stop_letters(
-        session, stage.officer, decision.id, reason="Wrong", expected_version=decision.version
-    )
+    service.stop_letters(session, stage.officer, decision.id, reason="Wrong", expected_version=decision.version)
     with pytest.raises(Conflict, match="stopped already"):
         service.stop_letters(session, stage.officer, decision.id, reason="Again")
     run(session, decision)
