@@ -1,4 +1,4 @@
-"""Background work of this room: what waits for a membership, and telling people about an event of a tender."""
+"""Background work of this room: what waits for a membership or a signature, and telling people of a tender's events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal.applications import notices, prospects
+from portal.applications import notices, prospects, readiness
 from portal.core.jobs import Claim, Progress, Task, handler
 from portal.tenders.amendments import NOTICE
 
@@ -17,6 +17,12 @@ from portal.tenders.amendments import NOTICE
 def membership_confirmed(session: Session, payload: dict[str, Any], claim: Claim) -> None:
     """New members of a cluster: invitations that waited for them are sent."""
     prospects.follow(session, cluster_id=UUID(payload["cluster_id"]))
+
+
+@handler(readiness.KIND, passing=True)
+def tell_readiness(session: Session, payload: dict[str, Any], claim: Claim) -> None:
+    """Those who are waited for learn of it when nothing but their signature, or the submission, is missing."""
+    readiness.look(session, UUID(payload["application_id"]))
 
 
 @handler(NOTICE)

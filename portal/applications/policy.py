@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Select, false, or_, select
 
@@ -57,9 +58,12 @@ def rights(actor: Actor, part: Participant) -> frozenset[str]:
     organisation gives. Owners keep everything: nobody can take their own organisation from them.
     """
     held = actor.memberships.get(part.organisation_id)
-    if held is None:
-        return frozenset()
-    given = (part.grants or {}).get(str(actor.user_id))
+    return rights_by(held, part, actor.user_id) if held is not None else frozenset()
+
+
+def rights_by(held: OrgRole, part: Participant, user_id: UUID | None) -> frozenset[str]:
+    """The same of a person with the role ``held`` in the part's organisation."""
+    given = (part.grants or {}).get(str(user_id))
     if held is OrgRole.OWNER or given is None:
         return _BY_ORGANISATION[held]
     return _BY_GRANT[PartRole(given)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select
@@ -16,9 +16,10 @@ from portal.applications.models import (
     State,
     Submission,
 )
+from portal.applications.policy import rights_by
 from portal.clusters.models import Cluster, ClusterMember, MembershipState
 from portal.core.errors import NotFound
-from portal.identity.models import Membership, Organisation, User
+from portal.identity.models import Membership, Organisation, OrgRole, User
 from portal.identity.policy import Actor, scope
 from portal.tenders.models import Tender, TenderTrack
 
@@ -227,6 +228,23 @@ def people_of(session: Session, organisations: Iterable[UUID]) -> list[User]:
         .order_by(User.id)
     )
     return list(session.scalars(statement))
+
+
+def signers_of(session: Session, parts: Sequence[Participant]) -> list[User]:
+    """The people who may sign any of the parts and can sign in; each once."""
+    by_organisation = {part.organisation_id: part for part in parts}
+    statement = (
+        select(Membership, User)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.organisation_id.in_(by_organisation), User.active, User.confirmed_at.is_not(None))
+        .order_by(User.id)
+    )
+    found = {
+        person.id: person
+        for held, person in session.execute(statement)
+        if "sign" in rights_by(OrgRole(held.role), by_organisation[held.organisation_id], person.id)
+    }
+    return list(found.values())
 
 
 def is_member(session: Session, organisation_id: UUID, cluster_id: UUID) -> bool:

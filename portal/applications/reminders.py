@@ -22,10 +22,9 @@ from portal.applications.models import (
     SignatureVoid,
     State,
 )
-from portal.applications.queries import people_of
+from portal.applications.queries import people_of, signers_of
 from portal.core.calendar import end_of_day
 from portal.core.language import N_, Message
-from portal.identity.models import Membership, OrgRole, User
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.reminders import Reminder, source, stage
 from portal.tenders.models import Tender
@@ -86,7 +85,7 @@ def signing(session: Session, at: datetime) -> Iterator[Reminder]:
     for application, closes_at, step in _closing_drafts(session, at, SIGNING_DAYS):
         signed = set(session.scalars(_signed(application.id)))
         lacking = [
-            part.organisation_id
+            part
             for part in application.participants
             if part.state == ParticipantState.ACCEPTED and part.id not in signed
         ]
@@ -94,7 +93,7 @@ def signing(session: Session, at: datetime) -> Iterator[Reminder]:
             yield Reminder(
                 f"{SIGNING}:{application.id}:{closes_at.isoformat()}:{step}",
                 SIGNING,
-                _signers(session, lacking),
+                signers_of(session, lacking),
                 N_("Your signature under the project “%(title)s” is missing", title=title_of(application)),
                 [
                     _until(application, closes_at),
@@ -173,12 +172,3 @@ def _signed(application_id: UUID) -> Select[UUID]:
         .outerjoin(SignatureVoid, SignatureVoid.signature_id == Signature.id)
         .where(Participant.application_id == application_id, SignatureVoid.id.is_(None))
     )
-
-
-def _signers(session: Session, organisations: Sequence[UUID]) -> list[User]:
-    """Owners and signatories of the organisations who can sign in."""
-    may_sign = select(Membership.user_id).where(
-        Membership.organisation_id.in_(organisations), Membership.role.in_((OrgRole.OWNER, OrgRole.SIGNATORY))
-    )
-    statement = select(User).where(User.id.in_(may_sign), User.active, User.confirmed_at.is_not(None)).order_by(User.id)
-    return list(session.scalars(statement))

@@ -29,7 +29,20 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
-from sqlalchemy import BigInteger, CheckConstraint, Connection, Identity, Index, delete, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Connection,
+    Identity,
+    Index,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -123,6 +136,7 @@ class _Kind:
     handler: Handler
     lane: str
     every: int | None = None
+    passing: bool = False
 
 
 _kinds: dict[str, _Kind] = {}
@@ -133,16 +147,19 @@ class LostClaim(Exception):
     """Another worker has claimed the task since; this one's step is rolled back."""
 
 
-def handler(kind: str, *, lane: str = "work", every: int | None = None) -> Callable[[Handler], Handler]:
+def handler(
+    kind: str, *, lane: str = "work", every: int | None = None, passing: bool = False
+) -> Callable[[Handler], Handler]:
     """Register the function that does tasks of ``kind``; mail has a lane of its own, so that runs do not delay it.
 
-    ``every``: seconds after which :func:`schedule` writes such a task again, with an empty payload.
+    ``every``: seconds after which :func:`schedule` writes such a task again, with an empty payload. ``passing``: the
+    tasks are many and nobody asks for them once they are done, so they are deleted after two days.
     """
     if lane not in LANES:
         raise ValueError(lane)
 
     def register(function: Handler) -> Handler:
-        _kinds[kind] = _Kind(function, lane, every)
+        _kinds[kind] = _Kind(function, lane, every, passing)
         return function
 
     return register
@@ -161,28 +178,28 @@ def enqueue(
     *,
     key: str | None = None,
     after: datetime | None = None,
+    delay: timedelta = timedelta(0),
 ) -> UUID | None:
-    """Write down work in the present transaction; the same ``key`` is written once, ever. ``after``: not before then.
+    """Write down work in the present transaction; the same ``key`` is written once, ever.
 
-    Returns the task's id, or None when a task with this key exists already.
+    It is not done before ``after``, or before ``delay`` has passed; then the scheduler's next kick finds it. Returns
+    the task's id, or None when a task with this key exists already.
     """
     lane = _kinds[kind].lane
-    later = {} if after is None else {"run_after": after}
-    statement = (
-        insert(Task)
-        .values(id=uuid7(), kind=kind, lane=lane, payload=dict(payload), key=key, **later)
-        .on_conflict_do_nothing(index_elements=[Task.key])
-        .returning(Task.id)
-    )
+    values = {"id": uuid7(), "kind": kind, "lane": lane, "payload": dict(payload), "key": key}
+    if after is not None or delay:
+        values["run_after"] = after if after is not None else func.clock_timestamp() + delay
+    statement = insert(Task).values(**values).on_conflict_do_nothing(index_elements=[Task.key]).returning(Task.id)
     written = session.scalar(statement)
-    after_commit(session, f"kick:{lane}", lambda: kick(lane))
+    if not delay:
+        after_commit(session, f"kick:{lane}", lambda: kick(lane))
     return written
 
 
 def schedule(session: Session) -> int:
     """Write the tasks that come again and again, each once in its stretch of time, however many schedulers ask.
 
-    Those done more than two days ago are deleted. Returns how many were written.
+    Those done more than two days ago are deleted, and the done ones of passing kinds. Returns how many were written.
     """
     written = 0
     regular = {kind: entry.every for kind, entry in _kinds.items() if entry.every}
@@ -193,9 +210,9 @@ def schedule(session: Session) -> int:
         written += enqueue(session, kind, {}, key=f"every:{kind}:{int(seconds or 0) // every}") is not None
     if written:
         old = func.clock_timestamp() - timedelta(days=2)
-        session.execute(
-            delete(Task).where(Task.kind.in_(list(regular)), Task.key.startswith("every:"), Task.done_at < old)
-        )
+        again = and_(Task.kind.in_(list(regular)), Task.key.startswith("every:"))
+        passing = Task.kind.in_([kind for kind, entry in _kinds.items() if entry.passing])
+        session.execute(delete(Task).where(or_(again, passing), Task.done_at < old))
     return written
 
 

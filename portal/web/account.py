@@ -12,10 +12,14 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from wtforms import RadioField, StringField
 
+from portal.clusters.queries import run_by
 from portal.core.db import session
 from portal.core.errors import Problems
 from portal.identity import people, queries
+from portal.identity.models import OrgRole
 from portal.identity.policy import FUND, Permission
+from portal.web import wishes
+from portal.web.acting import acting_for
 from portal.web.forms import ActionForm, PortalForm, as_choices
 from portal.web.page import current_actor, page
 from portal.web.sessions import token_of
@@ -32,10 +36,19 @@ class AccountForm(PortalForm):
 
 @page(pages, "/start", get=Permission.SIGNED_IN)
 def start() -> ResponseReturnValue:
-    """Staff go to their overview, others to their applications, or first to their organisation."""
+    """Staff go to their overview, a specialised organisation to its desk, others to their applications.
+
+    Who wanted to apply before signing in goes on there; without an organisation everybody begins with one.
+    """
     actor = current_actor()
     if actor.has(*FUND):
         return redirect(_first("staff.home", "public.home"))
+    if actor.memberships and wishes.track():
+        return redirect(wishes.path())
+    acting = acting_for(actor)
+    runs = [row.spec_org_id for row, _count in run_by(session(), [acting] if acting else actor.memberships)]
+    if any(actor.acts_for(key, OrgRole.SIGNATORY) for key in runs):
+        return redirect(url_for("spec_org.index"))
     if actor.memberships:
         return redirect(_first("applications.index", "organisations.index"))
     if queries.invitations_for(session(), actor):

@@ -35,6 +35,13 @@ def acting_name(actor: Actor) -> str:
     return str(browser[_KEY][locale()]) if acting_for(actor) else ""
 
 
+def acting_words(actor: Actor) -> str:
+    """What the header says of a person of several organisations: for which of them it acts; "" for others."""
+    if len(actor.memberships) < 2:
+        return ""
+    return acting_name(actor) or str(_("All my organisations"))
+
+
 @page(pages, "/", get=Permission.SIGNED_IN, post=Permission.SIGNED_IN)
 def choose() -> ResponseReturnValue:
     """Choose one of one's organisations, or all."""

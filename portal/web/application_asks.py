@@ -23,7 +23,7 @@ from portal.core.db import session
 from portal.core.formats import format_date, format_datetime
 from portal.identity.policy import Permission, allowed
 from portal.notifications.models import Notice
-from portal.web.application_frame import Tasks, confirmations, section_url
+from portal.web.application_frame import Task, Tasks, confirmations, section_url
 from portal.web.language import locale
 from portal.web.templating import localised
 
@@ -85,18 +85,28 @@ def _corrections(dossier: Dossier, requests: Sequence[CorrectionRequest], due: s
 
 
 def _sections(dossier: Dossier, tasks: Tasks, due: str) -> list[Ask]:
+    """One line for each side; which sections they are stands in the lists of the same page."""
     if dossier.application.state not in EDITABLE:
         return []
-    names = {part.id: localised(part.organisation, "name") for part in dossier.accepted}
+    names: dict[UUID | None, str] = {None: _("The project as a whole")}
+    names |= {part.id: localised(part.organisation, "name") for part in dossier.accepted}
+    lists: dict[UUID | None, str] = {None: "project"}
+    lists |= {part.id: f"part-{place}" for place, part in enumerate(dossier.accepted, 1)}
+    unfinished: dict[UUID | None, list[Task]] = {}
+    for task in tasks.mine():
+        if task.state not in ("done", "optional"):
+            unfinished.setdefault(task.participant_id, []).append(task)
+    overview = section_url(dossier, "overview", None)
     return [
-        Ask(
-            _("Finish: %(section)s", section=task.label),
-            task.href,
-            names.get(task.participant_id, "") if task.participant_id else _("The project as a whole"),
+        Ask(_("Finish: %(section)s", section=found[0].label), found[0].href, names[owner], due)
+        if len(found) == 1
+        else Ask(
+            ngettext("Finish %(num)s section", "Finish %(num)s sections", len(found)),
+            f"{overview}#{lists[owner]}-title",
+            names[owner],
             due,
         )
-        for task in tasks.mine()
-        if task.state not in ("done", "optional")
+        for owner, found in unfinished.items()
     ]
 
 

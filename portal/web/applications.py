@@ -54,6 +54,7 @@ from portal.web import (
     application_submission,
     application_tables,
     application_uploads,
+    wishes,
 )
 from portal.web.acting import acting_for, acting_name
 from portal.web.application_asks import asked_of_me
@@ -154,6 +155,7 @@ def start() -> ResponseReturnValue:
         )
     except Problems as refused:
         return _start(list(refused.problems)), 422
+    wishes.fulfilled()
     flash(_("The draft has been made. Fill in its sections in any order."), "success")
     return redirect(f"{request.script_root}/applications/{application.id}", 303)
 
@@ -166,7 +168,7 @@ def _start(problems: list[Problem] | None = None) -> str:
         tracks=open_tracks(session(), writing),
         choices=choices,
         problems=problems or [],
-        chosen_track=request.values.get("track", ""),
+        chosen_track=request.values.get("track") or wishes.track(),
         chosen=request.form.get("organisation", "") or _first_choice(choices),
         track_names=TRACK_NAMES,
         action_form=ActionForm(formdata=None),

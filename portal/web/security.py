@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask_security import MailUtil, Security, SQLAlchemyUserDatastore, Totp, hash_password
@@ -29,6 +29,7 @@ from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.notifications import service as notifications
 from portal.notifications.letters import compose
 from portal.web import security_forms as forms
+from portal.web import wishes
 from portal.web.language import locale
 from portal.web.security_trail import init_trail
 from portal.web.security_words import words
@@ -196,7 +197,8 @@ def _path(context: dict[str, Any]) -> str:
     """Where the letter's link leads, without the host that the request claimed."""
     for name in _LINKS:
         if context.get(name):
-            return str(urlsplit(context[name]).path)
+            onward = {"next": wishes.path()} if name == "confirmation_link" and wishes.track() else {}
+            return str(urlsplit(context[name]).path) + (f"?{urlencode(onward)}" if onward else "")
     return url_for("security.forgot_password")
 
 
@@ -318,6 +320,8 @@ def _before_library() -> None:
     for wish in (*request.args.getlist("next"), *request.form.getlist("next")):
         if wish and (wish[0] != "/" or wish[1:2] in ("/", "\\") or any(ord(sign) < 33 for sign in wish)):
             abort(400)
+        if wish:
+            wishes.keep(wish)
 
 
 def _commit_library(response: Response) -> Response:

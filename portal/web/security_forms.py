@@ -85,6 +85,11 @@ class RegistrationForm(Worded, RegisterFormV2):
         [InputRequired(_l("Without your consent the portal may not keep your data."))],
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Where the visitor was going is for the sign-in (``onward``): the letter has to be read first."""
+        super().__init__(*args, **kwargs)
+        self.onward, self.next.data = self.next.data, ""
+
     def validate_full_name(self, field: StringField) -> None:
         field.data, problems = check_person_name(field.data or "")
         if problems:

@@ -110,6 +110,7 @@ def _corrections_read() -> Any:
 
 
 def _context() -> dict[str, Any]:
+    from portal.web.acting import acting_words
     from portal.web.nav import navigation
 
     actor = current_actor()
@@ -117,6 +118,7 @@ def _context() -> dict[str, Any]:
         "locale": locale(),
         "actor": actor,
         "nav": navigation(actor),
+        "organisation_name": acting_words(actor),
         "home_url": url_for("public.home"),
         "unread": unread(),
     }

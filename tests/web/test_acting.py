@@ -48,6 +48,23 @@ def test_a_person_of_two_organisations_switches_between_them(session: Session, s
     assert "Demo first project" in text(client.get("/applications/?lang=en"))
 
 
+def test_the_header_says_for_whom_one_acts(session: Session, sign_in: SignIn) -> None:
+    first, second = applications.draft(session, partners=0), applications.draft(session, partners=0)
+    person = first.owners[0]
+    session.add(Membership(user_id=person.id, organisation_id=second.organisations[0].id, role=OrgRole.VIEWER))
+    session.commit()
+    client = sign_in(person)
+
+    def header() -> str:
+        found = re.search(r'jp-user__name">([^<]*)<', client.get("/calculator/?lang=en").text)
+        assert found is not None
+        return unescape(found[1])
+
+    assert header() == "All my organisations"
+    client.post("/acting/", data=form(organisation=second.organisations[0].id))
+    assert header() == second.organisations[0].name_en
+
+
 def test_nobody_is_asked_to_choose_between_one(session: Session, sign_in: SignIn) -> None:
     joint = applications.draft(session)
     session.commit()

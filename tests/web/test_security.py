@@ -20,13 +20,13 @@ from portal.audit import service as audit
 from portal.audit.models import AuditEvent
 from portal.core import jobs
 from portal.core.db import db
-from portal.identity.models import OrgRole, Role, User, UserSession
+from portal.identity.models import Membership, OrgRole, Role, User, UserSession
 from portal.local import received
 from portal.notifications import jobs as mail_jobs
 from portal.notifications.models import Letter
 from portal.web.limits import EXTENSION
 from tests.conftest import form
-from tests.factories import identity
+from tests.factories import applications, identity
 
 PASSWORD = "seven quiet rivers"
 SignIn = Callable[[User], FlaskClient]
@@ -91,6 +91,52 @@ def test_registration_confirmation_and_sign_in(client: FlaskClient, session: Ses
     assert events(session, "identity:session:refuse")[-1].changes == {"reason": "unconfirmed"}
     assert events(session, "identity:session:start")[-1].changes == {"by": ["password"]}
     assert audit.verify(session)[1] is None
+
+
+def test_the_track_that_a_visitor_chose_is_kept_until_the_application_is_started(
+    app: Flask, client: FlaskClient, session: Session
+) -> None:
+    """Over registering, a letter that is opened in another browser, and the first steps with an organisation."""
+    joint = applications.draft(session, partners=0)
+    session.commit()
+    wanted = f"/applications/start?track={joint.application.tender_track_id}"
+    door = client.get(wanted)
+    assert door.location.startswith("/account/login?next=")
+    assert "/account/register?next=" in client.get(door.location).text
+    register = door.location.replace("/account/login", "/account/register")
+    assert client.get(register).status_code == 200
+    email = f"new.{uuid4().hex[:8]}@demo.example"
+    answer = client.post("/account/register", data=registration(email))
+    assert answer.location == "/account/registered"  # the letter first, whatever comes next
+    letter = session.scalars(select(Letter).where(Letter.recipient == email)).one()
+    found = re.search(r"http://localhost:8000(/account/confirm/\S+)", letter.text)
+    assert found is not None
+    user = session.scalars(select(User).where(User.email == email)).one()
+    elsewhere = app.test_client()
+    assert elsewhere.get(found[1]).location == "/start"
+    for browser in (elsewhere, client):
+        assert sign_in_by_password(browser, user).location == "/start"
+        assert browser.get("/start").location == "/organisations/new"
+    session.add(Membership(user_id=user.id, organisation_id=joint.organisations[0].id, role=OrgRole.OWNER))
+    session.commit()
+    assert elsewhere.get("/start").location == wanted
+    page = elsewhere.get("/applications/start").text
+    assert re.search(rf'value="{joint.application.tender_track_id}"[^>]* checked', page)
+    choice = f"{joint.organisations[0].id}:{joint.cluster.id}"
+    started = elsewhere.post(
+        "/applications/start", data=form(track=joint.application.tender_track_id, organisation=choice)
+    )
+    assert started.status_code == 303
+    assert elsewhere.get("/start").location == "/applications/"
+
+
+def test_a_wish_that_is_no_start_of_an_application_is_not_kept(client: FlaskClient, session: Session) -> None:
+    user = person(session)
+    client.get("/account/login?next=/applications/start%3Ftrack%3Dnonsense")
+    client.get("/account/login?next=/account/")
+    assert client.get("/account/login?next=//evil.example/applications/start").status_code == 400
+    sign_in_by_password(client, user)
+    assert client.get("/start").location == "/organisations/new"
 
 
 def test_link_in_a_letter_ignores_the_host_of_the_request(client: FlaskClient, session: Session) -> None:

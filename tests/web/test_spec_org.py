@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from portal.identity.models import User
+from portal.identity.models import OrgRole, User
 from tests.conftest import form
 from tests.factories import clusters, identity
 
@@ -36,6 +36,15 @@ def test_requests_are_confirmed_and_refused(session: Session, sign_in: SignIn) -
     session.expire_all()
     assert (first.state, second.state, second.reason) == ("confirmed", "refused", "No contracts")
     assert "Demo First" not in client.get("/spec-org/").text
+
+
+@pytest.mark.parametrize(("role", "first"), [(OrgRole.OWNER, "/spec-org/"), (OrgRole.VIEWER, "/applications/")])
+def test_its_people_start_at_the_desk(session: Session, sign_in: SignIn, role: OrgRole, first: str) -> None:
+    spec_org = identity.organisation(session)
+    clusters.cluster(session, spec_org=spec_org)
+    client = sign_in(identity.member(session, spec_org, role))
+    session.commit()
+    assert client.get("/start").location == first
 
 
 def test_requests_of_other_clusters_are_not_shown(session: Session, sign_in: SignIn) -> None:
