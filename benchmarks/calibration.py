@@ -15,7 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from portal.review.calibration import Calibration, Given, calibrate
+from portal.review.calibration import Calibration, Given
+from portal.review.mixed_model import calibrate
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,26 +10,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 import numpy as np
 
-from portal.review.calibration import SEED, Floats, Given
+from portal.review.calibration import SEED, Agreement, Given
+from portal.review.mixed_model import Floats
 
 LEAST_UNITS: Final = 5
 RESAMPLES: Final = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """Alpha with its 90 % interval, three decimals. ``units``: applications with at least two reviews."""
-
-    alpha: Decimal
-    low: Decimal
-    high: Decimal
-    units: int
 
 
 def agreement(reviews: Sequence[Given]) -> Agreement | None:

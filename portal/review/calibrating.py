@@ -23,8 +23,7 @@ from portal.core.errors import NotFound
 from portal.core.figures import exact
 from portal.core.language import N_, both
 from portal.identity.policy import system_actor
-from portal.review.agreement import Agreement, agreement
-from portal.review.calibration import Calibration, Estimate, Given, TooFew, calibrate
+from portal.review.calibration import Agreement, Calibration, Estimate, Given, TooFew
 from portal.review.calibration_models import ReviewCalibration
 from portal.review.models import Assignment, AssignmentState, Mark
 from portal.review.rules import part_key, review_value
@@ -100,6 +99,10 @@ def ensure(session: Session, tender_track_id: UUID, *, until: datetime | None = 
 
     Raises :class:`NotFound` for an unknown track.
     """
+    # For the workers: pages read this room too, and need not carry numpy.
+    from portal.review.agreement import agreement
+    from portal.review.mixed_model import calibrate
+
     held = stamp(session, tender_track_id, until)
     found = _stamped(session, tender_track_id, held)
     if found is not None:

@@ -22,8 +22,7 @@ from portal.core.figures import exact
 from portal.identity.models import User
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import calibrating
-from portal.review.agreement import Agreement
-from portal.review.calibration import Calibration, Estimate
+from portal.review.calibration import Agreement, Calibration, Estimate
 from portal.review.calibration_models import ReviewCalibration
 from portal.review.models import Assignment, AssignmentState
 from portal.review.rules import UNFINISHED

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from portal.core.figures import exact, two_places
 from portal.review.calibrating import Panel, Part, parts
-from portal.review.calibration import SEED, Calibration, Given, TooFew, draws, within_first
+from portal.review.calibration import SEED, Calibration, Given, TooFew
 from portal.scoring.outlook import Standing, fitting, line
 from portal.tenders.ruleset import ExpertMean, RuleSet
 
@@ -159,6 +159,9 @@ class _Draws:
 @lru_cache(maxsize=32)
 def _drawn(asked: _Draws) -> tuple[Decimal, ...]:
     """Asked for by every view of a page, computed once for the same reviews."""
+    # Only who draws needs numpy: it is a fifth of the memory of a web process.
+    from portal.review.mixed_model import draws, within_first
+
     totals: Any = 0
     for seed, (part, weight) in enumerate(asked.weights):
         result = asked.found[part]

@@ -17,8 +17,9 @@ from portal.core.clock import now
 from portal.core.errors import NotFound
 from portal.review import calibrating
 from portal.review.agreement import agreement
-from portal.review.calibration import Calibration, TooFew, calibrate
+from portal.review.calibration import Calibration, TooFew
 from portal.review.calibration_models import ReviewCalibration
+from portal.review.mixed_model import calibrate
 from portal.tenders.rulebook import load_lanes
 from tests.factories import panels, review, tenders
 from tests.factories.packages import rules

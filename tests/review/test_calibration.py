@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from benchmarks.calibration import DESIGNS, outcome, panel
 from portal.core.language import both
 from portal.review.agreement import agreement
-from portal.review.calibration import Calibration, Given, TooFew, above, calibrate, draws, t_quantile, within_first
+from portal.review.calibration import Calibration, Given, TooFew, above, t_quantile
+from portal.review.mixed_model import calibrate, draws, within_first
 
 FULL = os.environ.get("FULL") == "1"
 SEEDS = range(1, 21) if FULL else range(1, 6)
