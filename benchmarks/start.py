@@ -47,7 +47,7 @@ def main() -> None:
                     "wsgi:app",
                 ],
                 cwd=ROOT,
-                env={**os.environ, **variables},
+                env={**os.environ, **variables, "MALLOC_ARENA_MAX": "2"},
             )
             wait_for(place)
             print(f"round {round_}: first answer after {time.monotonic() - start:.2f} s")

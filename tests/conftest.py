@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,9 @@ from tests.plugins.services import TestServices, environment
 # No stop-watch in tests: a loaded machine is slow, not wrong.
 settings.register_profile("portal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("portal")
+
+# As in wsgi.py: what is imported stays, and collecting it again and again is a twentieth of the session.
+gc.set_threshold(50_000, 50, 50)
 
 pytest_plugins = ["tests.plugins.services", "tests.plugins.browser", "tests.plugins.demo"]
 

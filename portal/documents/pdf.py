@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import typst
-
 TEMPLATES: Final = Path(__file__).resolve().parent / "typst"
 
 
@@ -19,6 +17,9 @@ def render(template: str, data: Mapping[str, Any]) -> bytes:
     """Typeset ``typst/<template>.typ`` with ``data`` (plain JSON: texts, numbers, lists, objects)."""
     if not template.replace("_", "").isalnum():
         raise ValueError(template)
+    # A compiler of its own: only who typesets loads it.
+    import typst
+
     return typst.compile(
         str(TEMPLATES / f"{template}.typ"),
         root=str(TEMPLATES),

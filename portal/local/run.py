@@ -82,6 +82,7 @@ def _environment(found: Mapping[str, str], port: int) -> dict[str, str]:
         "PORTAL_DEMO": "1",
         "FILES_URL": (DATA / "files").as_uri(),
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",  # glibc would keep an arena of memory for every thread
     }
     given = {name: value for name, value in os.environ.items() if value}
     environment = {**defaults, **given, **found}
