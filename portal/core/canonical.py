@@ -47,9 +47,12 @@ def digest(value: object) -> str:
 
 def plain_decimal(value: Decimal) -> str:
     """The one spelling of a number: no exponent, no trailing zeros, no negative zero."""
-    if not value.is_finite():
-        raise TypeError("only finite numbers have a canonical form")
-    text = format(value, "f")
+    text = str(value)
+    # An exponent, NaN or Infinity: everything else is written without one already, in a third of the time of format().
+    if "E" in text or "N" in text or "I" in text:
+        if not value.is_finite():
+            raise TypeError("only finite numbers have a canonical form")
+        text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text

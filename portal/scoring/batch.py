@@ -30,7 +30,7 @@ from portal.scoring.measuring import Measured, measure
 from portal.scoring.models import Measurement, Score
 from portal.scoring.origin import code_digest
 from portal.scoring.queries import SCORED_STATES, parsed_rules
-from portal.scoring.sheets import digest_of
+from portal.scoring.sheets import text_and_digest
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.ruleset import ExpertMean, RuleSet, rules_digest
 
@@ -161,15 +161,15 @@ def _row(
 ) -> tuple[object, ...]:
     known = fresh or Measured(**(each.figures or {}))
     sheet = scorer.score(known, list(given.values()), calibrated)
-    content = sheet.to_json()
+    text, digest = text_and_digest(sheet.to_json())
     used = reviews_json(given)
     values = {part: plain_decimal(value) for part, value in calibrated.items()}
     return (
         uuid7(),
         run_id,
         each.id,
-        canonical_text(content),
-        digest_of(content),
+        text,
+        digest,
         sheet.objective_total,
         sheet.total,
         sheet.recommended,

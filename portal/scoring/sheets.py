@@ -21,9 +21,16 @@ from portal.tenders.ruleset import RuleSet, Text
 
 def digest_of(sheet: Mapping[str, Any]) -> str:
     """SHA-256 of the sheet's canonical JSON. Of format 2 no wording counts: message ids are left out."""
+    return text_and_digest(sheet)[1]
+
+
+def text_and_digest(sheet: Mapping[str, Any]) -> tuple[str, str]:
+    """The sheet's canonical JSON as it is stored, and its digest."""
+    text = counted = canonical_text(sheet)
     if sheet["format"] != 1 and any("failed" in gate for gate in sheet["gates"]):
-        sheet = {**sheet, "gates": without_wording(sheet["gates"])}
-    return hashlib.sha256(canonical_text(sheet).encode("utf-8", "surrogatepass")).hexdigest()
+        gates = [without_wording(gate) if "failed" in gate else gate for gate in sheet["gates"]]
+        counted = canonical_text({**sheet, "gates": gates})
+    return text, hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class ToldPart(NamedTuple):
