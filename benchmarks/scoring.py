@@ -133,9 +133,8 @@ def _run(name: str, actor: Actor, track_id: UUID, spent: list[float]) -> None:
         assert run.ended_at is not None
         print(f"{name}: {run.total} applications in {seconds:.1f} s: {run.total / seconds:.0f} a second")
         sql = spent[0] / seconds
-        print(
-            f"  SQL (waiting included) {sql:.0%}, the rest {1 - sql:.0%}; worker CPU {python / run.total * 1e6:.0f} us each"
-        )
+        print(f"  SQL (waiting included) {sql:.0%}, the rest {1 - sql:.0%}")
+        print(f"  the worker's own work: {python / run.total * 1e6:.0f} us for each application")
         print(f"  output digest {run.output_digest}")
 
 
