@@ -34,6 +34,7 @@ from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES
 
 AUDIT_TAG: Final = "budget:posting:post"
+OPEN_TAG: Final = "budget:envelope:open"
 OVERDRAW: Final = "ledger_overdraw"
 REVERSED_TWICE: Final = "uq_posting_reverses_id"
 
@@ -120,10 +121,13 @@ def post(
         "subject_type": subject[0] if subject else None,
         "subject_id": subject[1] if subject else None,
         "reverses_id": reverses,
-        "input_hash": _input_hash(kind, lines, reason, document, subject, reverses),
+        "input_hash": input_hash(kind, lines, reason, document, subject, reverses),
     }
     envelopes = lock(session, {line.envelope_id for line in lines})
     shortages = _shortages(envelopes, lines)
+    # A clock that steps back does not: in an envelope instants rise with the numbers (``ledger_backdated``).
+    moved = [envelope.moved_at for envelope in envelopes.values() if envelope.moved_at is not None]
+    values["at"] = sa.func.greatest(sa.func.portal_now(), *moved)
     try:
         with session.begin_nested():
             written = session.scalar(
@@ -191,6 +195,7 @@ def _noted(posting: Posting, lines: Sequence[Line]) -> dict[str, Any]:
         "kind": posting.kind,
         "document": posting.document,
         "reason": posting.reason,
+        "transaction": posting.transaction,
         "lines": _plain(lines),
         "digest": posting_digest(posting, lines),
     }
@@ -240,7 +245,7 @@ def _shortages(envelopes: Mapping[UUID, Envelope], lines: Sequence[Line]) -> lis
     return sorted(found, key=lambda shortage: (shortage.track, shortage.year))
 
 
-def _input_hash(
+def input_hash(
     kind: PostingKind,
     lines: Sequence[Line],
     reason: str,
@@ -248,6 +253,7 @@ def _input_hash(
     subject: tuple[str, UUID] | None,
     reverses: UUID | None,
 ) -> str:
+    """SHA-256 over what a caller asked for: tells a replay from another use of the same key."""
     return digest(
         {
             "kind": kind.value,

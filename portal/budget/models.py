@@ -2,14 +2,17 @@
 
 Double entry per envelope: the lines of a posting sum to zero, ``appropriation`` is the source and goes below
 zero, all other accounts never do. The balances of an envelope are moved only by the trigger on
-``posting_line``, by a guarded UPDATE; postings and lines are append-only (triggers, see the migration).
+``posting_line``, by a guarded UPDATE, which also writes down what they are after each posting
+(``envelope_balance``); all of these are append-only (triggers, see the migrations).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func
@@ -39,8 +42,28 @@ class PostingKind(StrEnum):
     PAY = "pay"
     RELEASE = "release"
     RETURN = "return"
+    REALLOCATE = "reallocate"
     CARRY_OVER = "carry_over"
+    RESTORE = "restore"
     REVERSE = "reverse"
+
+
+ORDERED: Final = (
+    PostingKind.APPROPRIATE,
+    PostingKind.ADJUST,
+    PostingKind.REALLOCATE,
+    PostingKind.CARRY_OVER,
+    PostingKind.RESTORE,
+)
+"""Kinds that name the number of an order."""
+
+HELD: Final = (PostingKind.RESERVE, PostingKind.COMMIT, PostingKind.PAY, PostingKind.RELEASE, PostingKind.RETURN)
+"""Kinds that move what is held for a subject."""
+
+
+def sql_list(values: Iterable[StrEnum]) -> str:
+    """The values as an SQL list, for the text of a CHECK."""
+    return f"({', '.join(repr(value.value) for value in values)})"
 
 
 class Envelope(Keyed, Base):
@@ -66,6 +89,8 @@ class Envelope(Keyed, Base):
     paid: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     returned: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     carried_over: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    moved_at: Mapped[datetime | None]
+    """When the last posting was made: no later one may be dated before it."""
 
     @property
     def appropriated(self) -> Decimal:
@@ -81,7 +106,9 @@ class Posting(Keyed, Base):
         CheckConstraint(one_of("kind", PostingKind), name="kind"),
         CheckConstraint("(kind = 'reverse') = (reverses_id is not null)", name="reversal"),
         CheckConstraint("length(reason) > 0", name="reason"),
-        CheckConstraint("kind not in ('appropriate', 'adjust') or length(document) > 0", name="order_number"),
+        CheckConstraint(f"kind not in {sql_list(ORDERED)} or length(document) > 0", name="order_number"),
+        CheckConstraint(f"kind not in {sql_list(HELD)} or subject_id is not null", name="held_for"),
+        CheckConstraint("(subject_type is null) = (subject_id is null)", name="subject"),
         Index("ix_posting_subject", "subject_type", "subject_id"),
     )
 
@@ -119,3 +146,29 @@ class PostingLine(Base):
     amount: Mapped[Decimal] = mapped_column(Money)
 
     posting: Mapped[Posting] = relationship(back_populates="lines")
+
+
+class EnvelopeBalance(Base):
+    """The balances of an envelope after a posting; the trigger writes it, nothing else may.
+
+    In each envelope numbers and instants rise together, so that the newest row before an instant holds what all
+    postings before it sum to.
+    """
+
+    __tablename__ = "envelope_balance"
+    __table_args__ = (
+        *(CheckConstraint(f"{a} >= 0", name=f"floor_{a}") for a in Account if a is not Account.APPROPRIATION),
+        CheckConstraint(" + ".join(Account) + " = 0", name="balanced"),
+        Index("ix_envelope_balance_at", "envelope_id", "at", "number"),
+    )
+
+    envelope_id: Mapped[UUID] = mapped_column(ForeignKey("envelope.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, ForeignKey("posting.number"), primary_key=True)
+    at: Mapped[datetime]
+    appropriation: Mapped[Decimal] = mapped_column(Money)
+    available: Mapped[Decimal] = mapped_column(Money)
+    reserved: Mapped[Decimal] = mapped_column(Money)
+    committed: Mapped[Decimal] = mapped_column(Money)
+    paid: Mapped[Decimal] = mapped_column(Money)
+    returned: Mapped[Decimal] = mapped_column(Money)
+    carried_over: Mapped[Decimal] = mapped_column(Money)

@@ -47,6 +47,11 @@ def release(amounts: Amounts) -> list[Line]:
     return _move(Account.RESERVED, Account.AVAILABLE, amounts)
 
 
+def release_commitment(amounts: Amounts) -> list[Line]:
+    """An agreement shrinks or ends: what it has bound is free again (posting kind ``release`` too)."""
+    return _move(Account.COMMITTED, Account.AVAILABLE, amounts)
+
+
 def commit(amounts: Amounts) -> list[Line]:
     """A signed agreement binds what was set aside."""
     return _move(Account.RESERVED, Account.COMMITTED, amounts)
@@ -60,6 +65,33 @@ def pay(amounts: Amounts) -> list[Line]:
 def give_back(amounts: Amounts) -> list[Line]:
     """Money that was paid comes back to the fund (posting kind ``return``)."""
     return _move(Account.PAID, Account.RETURNED, amounts)
+
+
+def reallocate(source: UUID, target: UUID, amount: Decimal) -> list[Line]:
+    """An order moves what is available, and the appropriation with it, to another track or year.
+
+    The appropriation of both together stays what it was.
+    """
+    if source == target:
+        raise ValueError("money moves between two envelopes")
+    return adjust({source: -_positive(amount), target: amount})
+
+
+def carry_over(source: UUID, target: UUID, amount: Decimal) -> list[Line]:
+    """At the end of a year what is left goes to the next one.
+
+    The appropriation of the old year stays as it was given: what left it stands on ``carried_over``.
+    """
+    if source == target:
+        raise ValueError("money moves between two envelopes")
+    return in_order(
+        _move(Account.AVAILABLE, Account.CARRIED_OVER, {source: amount}) + appropriate({target: _positive(amount)})
+    )
+
+
+def restore(amounts: Amounts) -> list[Line]:
+    """An order makes money that came back available again."""
+    return _move(Account.RETURNED, Account.AVAILABLE, amounts)
 
 
 def reverse(lines: Iterable[Line]) -> list[Line]:
@@ -94,12 +126,17 @@ def floors(balances: Mapping[Account, Decimal]) -> list[Account]:
 
 
 def _move(source: Account, target: Account, amounts: Amounts) -> list[Line]:
-    if any(amount <= 0 for amount in amounts.values()):
-        raise ValueError("an amount to move is above zero")
     lines = []
     for envelope_id, amount in amounts.items():
+        _positive(amount)
         lines += [
             Line(envelope_id, source, exact(-amount)),
             Line(envelope_id, target, exact(amount)),
         ]
     return in_order(lines)
+
+
+def _positive(amount: Decimal) -> Decimal:
+    if amount <= 0:
+        raise ValueError("an amount to move is above zero")
+    return amount

@@ -1,23 +1,24 @@
-"""What is done with the money: envelopes are opened, given money, adjusted; awards reserve; errors reversed.
+"""What is done with the money: envelopes are opened, given money, adjusted; errors are reversed.
 
-The room's only writer. Totals are never edited: every verb but :func:`open_envelope` writes one posting.
+What is held for awards moves in :mod:`portal.budget.holdings`; nothing else writes the room's tables. Totals are
+never edited: every verb but :func:`open_envelope` writes one posting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 import portal.budget.policy  # noqa: F401 - registers the room's rules
 from portal.audit.service import record
 from portal.budget import rules
-from portal.budget.ledger import Overdrawn, Shortage, lock, post
+from portal.budget.holdings import commit, give_back, pay, release, reserve
+from portal.budget.ledger import OPEN_TAG, Overdrawn, Shortage, lock, post
 from portal.budget.models import Account, Envelope, Posting, PostingKind, PostingLine
 from portal.budget.rules import Line
 from portal.core.errors import Conflict, Problem, Problems
@@ -31,8 +32,11 @@ __all__ = (
     "Shortage",
     "adjust",
     "appropriate",
+    "commit",
+    "give_back",
     "lock",
     "open_envelope",
+    "pay",
     "post",
     "release",
     "reserve",
@@ -57,8 +61,8 @@ def open_envelope(session: Session, actor: Actor, *, programme_id: UUID, track: 
         taken = N_("This programme has an envelope of this track and year already.")
         raise Problems.one("taken", "year", taken) from error
     session.refresh(envelope)
-    changes = {"programme": programme.code, "track": track, "year": year}
-    record(session, actor, "budget:envelope:open", "envelope", envelope.id, changes)
+    changes = {"programme": programme.code, "programme_id": programme.id, "track": track, "year": year}
+    record(session, actor, OPEN_TAG, "envelope", envelope.id, changes)
     return envelope
 
 
@@ -111,81 +115,11 @@ def adjust(
     )
 
 
-def reserve(
-    session: Session,
-    actor: Actor,
-    *,
-    key: str,
-    programme_id: UUID,
-    track: str,
-    amounts: Mapping[int, Decimal],
-    reason: str,
-    document: str,
-    subject: tuple[str, UUID],
-) -> Posting:
-    """Set aside the amounts of an award (year -> roubles) in one posting. The caller authorises.
-
-    Raises :class:`Problems` for a year without an envelope, :class:`Overdrawn` where money is lacking.
-    """
-    return post(
-        session,
-        actor,
-        key=key,
-        kind=PostingKind.RESERVE,
-        lines=rules.reserve(_by_envelope(session, programme_id, track, amounts)),
-        reason=reason,
-        document=document,
-        subject=subject,
-    )
-
-
-def release(
-    session: Session,
-    actor: Actor,
-    *,
-    key: str,
-    programme_id: UUID,
-    track: str,
-    amounts: Mapping[int, Decimal],
-    reason: str,
-    document: str,
-    subject: tuple[str, UUID],
-) -> Posting:
-    """Free amounts that were set aside for ``subject``, never more than that. The caller authorises.
-
-    Raises :class:`Problems` for a year without an envelope or with less reserved for the subject.
-    """
-    wanted = _by_envelope(session, programme_id, track, amounts)
-    envelopes = lock(session, set(wanted))
-    first = session.scalars(select(Posting.id).where(Posting.key == key)).one_or_none()
-    held = _reserved_for(session, subject)
-    lacking = [
-        Problem(
-            "not_reserved",
-            f"amounts.{envelopes[envelope_id].year}",
-            N_("Less is reserved for this in %(year)s.", year=envelopes[envelope_id].year),
-        )
-        for envelope_id, amount in wanted.items()
-        if held.get(envelope_id, Decimal(0)) < amount
-    ]
-    if lacking and first is None:
-        raise Problems(lacking)
-    return post(
-        session,
-        actor,
-        key=key,
-        kind=PostingKind.RELEASE,
-        lines=rules.release(wanted),
-        reason=reason,
-        document=document,
-        subject=subject,
-    )
-
-
 def reverse(session: Session, actor: Actor, posting_id: UUID, *, key: str, reason: str) -> Posting:
     """Undo a posting by its opposite, once.
 
-    Not for a reversal, and not for what an award has booked: that ends with the award, by a release.
+    Not for a reversal, not for what an award has booked (that ends with the award, by a release), and not for what
+    two people have signed (:mod:`portal.budget.orders`).
     Raises :class:`Conflict` for these and for a second reversal, :class:`Overdrawn` when the money is spent.
     """
     authorize(actor, Permission.BUDGET_POST)
@@ -214,6 +148,8 @@ def irreversible(posting: Posting) -> Conflict | None:
         return Conflict(N_("A reversal is not reversed: make the posting anew."))
     if posting.subject_id is not None:
         return Conflict(N_("This money belongs to an award. It is freed when the award ends."))
+    if posting.kind not in (PostingKind.APPROPRIATE, PostingKind.ADJUST):
+        return Conflict(N_("Two people have signed this order. It is undone by another order, signed by two as well."))
     return None
 
 
@@ -260,35 +196,3 @@ def _ordered(actor: Actor, order: str, reason: str, amount: Decimal | None, *, s
     if found or amount is None:
         raise Problems(found)
     return amount
-
-
-def _by_envelope(
-    session: Session, programme_id: UUID, track: str, amounts: Mapping[int, Decimal]
-) -> dict[UUID, Decimal]:
-    rows = session.execute(
-        select(Envelope.year, Envelope.id).where(
-            Envelope.programme_id == programme_id, Envelope.track == track, Envelope.year.in_(amounts)
-        )
-    )
-    envelopes: dict[int, UUID] = dict(rows.all())
-    missing = [
-        Problem("no_envelope", f"amounts.{year}", N_("There is no envelope for %(year)s.", year=year))
-        for year in sorted(set(amounts) - set(envelopes))
-    ]
-    if missing:
-        raise Problems(missing)
-    return {envelopes[year]: amount for year, amount in amounts.items()}
-
-
-def _reserved_for(session: Session, subject: tuple[str, UUID]) -> dict[UUID, Decimal]:
-    rows = session.execute(
-        select(PostingLine.envelope_id, func.sum(PostingLine.amount))
-        .join(Posting, Posting.id == PostingLine.posting_id)
-        .where(
-            Posting.subject_type == subject[0],
-            Posting.subject_id == subject[1],
-            PostingLine.account == Account.RESERVED,
-        )
-        .group_by(PostingLine.envelope_id)
-    )
-    return dict(rows.all())

@@ -14,8 +14,10 @@ KIND_NAMES: Final[Mapping[PostingKind, Message]] = {
     PostingKind.RESERVE: N_("Reservation for an award"),
     PostingKind.COMMIT: N_("Commitment by an agreement"),
     PostingKind.PAY: N_("Payment"),
-    PostingKind.RELEASE: N_("Release of a reservation"),
+    PostingKind.RELEASE: N_("Release"),
     PostingKind.RETURN: N_("Money returned"),
+    PostingKind.REALLOCATE: N_("Reallocation"),
+    PostingKind.RESTORE: N_("Returned money restored"),
     PostingKind.CARRY_OVER: N_("Carried to the next year"),
     PostingKind.REVERSE: N_("Reversal"),
 }

@@ -1,9 +1,16 @@
-"""The ledger against a model of it: any run of movements on real PostgreSQL ends where plain arithmetic ends."""
+"""The ledger against a model of it: any run of movements on real PostgreSQL ends where plain arithmetic ends.
+
+``FULL=1 python -m pytest -q tests/budget/test_model.py`` runs 500 stories, otherwise forty.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
+from collections import defaultdict
+from datetime import datetime
 from decimal import Decimal
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,33 +24,38 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from portal.budget import queries, rules
+from portal.budget import queries, rules, service
 from portal.budget.ledger import Overdrawn, post
 from portal.budget.models import Account, Envelope, Posting, PostingKind
 from portal.core.clock import now
-from portal.core.errors import Conflict
+from portal.core.errors import Conflict, Problems
 from tests.factories import budget
 from tests.factories import tenders as tenders_factory
 
 YEARS = (2018, 2019, 2020)
+EXAMPLES = 500 if os.environ.get("FULL") else 40
 money = st.decimals(min_value=Decimal("0.01"), max_value=Decimal("100.00"), places=2)
 by_year = st.dictionaries(st.sampled_from(YEARS), money, min_size=1)
+year = st.sampled_from(YEARS)
 serial = itertools.count(1)
 
-KINDS = {
-    PostingKind.APPROPRIATE: rules.appropriate,
-    PostingKind.RESERVE: rules.reserve,
-    PostingKind.RELEASE: rules.release,
-    PostingKind.COMMIT: rules.commit,
-    PostingKind.PAY: rules.pay,
-    PostingKind.RETURN: rules.give_back,
+HELD = {
+    "reserve": (service.reserve, {}, Account.AVAILABLE, Account.RESERVED),
+    "commit": (service.commit, {}, Account.RESERVED, Account.COMMITTED),
+    "pay": (service.pay, {}, Account.COMMITTED, Account.PAID),
+    "give_back": (service.give_back, {}, Account.PAID, Account.RETURNED),
+    "release": (service.release, {}, Account.RESERVED, Account.AVAILABLE),
+    "shrink": (service.release, {"source": Account.COMMITTED}, Account.COMMITTED, Account.AVAILABLE),
 }
+
+Balances = dict[int, dict[Account, Decimal]]
 
 
 class Ledger(RuleBasedStateMachine):
-    """Random movements, reversals and replays on three envelopes."""
+    """Random movements of three awards and of orders over three envelopes, reversals and replays."""
 
     session: Session
     postings: Bundle[Posting] = Bundle("postings")
@@ -55,15 +67,27 @@ class Ledger(RuleBasedStateMachine):
             year: budget.envelope(self.session, self.programme.id, year=year) for year in YEARS
         }
         self.years = {row.id: year for year, row in self.envelopes.items()}
-        self.model = {year: dict.fromkeys(Account, Decimal("0.00")) for year in YEARS}
-        self.reversed: set[object] = set()
+        self.model: Balances = {year: dict.fromkeys(Account, Decimal("0.00")) for year in YEARS}
+        self.subjects = [("decision_line", uuid4()) for _ in range(3)]
+        self.held: dict[tuple[int, int, Account], Decimal] = defaultdict(Decimal)
+        self.reversed: set[UUID] = set()
+        self.history: list[tuple[datetime, Balances]] = []
 
-    def move(self, kind: PostingKind, lines: list[rules.Line], reverses: Posting | None = None) -> Posting | None:
-        """Post, and expect what the model expects: either all lines, or none."""
+    def expect(self, lines: list[rules.Line]) -> Balances | None:
+        """What the balances are after the lines, or None when a floor would break."""
         after = {year: dict(balances) for year, balances in self.model.items()}
         for line in lines:
             after[self.years[line.envelope_id]][line.account] += line.amount
-        possible = not any(rules.floors(balances) for balances in after.values())
+        return None if any(rules.floors(balances) for balances in after.values()) else after
+
+    def note(self, posting: Posting, after: Balances) -> Posting:
+        self.model = after
+        self.history.append((posting.at, after))
+        return posting
+
+    def order(self, kind: PostingKind, lines: list[rules.Line], reverses: Posting | None = None) -> Posting | None:
+        """Post, and expect what the model expects: either all lines, or none."""
+        after = self.expect(lines)
         try:
             posting = post(
                 self.session,
@@ -76,32 +100,76 @@ class Ledger(RuleBasedStateMachine):
                 reverses=reverses.id if reverses else None,
             )
         except Overdrawn:
-            assert not possible
+            assert after is None
             return None
-        assert possible
-        self.model = after
-        return posting
+        assert after is not None
+        return self.note(posting, after)
 
-    @rule(target=postings, kind=st.sampled_from(sorted(KINDS)), amounts=by_year)
-    def movement(self, kind: PostingKind, amounts: dict[int, Decimal]) -> object:
-        lines = KINDS[kind]({self.envelopes[year].id: amount for year, amount in amounts.items()})
-        return self.move(kind, lines) or multiple()
+    @rule(target=postings, amounts=by_year)
+    def appropriation(self, amounts: dict[int, Decimal]) -> object:
+        lines = rules.appropriate({self.envelopes[year].id: amount for year, amount in amounts.items()})
+        return self.order(PostingKind.APPROPRIATE, lines) or multiple()
 
-    @rule(target=postings, year=st.sampled_from(YEARS), change=money, down=st.booleans())
+    @rule(target=postings, year=year, change=money, down=st.booleans())
     def adjustment(self, year: int, change: Decimal, down: bool) -> object:
         lines = rules.adjust({self.envelopes[year].id: -change if down else change})
-        return self.move(PostingKind.ADJUST, lines) or multiple()
+        return self.order(PostingKind.ADJUST, lines) or multiple()
+
+    @rule(giver=year, taker=year, amount=money, over=st.booleans())
+    def moves_between_envelopes(self, giver: int, taker: int, amount: Decimal, over: bool) -> None:
+        if giver == taker:
+            return
+        ends = (self.envelopes[giver].id, self.envelopes[taker].id)
+        if over:
+            self.order(PostingKind.CARRY_OVER, rules.carry_over(*ends, amount))
+        else:
+            self.order(PostingKind.REALLOCATE, rules.reallocate(*ends, amount))
+
+    @rule(year=year, amount=money)
+    def returned_money_is_restored(self, year: int, amount: Decimal) -> None:
+        self.order(PostingKind.RESTORE, rules.restore({self.envelopes[year].id: amount}))
+
+    @rule(verb=st.sampled_from(sorted(HELD)), award=st.integers(0, 2), amounts=by_year, all_of_it=st.booleans())
+    def movement(self, verb: str, award: int, amounts: dict[int, Decimal], all_of_it: bool) -> None:
+        move, options, source, target = HELD[verb]
+        if all_of_it:
+            amounts = {y: self.held[award, y, source] or amount for y, amount in amounts.items()}
+        enough = source is Account.AVAILABLE or all(self.held[award, y, source] >= a for y, a in amounts.items())
+        lines = [
+            rules.Line(self.envelopes[y].id, account, sign * amount)
+            for y, amount in amounts.items()
+            for account, sign in ((source, -1), (target, 1))
+        ]
+        after = self.expect(lines) if enough else None
+        try:
+            posting = move(
+                self.session,
+                budget.ACTOR,
+                key=f"model:{next(serial)}",
+                programme_id=self.programme.id,
+                track=self.envelopes[2018].track,
+                amounts=amounts,
+                reason="Model",
+                document="№ 1",
+                subject=self.subjects[award],
+                **options,
+            )
+        except (Overdrawn, Problems):
+            assert after is None
+            return
+        assert after is not None
+        self.note(posting, after)
+        for y, amount in amounts.items():
+            self.held[award, y, source] -= amount
+            self.held[award, y, target] += amount
 
     @rule(posting=postings)
     def reversal(self, posting: Posting) -> None:
-        lines = rules.reverse(
-            rules.Line(line.envelope_id, Account(line.account), line.amount)
-            for line in queries.posting_of(self.session, budget.ACTOR, posting.id).lines
-        )
+        lines = rules.reverse(service.lines_of(self.session, posting.id))
         if posting.id in self.reversed:
             with pytest.raises(Conflict):
-                self.move(PostingKind.REVERSE, lines, posting)
-        elif self.move(PostingKind.REVERSE, lines, posting):
+                self.order(PostingKind.REVERSE, lines, posting)
+        elif self.order(PostingKind.REVERSE, lines, posting):
             self.reversed.add(posting.id)
 
     @rule(posting=consumes(postings))
@@ -111,10 +179,7 @@ class Ledger(RuleBasedStateMachine):
             budget.ACTOR,
             key=posting.key,
             kind=PostingKind(posting.kind),
-            lines=[
-                rules.Line(line.envelope_id, Account(line.account), line.amount)
-                for line in queries.posting_of(self.session, budget.ACTOR, posting.id).lines
-            ],
+            lines=service.lines_of(self.session, posting.id),
             reason="Model",
             document="№ 1",
         )
@@ -124,10 +189,18 @@ class Ledger(RuleBasedStateMachine):
         if not hasattr(self, "programme"):
             return
         self.session.commit()
+        self.session.execute(text("set constraints all immediate"))
+        self.session.execute(text("set constraints all deferred"))
         figures = queries.by_programme(self.session, budget.ACTOR, self.programme.id)
         assert {row.year: row.balances for row in figures} == self.model
-        replayed = queries.as_of(self.session, budget.ACTOR, self.programme.id, now(self.session), including=True)
-        assert replayed == figures
+        assert all(sum(row.balances.values()) == 0 and not rules.floors(row.balances) for row in figures)
+        assert self.as_of(now(self.session)) == self.model
+        for instant, balances in self.history:
+            assert self.as_of(instant) == balances
+
+    def as_of(self, instant: datetime) -> Balances:
+        found = queries.as_of(self.session, budget.ACTOR, self.programme.id, instant, including=True)
+        return {row.year: dict(row.balances) for row in found}
 
 
 @pytest.mark.slow
@@ -136,8 +209,8 @@ def test_ledger_is_its_model(session: Session) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=100,
-            stateful_step_count=12,
+            max_examples=EXAMPLES,
+            stateful_step_count=16,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
@@ -145,4 +218,4 @@ def test_ledger_is_its_model(session: Session) -> None:
     )
     count, fault = queries.verify(session)
     assert fault is None
-    assert count > 300
+    assert count > EXAMPLES * 3

@@ -16,7 +16,17 @@ from portal.budget.rules import Line
 money = st.decimals(min_value=Decimal("0.01"), max_value=Decimal("999999999999.99"), places=2)
 amounts = st.dictionaries(st.uuids(version=4), money, min_size=1, max_size=5)
 recipes = st.sampled_from(
-    [rules.appropriate, rules.reserve, rules.release, rules.commit, rules.pay, rules.give_back, rules.adjust]
+    [
+        rules.appropriate,
+        rules.reserve,
+        rules.release,
+        rules.release_commitment,
+        rules.commit,
+        rules.pay,
+        rules.give_back,
+        rules.restore,
+        rules.adjust,
+    ]
 )
 A = UUID(int=1)
 B = UUID(int=2)
@@ -49,7 +59,9 @@ def test_a_reversal_undoes_and_is_undone(recipe: object, moved: dict[UUID, Decim
         (rules.release, Account.RESERVED, Account.AVAILABLE),
         (rules.commit, Account.RESERVED, Account.COMMITTED),
         (rules.pay, Account.COMMITTED, Account.PAID),
+        (rules.release_commitment, Account.COMMITTED, Account.AVAILABLE),
         (rules.give_back, Account.PAID, Account.RETURNED),
+        (rules.restore, Account.RETURNED, Account.AVAILABLE),
     ],
 )
 def test_recipe_moves_between_its_accounts(recipe: object, source: Account, target: Account) -> None:
@@ -63,6 +75,35 @@ def test_adjustment_goes_both_ways_in_order() -> None:
         Line(B, Account.APPROPRIATION, -TEN),
         Line(B, Account.AVAILABLE, TEN),
     ]
+
+
+def test_reallocation_moves_the_appropriation_too() -> None:
+    lines = rules.reallocate(B, A, TEN)
+    rules.check(lines)
+    assert lines == [
+        Line(A, Account.APPROPRIATION, -TEN),
+        Line(A, Account.AVAILABLE, TEN),
+        Line(B, Account.APPROPRIATION, TEN),
+        Line(B, Account.AVAILABLE, -TEN),
+    ]
+
+
+def test_carry_over_leaves_the_old_year_as_it_was_given() -> None:
+    lines = rules.carry_over(B, A, TEN)
+    rules.check(lines)
+    assert lines == [
+        Line(A, Account.APPROPRIATION, -TEN),
+        Line(A, Account.AVAILABLE, TEN),
+        Line(B, Account.AVAILABLE, -TEN),
+        Line(B, Account.CARRIED_OVER, TEN),
+    ]
+
+
+@pytest.mark.parametrize("recipe", [rules.reallocate, rules.carry_over])
+@pytest.mark.parametrize(("target", "amount"), [(A, TEN), (B, Decimal(0)), (B, -TEN)])
+def test_money_moves_between_two_envelopes(recipe: object, target: UUID, amount: Decimal) -> None:
+    with pytest.raises(ValueError, match=r"between two|above zero"):
+        recipe(A, target, amount)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("amount", ["0", "-1"])

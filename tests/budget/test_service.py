@@ -81,7 +81,12 @@ def test_envelope_is_opened_empty(session: Session, administrator: Actor, progra
     event = session.scalars(select(AuditEvent).where(AuditEvent.object_id == str(row.id))).one()
     assert (event.tag, event.changes) == (
         "budget:envelope:open",
-        {"programme": programme.code, "track": "import_substitution", "year": 2019},
+        {
+            "programme": programme.code,
+            "programme_id": str(programme.id),
+            "track": "import_substitution",
+            "year": 2019,
+        },
     )
 
 
