@@ -218,4 +218,4 @@ def test_ledger_is_its_model(session: Session) -> None:
     )
     count, fault = queries.verify(session)
     assert fault is None
-    assert count > EXAMPLES * 3
+    assert count > EXAMPLES
