@@ -27,6 +27,7 @@ import highspy
 import numpy as np
 import numpy.typing as npt
 
+from portal.core.highs import quiet_solver
 from portal.review.assignment import (
     CROWDED,
     FULL_LOAD,
@@ -261,9 +262,8 @@ class _Round:
         needs, experts = np.nonzero(active)
         self._rows(needs, experts)
         model, arcs = self._model(needs, experts), len(needs)
-        solver = highspy.Highs()  # type: ignore[no-untyped-call]  # published half typed
+        solver = quiet_solver()
         for name, value in (
-            ("output_flag", False),
             ("threads", 1),
             ("random_seed", 0),
             ("solver", "simplex"),

@@ -21,7 +21,13 @@ def find_similar(session: Session, payload: dict[str, Any], claim: jobs.Claim) -
     similar.find(session, UUID(payload["submission_id"]))
 
 
-@jobs.handler("plan_assignment")
+@jobs.handler(planning.CARRY_OUT)
+def carry_out_assignment(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
+    """Ask the reviewers of a proposal that a person has confirmed."""
+    planning.carry_out(session, UUID(payload["plan_id"]))
+
+
+@jobs.handler(planning.COMPUTE)
 def plan_assignment(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
     """One phase of a proposal of who reviews what."""
     return planning.step(session, UUID(payload["plan_id"]))

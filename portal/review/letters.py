@@ -141,6 +141,22 @@ def plan_ready(session: Session, plan: AssignmentPlan, officer: User) -> None:
     )
 
 
+def plan_overtaken(session: Session, plan: AssignmentPlan, officer: User) -> None:
+    """To the officer who confirmed it: something had changed, and nobody was asked."""
+    tell(
+        session,
+        [officer],
+        about=("assignment_plan", plan.id),
+        key=f"assignment_overtaken:{plan.id}",
+        kind=PLANNED,
+        subject=N_("The proposal of reviewers was overtaken: nobody was asked"),
+        paragraphs=[
+            N_("Something has changed since it was computed. Have it computed anew, look at it again and confirm it.")
+        ],
+        link=(N_("Look at the proposal"), f"/staff/assignment/plans/{plan.id}"),
+    )
+
+
 def overdue(session: Session, late: Sequence[Assignment], reviewer: User, on: date) -> int:
     """To a reviewer: reviews whose day is over, once a day however often an officer asks. Returns 1 if it is new."""
     numbers = sorted(row.application.number or "" for row in late)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -23,6 +23,7 @@ from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.core.language import N_
 from portal.identity.models import User
 from portal.identity.policy import Actor, Permission, authorize, system_actor
+from portal.identity.queries import load_actor
 from portal.review import letters
 from portal.review.assignment import SECONDS, Plan
 from portal.review.barring import lock_people
@@ -33,9 +34,10 @@ from portal.review.pool_models import AssignmentPlan, Change, PlanLine, PlanStat
 from portal.review.rules import TRANSITIONS
 from portal.tenders.models import TenderTrack
 
+COMPUTE: Final = "plan_assignment"
+CARRY_OUT: Final = "carry_out_assignment"
 PHASES: Final = 3
 ACTOR: Final = system_actor("assignment")
-CHANGED: Final = N_("Something has changed since this proposal was computed. Compute it anew and look at it again.")
 
 
 def start(session: Session, actor: Actor, *, tender_track_id: UUID, keep_asked: bool = True) -> AssignmentPlan:
@@ -51,12 +53,12 @@ def start(session: Session, actor: Actor, *, tender_track_id: UUID, keep_asked: 
         select(AssignmentPlan)
         .where(
             AssignmentPlan.tender_track_id == tender_track_id,
-            AssignmentPlan.state.in_((PlanState.COMPUTING, PlanState.PROPOSED)),
+            AssignmentPlan.state.in_((PlanState.COMPUTING, PlanState.PROPOSED, PlanState.ACCEPTED)),
         )
         .execution_options(populate_existing=True)
     )
-    if live is not None and live.state == PlanState.COMPUTING:
-        # Not locked: the worker holds the row for as long as it solves.
+    if live is not None and live.state != PlanState.PROPOSED:
+        # Not locked: the worker holds the row for as long as it solves, or asks.
         _enqueue(session, live)
         return live
     waiting = select(Application.id).where(
@@ -77,10 +79,11 @@ def start(session: Session, actor: Actor, *, tender_track_id: UUID, keep_asked: 
 
 
 def _enqueue(session: Session, plan: AssignmentPlan) -> None:
-    """Write the plan's task; one that was parked is taken up again."""
+    """Write the plan's task, to compute it or to carry it out; one that was parked is taken up again."""
     if plan.task_id is not None and jobs.retry(session, plan.task_id) is not None:
         return
-    task_id = jobs.enqueue(session, "plan_assignment", {"plan_id": str(plan.id)}, key=f"plan_assignment:{plan.id}")
+    kind = CARRY_OUT if plan.state == PlanState.ACCEPTED else COMPUTE
+    task_id = jobs.enqueue(session, kind, {"plan_id": str(plan.id)}, key=f"{kind}:{plan.id}")
     plan.task_id = task_id or plan.task_id
 
 
@@ -204,35 +207,79 @@ def discard(session: Session, actor: Actor, *, plan_id: UUID, expected_version: 
 
 
 def confirm(session: Session, actor: Actor, *, plan_id: UUID, expected_version: int) -> AssignmentPlan:
-    """Do what a proposal says: take requests back, ask the others, one letter for each.
+    """Decide for a proposal: it is carried out in the background (:func:`carry_out`), which takes a while for many.
 
-    Conflicts, loads and all else that decides are read anew under the locks of the people and applications: where
-    anything differs from what was computed, :class:`Conflict`. :class:`Refused` for somebody of an organisation that
-    takes part in one of the applications, and for a reviewer who would be asked.
+    :class:`Conflict` when it is not a proposal any more, :class:`Refused` for somebody of an organisation that takes
+    part in one of the applications, and for a reviewer who would be asked.
     """
     authorize(actor, Permission.REVIEW_ASSIGN)
-    changed = (Change.NEW, Change.REVOKED)
-    lines = list(
-        session.scalars(
-            select(PlanLine).where(PlanLine.plan_id == plan_id, PlanLine.change.in_(changed)).order_by(PlanLine.id)
-        )
-    )
-    lock_people(session, [line.reviewer_id for line in lines if line.reviewer_id])
     plan = _locked(session, plan_id, expected_version)
+    _authorize_lines(session, actor, _changing(session, plan_id))
+    plan.state, plan.confirmed_by, plan.confirmed_at = PlanState.ACCEPTED, actor.user_id, now(session)
+    plan.task_id = None
+    _enqueue(session, plan)
+    session.flush()
+    record(session, actor, "review:plan:accept", "assignment_plan", plan.id, {"digest": plan.digest})
+    return plan
+
+
+def carry_out(session: Session, plan_id: UUID) -> AssignmentPlan:
+    """Do what an accepted proposal says: take requests back, ask the others, one letter for each.
+
+    Conflicts, loads, the rights of who decided, and all else that decides are read anew under the locks of the people
+    and applications: where anything differs, nothing is done, the proposal is overtaken, and who decided is told.
+    """
+    lines = _changing(session, plan_id)
+    lock_people(session, [line.reviewer_id for line in lines if line.reviewer_id])
+    plan = session.scalar(
+        select(AssignmentPlan)
+        .where(AssignmentPlan.id == plan_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if plan is None:
+        raise NotFound
+    if plan.state != PlanState.ACCEPTED:
+        return plan
+    person = session.get_one(User, plan.confirmed_by)
+    actor = load_actor(session, person)
     applications = _applications(session, {line.application_id for line in lines})
-    _authorize_all(session, actor, applications)
-    if any(line.reviewer_id == actor.user_id for line in lines):
-        raise Refused(N_("You would be a reviewer yourself: another officer has to confirm this."))
     gathered = gather(session, plan.tender_track_id, keep_asked=plan.keep_asked)
-    if gathered.digest != plan.inputs_digest:
-        raise Conflict(CHANGED)
+    if gathered.digest != plan.inputs_digest or not _still_may(session, actor, person, lines):
+        plan.state = PlanState.OVERTAKEN
+        session.flush()
+        record(session, ACTOR, "review:plan:overtake", "assignment_plan", plan.id, {"inputs": gathered.digest})
+        letters.plan_overtaken(session, plan, person)
+        return plan
     _apply(session, actor, plan, gathered, lines, applications)
-    plan.state, plan.confirmed_by, plan.confirmed_at = PlanState.CONFIRMED, actor.user_id, now(session)
+    plan.state = PlanState.CONFIRMED
     session.flush()
     counts = Counter(line.change for line in lines)
     changes = {"digest": plan.digest, "new": counts[Change.NEW], "revoked": counts[Change.REVOKED]}
     record(session, actor, "review:plan:confirm", "assignment_plan", plan.id, changes)
     return plan
+
+
+def _changing(session: Session, plan_id: UUID) -> list[PlanLine]:
+    """The lines that ask somebody or take a request back."""
+    changed = (Change.NEW, Change.REVOKED)
+    statement = select(PlanLine).where(PlanLine.plan_id == plan_id, PlanLine.change.in_(changed)).order_by(PlanLine.id)
+    return list(session.scalars(statement))
+
+
+def _authorize_lines(session: Session, actor: Actor, lines: list[PlanLine]) -> None:
+    _authorize_all(session, actor, {line.application_id for line in lines})
+    if any(line.reviewer_id == actor.user_id for line in lines):
+        raise Refused(N_("You would be a reviewer yourself: another officer has to confirm this."))
+
+
+def _still_may(session: Session, actor: Actor, person: User, lines: list[PlanLine]) -> bool:
+    """Whether who decided may do so still: rights are those of the moment of doing."""
+    try:
+        _authorize_lines(session, actor, lines)
+    except Refused:
+        return False
+    return person.active
 
 
 def _locked(session: Session, plan_id: UUID, expected_version: int) -> AssignmentPlan:
@@ -263,7 +310,7 @@ def _applications(session: Session, wanted: set[UUID]) -> dict[UUID, Application
     return {row.id: row for row in session.scalars(statement)}
 
 
-def _authorize_all(session: Session, actor: Actor, applications: Mapping[UUID, Application]) -> None:
+def _authorize_all(session: Session, actor: Actor, applications: Collection[UUID]) -> None:
     """The same question as for a single assignment, about everybody who takes part in any of the applications."""
     parts = session.scalars(
         select(Participant.organisation_id)

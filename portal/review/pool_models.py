@@ -65,9 +65,14 @@ class ReviewerAbsence(Keyed, Stamped, Base):
 
 
 class PlanState(StrEnum):
+    """``accepted``: a person has confirmed it, and it is being carried out; ``overtaken``: something had changed until
+    then, and nothing was done."""
+
     COMPUTING = "computing"
     PROPOSED = "proposed"
+    ACCEPTED = "accepted"
     CONFIRMED = "confirmed"
+    OVERTAKEN = "overtaken"
     DISCARDED = "discarded"
 
 
@@ -85,7 +90,8 @@ class AssignmentPlan(Keyed, Stamped, Base):
 
     ``keep_asked``: whether those who were asked and have not answered stay; ``phase``: 0 to 3, how far the computing
     is; ``inputs_digest``: of all that decides, so that a plan of yesterday is not confirmed today; ``digest``: of the
-    lines. ``cost`` and ``gap`` are those of :class:`portal.review.assignment.Plan`; ``seconds`` is solving alone.
+    lines. ``confirmed_at`` and ``confirmed_by`` are of the decision, which is carried out after it. ``cost`` and
+    ``gap`` are those of :class:`portal.review.assignment.Plan`; ``seconds`` is solving alone.
     """
 
     __tablename__ = "assignment_plan"
@@ -93,17 +99,19 @@ class AssignmentPlan(Keyed, Stamped, Base):
         CheckConstraint(one_of("state", PlanState), name="state"),
         CheckConstraint("phase between 0 and 3", name="phase"),
         CheckConstraint(
-            "state not in ('proposed', 'confirmed') or (phase = 3 and digest is not null)", name="computed"
+            "state not in ('proposed', 'accepted', 'confirmed', 'overtaken') or (phase = 3 and digest is not null)",
+            name="computed",
         ),
         CheckConstraint(
-            "(state = 'confirmed') = (confirmed_at is not null) and (confirmed_at is null) = (confirmed_by is null)",
+            "(state in ('accepted', 'confirmed', 'overtaken')) = (confirmed_at is not null)"
+            " and (confirmed_at is null) = (confirmed_by is null)",
             name="confirmed",
         ),
         Index(
             "uq_assignment_plan_live",
             "tender_track_id",
             unique=True,
-            postgresql_where=text("state in ('computing', 'proposed')"),
+            postgresql_where=text("state in ('computing', 'proposed', 'accepted')"),
         ),
         Index("ix_assignment_plan_track", "tender_track_id", "id"),
     )

@@ -49,7 +49,8 @@ def _flag(scale: YesNo) -> Callable[[Decimal], Scored]:
 
 def _bands(scale: Bands) -> Callable[[Decimal], Scored]:
     starts = [start for start, _ in scale.bands]
-    reached = [scored(Decimal(0), why("below", x=starts[0]))]
+    first, most = scale.bands[0]
+    reached = [scored(most, why("at_most", x=first)) if scale.open_below else scored(Decimal(0), why("below", x=first))]
     reached += [scored(points, why("from", x=start)) for start, points in scale.bands]
     return lambda value: reached[bisect_right(starts, value)]
 

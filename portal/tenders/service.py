@@ -24,7 +24,7 @@ from portal.identity.policy import Actor, Permission, authorize
 from portal.tenders import rules as life
 from portal.tenders.models import Programme, RuleSetVersion, Tender, TenderTrack, Track
 from portal.tenders.rules import TenderStatus
-from portal.tenders.ruleset import RuleSet, from_json, rules_digest, to_json
+from portal.tenders.ruleset import RuleSet, from_json, rules_digest, settled, to_json
 from portal.tenders.values import (
     UNSTORABLE,
     ProgrammeValues,
@@ -317,8 +317,9 @@ def _new_rules(session: Session, tender: Tender, track: Track, source: RuleSetVe
 
 
 def _write(row: RuleSetVersion, rules: RuleSet) -> None:
+    """Keep a draft of rules: falling scales are open below (:func:`portal.tenders.ruleset.settled`)."""
     row.title_ru, row.title_en = rules.title.ru, rules.title.en
-    row.content = to_json(rules)
+    row.content = to_json(settled(rules))
 
 
 def _set(row: Any, columns: Mapping[str, Any]) -> dict[str, Any]:

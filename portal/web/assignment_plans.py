@@ -48,6 +48,8 @@ CHANGES: Final[dict[str, Message]] = {
 STATES: Final[dict[str, tuple[Message, str]]] = {
     PlanState.COMPUTING: (N_("Being computed"), "yellow"),
     PlanState.PROPOSED: (N_("Waits for a decision"), "blue"),
+    PlanState.ACCEPTED: (N_("Being carried out"), "yellow"),
+    PlanState.OVERTAKEN: (N_("Overtaken"), "red"),
     PlanState.CONFIRMED: (N_("Confirmed"), "green"),
     PlanState.DISCARDED: (N_("Discarded"), "grey"),
 }
@@ -93,7 +95,7 @@ def plan(plan_id: UUID) -> ResponseReturnValue:
     """A proposal: its progress, then what is new, what is taken back, what cannot be satisfied, and the loads."""
     current = session()
     found = plan_queries.plan_page(current, plan_id)
-    if found.plan.state == PlanState.COMPUTING:
+    if found.plan.state in (PlanState.COMPUTING, PlanState.ACCEPTED):
         template = "assignment/progress.html" if request.headers.get("HX-Request") else "assignment/computing.html"
         return render_template(template, **_frame(found.plan.track), found=found, phases=PHASES, form=ActionForm())
     if request.headers.get("HX-Request"):
@@ -103,10 +105,9 @@ def plan(plan_id: UUID) -> ResponseReturnValue:
 
 @page(pages, "/plans/<uuid:plan_id>/confirm", post=Permission.REVIEW_ASSIGN)
 def confirm(plan_id: UUID) -> ResponseReturnValue:
-    """Do what the proposal says."""
+    """Decide for the proposal; the reviewers are asked in the background."""
     form = ActionForm()
     planning.confirm(session(), current_actor(), plan_id=plan_id, expected_version=form.version.data or 0)
-    flash(_("The reviewers are asked by letter."), "success")
     return redirect(url_for(".plan", plan_id=plan_id), 303)
 
 

@@ -49,7 +49,7 @@ def picture(scale: Scale) -> Picture | None:
     if isinstance(scale, Linear):
         return _drawn(scale.points, steps=False)
     if isinstance(scale, Bands):
-        return _drawn(scale.bands, steps=True)
+        return _drawn(scale.bands, steps=True, start=None if scale.open_below else Decimal(0))
     return None
 
 
@@ -57,7 +57,8 @@ def as_typed(scale: Mapping[str, Any]) -> Picture | None:
     """The picture of a scale as it stands in a form, in the order of its values.
 
     None for yes/no, and while fewer points are readable than a line or a step needs. What is not a value with 0 to
-    10 points is left out, as ``static/js/scales.js`` leaves it out while it is typed.
+    10 points is left out, as ``static/js/scales.js`` leaves it out while it is typed. Falling steps are open below, as
+    a draft keeps them.
     """
     kind = scale.get("kind")
     typed = scale.get("points" if kind == "linear" else "bands") or ()
@@ -67,10 +68,13 @@ def as_typed(scale: Mapping[str, Any]) -> Picture | None:
     least = {"linear": 2, "bands": 1}.get(str(kind))
     if least is None or len(points) < least or len(set(values)) < len(values):
         return None
-    return _drawn(points, steps=kind == "bands")
+    steps = kind == "bands"
+    falls = points[0][1] > points[-1][1]
+    return _drawn(points, steps=steps, start=Decimal(0) if steps and not falls else None)
 
 
-def _drawn(points: Sequence[tuple[Decimal, Decimal]], *, steps: bool) -> Picture:
+def _drawn(points: Sequence[tuple[Decimal, Decimal]], *, steps: bool, start: Decimal | None = None) -> Picture:
+    """``start``: the points below the first value; those of the first value where None."""
     low, high = points[0][0], points[-1][0]
     margin = (high - low) * MARGIN or Decimal(1)
     low, high = low - margin, high + margin
@@ -79,7 +83,7 @@ def _drawn(points: Sequence[tuple[Decimal, Decimal]], *, steps: bool) -> Picture
         x = LEFT + float((value - low) / (high - low)) * (RIGHT - LEFT)
         return round(x, 1), round(BOTTOM - float(score / MAX_POINTS) * (BOTTOM - TOP), 1)
 
-    corners = [(low, Decimal(0) if steps else points[0][1])]
+    corners = [(low, points[0][1] if start is None else start)]
     for value, score in points:
         if steps:
             corners.append((value, corners[-1][1]))

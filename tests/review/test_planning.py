@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from portal.audit.models import AuditEvent
 from portal.core import jobs
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, NotFound, PortalError, Problems, Refused, Stale
-from portal.identity.models import Membership, OrgRole, Role, User
+from portal.identity.models import Membership, OrgRole, Role, RoleGrant, User
 from portal.identity.policy import Actor
 from portal.notifications.models import Letter
 from portal.review import planning, service
@@ -53,8 +53,12 @@ class Tender:
         return plan
 
     def confirmed(self, **options: Any) -> AssignmentPlan:
-        plan = self.proposed(**options)
-        return planning.confirm(self.session, self.officer, plan_id=plan.id, expected_version=plan.version)
+        return self.decided(self.proposed(**options))
+
+    def decided(self, plan: AssignmentPlan) -> AssignmentPlan:
+        """Confirmed by the officer, and carried out as far as it can be."""
+        planning.confirm(self.session, self.officer, plan_id=plan.id, expected_version=plan.version)
+        return planning.carry_out(self.session, plan.id)
 
     def lines(self, plan: AssignmentPlan, change: Change) -> list[PlanLine]:
         wanted = select(PlanLine).where(PlanLine.plan_id == plan.id, PlanLine.change == change)
@@ -142,7 +146,7 @@ def test_somebody_who_is_away_is_replaced(tender: Tender) -> None:
     again = tender.proposed()
     gone = {line.reviewer_id for line in tender.lines(again, Change.REVOKED)}
     assert gone == {row.reviewer_id}
-    planning.confirm(tender.session, tender.officer, plan_id=again.id, expected_version=again.version)
+    tender.decided(again)
     states = Counter(tender.session.scalars(select(Assignment.state).where(Assignment.reviewer_id == row.reviewer_id)))
     assert set(states) == {"revoked"}
     letters = select(func.count()).where(Letter.kind == "review_revoked", Letter.user_id == row.reviewer_id)
@@ -170,9 +174,11 @@ def test_a_conflict_found_since_makes_the_proposal_stale(tender: Tender) -> None
     initiator = tender.session.get_one(Application, line.application_id).initiator_id
     tender.session.add(Membership(user_id=line.reviewer_id, organisation_id=initiator, role=OrgRole.VIEWER))
     tender.session.flush()
-    with pytest.raises(Conflict):
-        planning.confirm(tender.session, tender.officer, plan_id=plan.id, expected_version=plan.version)
+    assert tender.decided(plan).state == "overtaken"
     assert tender.states() == {}
+    told = select(Letter.user_id).where(Letter.subject == "The proposal of reviewers was overtaken: nobody was asked")
+    assert tender.session.scalars(told).all() == [tender.officer.user_id]
+    assert tender.proposed().id != plan.id
 
 
 def test_a_load_taken_since_makes_the_proposal_stale(tender: Tender) -> None:
@@ -183,9 +189,28 @@ def test_a_load_taken_since_makes_the_proposal_stale(tender: Tender) -> None:
         application_id=tender.applications[0],
         reviewer_ids=[person.id for person in tender.people[:2]],
     )
-    with pytest.raises(Conflict):
-        planning.confirm(tender.session, tender.officer, plan_id=plan.id, expected_version=plan.version)
+    assert tender.decided(plan).state == "overtaken"
     assert tender.states() == {"assigned": 2}
+
+
+def test_confirming_writes_a_task_and_asks_nobody_itself(tender: Tender) -> None:
+    plan = tender.proposed()
+    planning.confirm(tender.session, tender.officer, plan_id=plan.id, expected_version=plan.version)
+    assert (plan.state, plan.confirmed_by, tender.states()) == ("accepted", tender.officer.user_id, {})
+    waiting = tender.session.scalars(select(jobs.Task).where(jobs.Task.kind == planning.CARRY_OUT)).one()
+    assert waiting.id == plan.task_id
+    assert planning.start(tender.session, tender.officer, tender_track_id=tender.track.id).id == plan.id
+    for _ in range(2):
+        assert planning.carry_out(tender.session, plan.id).state == "confirmed"
+    assert tender.states() == {"assigned": 4}
+
+
+def test_an_officer_who_has_lost_the_role_meanwhile_asks_nobody(tender: Tender) -> None:
+    plan = tender.proposed()
+    planning.confirm(tender.session, tender.officer, plan_id=plan.id, expected_version=plan.version)
+    tender.session.execute(delete(RoleGrant).where(RoleGrant.user_id == tender.officer.user_id))
+    assert planning.carry_out(tender.session, plan.id).state == "overtaken"
+    assert tender.states() == {}
 
 
 def test_the_digest_of_the_inputs_is_stable(tender: Tender) -> None:
@@ -200,6 +225,8 @@ def test_a_proposal_is_decided_once(tender: Tender) -> None:
             verb(tender.session, tender.officer, plan_id=plan.id, expected_version=plan.version)
     with pytest.raises(NotFound):
         planning.confirm(tender.session, tender.officer, plan_id=uuid4(), expected_version=1)
+    with pytest.raises(NotFound):
+        planning.carry_out(tender.session, uuid4())
     other = tender.proposed()
     with pytest.raises(Stale):
         planning.confirm(tender.session, tender.officer, plan_id=other.id, expected_version=other.version + 1)
@@ -370,7 +397,11 @@ def test_a_whole_track_from_the_proposal_to_the_letters(session: Session) -> Non
         seconds[phase], began = time.monotonic() - began, time.monotonic()
     planning.confirm(session, tender.officer, plan_id=plan.id, expected_version=plan.version)
     session.commit()
-    seconds["confirm"] = time.monotonic() - began
+    seconds["confirm"], began = time.monotonic() - began, time.monotonic()
+    assert seconds["confirm"] < 2
+    planning.carry_out(session, plan.id)
+    session.commit()
+    seconds["carry out"] = time.monotonic() - began
     print({name: round(value, 1) for name, value in seconds.items()})
     assert seconds["read"] + seconds["solve"] + seconds["seal"] < 60
     assert (plan.gap, tender.lines(plan, Change.UNMET)) == (0, [])

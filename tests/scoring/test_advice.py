@@ -75,7 +75,7 @@ def test_a_target_reaches_its_points_on_any_scale(
     values = sorted(D(x) for x, _ in points)
     scores = sorted((D(y) for _, y in points), reverse=falling)
     line = tuple(zip(values, scores, strict=True))
-    scale = Bands(line) if banded else Linear(line)
+    scale = Bands(line, open_below=falling and scores[0] > scores[-1]) if banded else Linear(line)
     held = rules()
     criterion = replace(held.criteria[0], components=(Component("subsidy_share", scale),))
     base = replace(facts(package(), held), subsidy_share=value)

@@ -46,7 +46,7 @@ def scales(draw: st.DrawFn, flag: bool) -> Scale:
     starts = sorted(draw(st.sets(st.decimals(-50, 500, places=2), min_size=2, max_size=5)))
     scores = sorted((draw(points) for _ in starts), reverse=draw(st.booleans()))
     line = tuple(zip(starts, scores, strict=True))
-    return Linear(line) if draw(st.booleans()) else Bands(line)
+    return Linear(line) if draw(st.booleans()) else Bands(line, open_below=scores[0] > scores[-1])
 
 
 @st.composite
@@ -73,10 +73,8 @@ def better(scale: Scale) -> int:
         first, last = scale.no, scale.yes
     else:
         line = scale.points if isinstance(scale, Linear) else scale.bands
-        first, last = (line[0][1] if isinstance(scale, Linear) else D(0)), line[-1][1]
-        if isinstance(scale, Bands) and line[0][1] > line[-1][1]:
-            # Below its first step a falling scale gives nothing: it is monotone from there on.
-            first = line[0][1]
+        closed = isinstance(scale, Bands) and not scale.open_below
+        first, last = D(0) if closed else line[0][1], line[-1][1]
     return (last > first) - (last < first)
 
 
@@ -91,8 +89,7 @@ def test_a_better_value_never_gives_fewer_points(used: RuleSet, data: st.DataObj
     name = data.draw(st.sampled_from(sorted({part.metric for item in used.criteria for part in item.components})))
     using = [part.scale for item in used.criteria for part in item.components if part.metric == name]
     directions = {better(scale) for scale in using} - {0}
-    floor = max((scale.bands[0][0] for scale in using if isinstance(scale, Bands)), default=D(-100))
-    drawn = st.sampled_from([D(0), D(1)]) if name in FLAGS else st.decimals(floor, 1000, places=4)
+    drawn = st.sampled_from([D(0), D(1)]) if name in FLAGS else values
     low, high = sorted((data.draw(drawn), data.draw(drawn)))
     others = {other: data.draw(values) for other in NUMBERS if other != name}
     scorer = Scorer(used)

@@ -144,7 +144,7 @@ def scales(draw: st.DrawFn) -> Scale:
         return YesNo(draw(points), draw(points))
     starts = sorted(draw(st.sets(values, min_size=2, max_size=6)))
     line = tuple((start, draw(points)) for start in starts)
-    return Linear(line) if kind == "linear" else Bands(line)
+    return Linear(line) if kind == "linear" else Bands(line, open_below=draw(st.booleans()))
 
 
 @settings(max_examples=80, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
@@ -15,7 +16,19 @@ from portal.core.errors import Problems
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
 from portal.tenders.rulebook import TRACKS, anchored, load_lanes, load_rulebook
-from portal.tenders.ruleset import GENERAL, Bands, ExpertMean, Linear, Need, YesNo, from_json, rules_digest, to_json
+from portal.tenders.ruleset import (
+    GENERAL,
+    Bands,
+    ExpertMean,
+    Linear,
+    Need,
+    RuleSet,
+    YesNo,
+    from_json,
+    rules_digest,
+    settled,
+    to_json,
+)
 
 D = Decimal
 
@@ -195,6 +208,34 @@ def test_linear_scale(value: str, points: str) -> None:
 @pytest.mark.parametrize(("value", "points"), [("9", "0"), ("10", "4"), ("39.9", "4"), ("40", "10")])
 def test_bands(value: str, points: str) -> None:
     assert Bands(((D(10), D(4)), (D(40), D(10)))).score(D(value)) == D(points)
+
+
+@pytest.mark.parametrize(("value", "points"), [("9", "10"), ("10", "10"), ("39.9", "10"), ("40", "4")])
+def test_falling_bands_that_are_open_give_the_most_below_the_first_step(value: str, points: str) -> None:
+    line = ((D(10), D(10)), (D(40), D(4)))
+    assert Bands(line, open_below=True).score(D(value)) == D(points)
+    assert Bands(line).score(D("9.99")) == 0  # what rules said that were published before
+
+
+def test_a_draft_has_its_falling_bands_open_and_published_rules_stay_as_they_are() -> None:
+    held = load_rulebook("export")
+    first = held.criteria[0]
+
+    def with_scale(scale: Bands) -> RuleSet:
+        component = replace(first.components[0], scale=scale, share=D(1))
+        return replace(held, criteria=(replace(first, components=(component,)), *held.criteria[1:]))
+
+    falling, rising = Bands(((D(1), D(10)), (D(3), D(4)))), Bands(((D(1), D(4)), (D(3), D(10))))
+    before = with_scale(falling)
+    assert "open_below" not in json.dumps(to_json(before))
+    assert from_json(to_json(before)) == before
+    assert settled(before) == with_scale(replace(falling, open_below=True)) != before
+    assert from_json(to_json(settled(before))) == settled(before)
+    assert settled(with_scale(rising)) == with_scale(rising)
+    assert settled(held) == held
+    with pytest.raises(Problems) as caught:
+        from_json(to_json(with_scale(replace(rising, open_below=True))))
+    assert [problem.code for problem in caught.value.problems] == ["not_falling"]
 
 
 def test_yes_no() -> None:

@@ -59,6 +59,9 @@ def test_from_the_track_to_the_letters(session: Session, sign_in: SignIn, tender
     version = session.scalars(select(AssignmentPlan.version)).one()
     done = client.post(f"{answer.location}/confirm", data={**form(), "version": version})
     assert done.status_code == 303
+    assert "Asking the reviewers" in text(client.get(answer.location))
+    planning.carry_out(session, key)
+    session.commit()
     session.expire_all()
     assert session.scalar(select(func.count()).select_from(Assignment)) == 10
     told = select(func.count()).where(Letter.kind == "review_asked")
@@ -73,8 +76,19 @@ def test_a_stale_proposal_says_so(session: Session, sign_in: SignIn, tender: Ten
     tender.profile(tender.people[0], load_limit=1)
     session.commit()
     answer = client.post(f"/staff/assignment/plans/{plan.id}/confirm", data={**form(), "version": plan.version})
-    assert answer.status_code == 409
-    assert "Something has changed" in text(answer)
+    assert answer.status_code == 303
+    planning.carry_out(session, plan.id)
+    session.commit()
+    said = text(client.get(f"/staff/assignment/plans/{plan.id}"))
+    assert "Overtaken" in said
+    assert "Nobody was asked." in said
+    assert "Confirm and ask" not in said
+
+
+def test_a_proposal_is_put_aside(session: Session, sign_in: SignIn, tender: Tender) -> None:
+    client = client_of(session, sign_in, Role.OFFICER)
+    plan = tender.proposed()
+    session.commit()
     gone = client.post(f"/staff/assignment/plans/{plan.id}/discard", data={**form(), "version": plan.version})
     assert gone.status_code == 303
     assert "Discarded" in text(client.get(f"/staff/assignment/plans/{plan.id}"))

@@ -17,6 +17,9 @@ def test_what_is_typed_is_drawn_as_the_saved_scale_is() -> None:
     typed = [["4", "10"], ["0", "0"], ["2", "5"], ["", ""], ["six", "3"], ["9", "11"]]
     assert as_typed({"kind": "linear", "points": typed}) == picture(Linear(line))
     assert as_typed({"kind": "bands", "bands": typed}) == picture(Bands(line))
+    falling = ((D(1), D(10)), (D(3), D(4)))
+    drawn = as_typed({"kind": "bands", "bands": [["3", "4"], ["1", "10"]]})
+    assert drawn == picture(Bands(falling, open_below=True)) != picture(Bands(falling))
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ const draw = (box) => {
     (LEFT + ((value - low) / (high - low)) * (RIGHT - LEFT)).toFixed(1),
     (BOTTOM - (score / 10) * (BOTTOM - TOP)).toFixed(1),
   ];
-  const corners = [[low, steps ? 0 : points[0][1]]];
+  const falls = points[0][1] > points.at(-1)[1];
+  const corners = [[low, steps && !falls ? 0 : points[0][1]]];
   for (const [value, score] of points) {
     if (steps) corners.push([value, corners.at(-1)[1]]);
     corners.push([value, score]);

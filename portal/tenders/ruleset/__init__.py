@@ -27,7 +27,7 @@ from portal.tenders.ruleset.model import (
     aspect_key,
 )
 from portal.tenders.ruleset.questions import Comparison, Condition, Fact, Option, Question, QuestionKind
-from portal.tenders.ruleset.reading import from_json, rules_digest, to_json
+from portal.tenders.ruleset.reading import from_json, rules_digest, settled, to_json
 from portal.tenders.ruleset.scales import MAX_POINTS, Bands, Linear, Scale, YesNo
 from portal.tenders.ruleset.texts import Giver, Text
 
@@ -74,5 +74,6 @@ __all__ = [
     "aspect_key",
     "from_json",
     "rules_digest",
+    "settled",
     "to_json",
 ]

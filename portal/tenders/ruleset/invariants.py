@@ -242,6 +242,9 @@ def _scale(field: str, component: Component) -> Iterator[Problem]:
         yield from _line(f"{field}.points", scale.points, least=2)
     elif isinstance(scale, Bands):
         yield from _line(f"{field}.bands", scale.bands, least=1)
+        if scale.open_below and scale.bands and not scale.falling:
+            message = N_("Only a scale whose points fall gives those of its first step below it too.")
+            yield Problem("not_falling", f"{field}.open_below", message)
 
 
 def _line(field: str, points: Sequence[tuple[Decimal, Decimal]], least: int) -> Iterator[Problem]:

@@ -44,19 +44,30 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """Steps: from each ``(from value, points)`` upward the points count; below the first there are none."""
+    """Steps: from each ``(from value, points)`` upward the points count.
+
+    Below the first there are none, but for ``open_below``: there the points of the first count too, so that on a
+    falling scale the best values have the most points. Only falling scales may be open, and those that are written
+    since are; rules published before keep what they said.
+    """
 
     bands: tuple[tuple[Decimal, Decimal], ...]
+    open_below: bool = False
 
     kind: ClassVar[str] = "bands"
+
+    @property
+    def falling(self) -> bool:
+        """Whether smaller values bring more points."""
+        return self.bands[0][1] > self.bands[-1][1]
 
     def score(self, value: Decimal) -> Decimal:
         band = self.band(value)
         return four_places(band[1] if band else Decimal(0))
 
     def band(self, value: Decimal) -> tuple[Decimal, Decimal] | None:
-        """The highest step that ``value`` reaches, or None below the first."""
-        reached = None
+        """The highest step that ``value`` reaches; below the first that one on an open scale, or None."""
+        reached = self.bands[0] if self.open_below else None
         for band in self.bands:
             if value >= band[0]:
                 reached = band
