@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, select, union_all
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 import portal.review.policy  # noqa: F401 - registers the room's rules
@@ -204,26 +205,23 @@ def load_limit() -> ColumnElement[int]:
 
 
 def candidates(session: Session, organisations: frozenset[UUID], tender_id: UUID) -> list[Candidate]:
-    """Everybody with the role of a reviewer who can sign in, the least loaded first; two queries."""
+    """Everybody with the role of a reviewer who can sign in, the least loaded first; one query."""
     load = load_in(tender_id)
+    names = func.json_build_object("ru", Organisation.name_ru, "en", Organisation.name_en)
+    ties = (
+        select(func.json_agg(aggregate_order_by(names, Organisation.name_ru)))
+        .join(Membership, Membership.organisation_id == Organisation.id)
+        .where(Membership.user_id == User.id, Membership.organisation_id.in_(organisations))
+        .scalar_subquery()
+    )
     people = session.execute(
-        select(User.id, User.full_name, User.email, load.label("load"), load_limit().label("limit"))
+        select(User.id, User.full_name, User.email, load.label("load"), load_limit().label("limit"), ties.label("ties"))
         .join(RoleGrant, RoleGrant.user_id == User.id)
         .outerjoin(ReviewerProfile, ReviewerProfile.user_id == User.id)
         .where(RoleGrant.role == Role.REVIEWER, User.active, User.confirmed_at.is_not(None))
         .order_by(load, User.full_name, User.id)
     ).all()
-    ties: dict[UUID, list[Mapping[str, str]]] = defaultdict(list)
-    for user_id, russian, english in session.execute(
-        select(Membership.user_id, Organisation.name_ru, Organisation.name_en)
-        .join(Organisation, Organisation.id == Membership.organisation_id)
-        .where(Membership.organisation_id.in_(organisations))
-        .order_by(Organisation.name_ru)
-    ):
-        ties[user_id].append({"ru": russian, "en": english})
-    return [
-        Candidate(row.id, row.full_name, row.email, row.load, row.limit, tuple(ties.get(row.id, ()))) for row in people
-    ]
+    return [Candidate(row.id, row.full_name, row.email, row.load, row.limit, tuple(row.ties or ())) for row in people]
 
 
 def desk_select(actor: Actor, *, finished: bool) -> Select[Assignment]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from portal.applications.models import Application
+from portal.applications.models import Application, Participant
+from portal.clusters.models import Cluster
 from portal.core.canonical import digest
-from portal.identity.models import Organisation, Role, User
+from portal.identity.models import Organisation, OrgRole, Role, User
 from portal.notifications.models import Letter, Notice
 from portal.review import service, ties
 from portal.review.conflict_models import PersonTie
@@ -25,6 +27,7 @@ from portal.tenders.models import RuleSetVersion, TenderTrack
 from tests.factories import applications, identity, review
 
 SignIn = Callable[[User], FlaskClient]
+FULL = bool(os.environ.get("FULL"))
 PUBLIC = re.compile(r"^/(clusters|tenders|calendar|calculator|open|static|account|demo|mail|personal|$)")
 """Pages that everybody reads, and the way out."""
 
@@ -145,6 +148,21 @@ def test_reviewers_learn_nothing_of_who_applies(session: Session, sign_in: SignI
     assert leaks(crawl(sign_in(stranger), "/reviews/", "/staff", *known), blind.secrets) == []
 
 
+def test_what_other_reviewers_write_is_redacted(session: Session, sign_in: SignIn, blind: Blind) -> None:
+    """A reviewer who knows the firm may name it in a justification: the others read it without the name."""
+    firm = blind.secrets[2]
+    first, second = session.scalars(select(Assignment).order_by(Assignment.id)).all()
+    for row in (first, second):
+        review.reviewed(session, row, text=f"{firm} has built three such lines before, so that the plan holds.")
+    session.commit()
+    for row, person in zip((first, second), blind.reviewers, strict=True):
+        page = unescape(sign_in(person).get(f"/reviews/{row.id}/review?lang=en").text)
+        mine, _, others = page.partition('id="mine"')[2].partition("Review of expert")
+        assert firm in mine  # one's own words
+        assert "has built three such lines before" in others
+        assert firm not in others
+
+
 def _refused(session: Session, sign_in: SignIn, person: User) -> str:
     """What a reviewer reads who says that there is no conflict where the portal knows of one."""
     session.execute(text("update conflict set strength = 'hard', digest = '' where user_id = :key"), {"key": person.id})
@@ -163,12 +181,55 @@ def _refused(session: Session, sign_in: SignIn, person: User) -> str:
     return unescape(answer.text)
 
 
-def test_applicants_learn_nothing_of_who_reviews(session: Session, sign_in: SignIn, blind: Blind) -> None:
+@pytest.mark.parametrize(
+    "who", ["owner", "partner", "signatory", "editor", "viewer", "centre", "member", "newcomer", "anonymous"]
+)
+def test_applicants_learn_nothing_of_who_reviews(
+    session: Session, sign_in: SignIn, client: FlaskClient, blind: Blind, who: str
+) -> None:
+    """Neither those who take part, in any role, nor the cluster's organisation, its members, or the world."""
     secrets = [word for person in blind.reviewers for word in (person.full_name, person.email)]
-    pages = crawl(sign_in(blind.owner), f"/applications/{blind.application.id}", "/notifications/", limit=40)
-    assert f"/applications/{blind.application.id}" in pages
+    secrets += [blind.assignment, *(str(person.id) for person in blind.reviewers)]
+    reader = _reader(session, blind, who)
+    mine = f"/applications/{blind.application.id}"
+    starts = (mine, "/notifications/", "/spec-org/", f"/reviews/{blind.assignment}", "/staff", "/")
+    pages = crawl(sign_in(reader) if reader else client, *starts, limit=80 if FULL else 30)
+    takes_part = who in ("owner", "partner", "signatory", "editor", "viewer")
+    assert (blind.application.number in pages[mine]) is takes_part
+    pages.pop(f"/reviews/{blind.assignment}")  # its address holds the key that was asked for
     assert leaks(pages, secrets) == []
-    officer = identity.user(session, Role.OFFICER)
+
+
+def _reader(session: Session, blind: Blind, who: str) -> User | None:
+    """Somebody of the role, with a membership where the role needs one."""
+    if who == "anonymous":
+        return None
+    if who == "owner":
+        return blind.owner
+    parts = session.scalars(select(Participant).where(Participant.application_id == blind.application.id)).all()
+    firms = {part.role: session.get_one(Organisation, part.organisation_id) for part in parts}
+    if who in ("signatory", "editor", "viewer"):
+        person = identity.member(session, firms["initiator"], OrgRole(who))
+    elif who == "partner":
+        person = identity.member(session, firms["participant"])
+    elif who == "centre":
+        cluster = session.get_one(Cluster, blind.application.cluster_id)
+        centre = identity.organisation(session)
+        cluster.spec_org_id = centre.id
+        person = identity.member(session, centre)
+    elif who == "member":
+        firm = identity.organisation(session)
+        applications.join(session, session.get_one(Cluster, blind.application.cluster_id), firm)
+        person = identity.member(session, firm)
+    else:
+        person = identity.user(session)
+    session.commit()
+    return person
+
+
+@pytest.mark.parametrize("role", [Role.OFFICER, Role.ADMINISTRATOR, Role.AUDITOR, Role.CHAIR])
+def test_those_who_run_the_tender_know_both_sides(session: Session, sign_in: SignIn, blind: Blind, role: Role) -> None:
+    officer = identity.user(session, role)
     session.commit()
     shown = unescape(sign_in(officer).get(f"/staff/applications/{blind.application.id}").text)
     assert blind.secrets[0] in shown

@@ -113,12 +113,13 @@ def test_pages_of_an_application(session: Session, officer: FlaskClient, count_q
         review.reviewed(session, row)
     session.commit()
     title, key = application.title_en, application.id
+    officer.get(f"{BASE}/{key}{view}")  # the first page of a session writes its token
     session.expunge_all()
     with count_queries() as statements:
         page = officer.get(f"{BASE}/{key}{view}")
     assert page.status_code == 200
     assert title in page.text
-    assert len(statements) <= 15
+    assert len(statements) <= 12
 
 
 def test_check_is_saved_and_decided(session: Session, officer: FlaskClient) -> None:
