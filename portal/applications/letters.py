@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Participant, ParticipantState
@@ -100,12 +100,14 @@ def write_to(
 
 
 def title_of(application: Application) -> dict[str, str]:
-    """The project's name for sentences; a draft without a name is called by its kind."""
+    """The project's name for sentences; a draft without a name is called by its initiator, where that is loaded."""
     russian, english = application.title_ru, application.title_en
-    return {
-        "ru": russian or english or "без названия",
-        "en": english or russian or "without a name",
-    }
+    if russian or english:
+        return {"ru": russian or english, "en": english or russian}
+    if "initiator" in inspect(application).unloaded:
+        return {"ru": "без названия", "en": "without a name"}
+    whose = name_of(application.initiator)
+    return {"ru": f"новый проект, {whose['ru']}", "en": f"new project, {whose['en'] or whose['ru']}"}
 
 
 def name_of(organisation: object) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from portal.applications.values import Kind
+from portal.core.formats import EXAMPLE_DAY
 from portal.core.language import N_, Message
 from portal.tenders.models import Track
 from portal.tenders.ruleset import Question, Text
@@ -135,7 +136,7 @@ PLAN: Final = (
         N_("Technology readiness level"),
         N_("1 (idea) to 9 (in serial production)."),
     ),
-    Field("start_on", Kind.DATE, N_("Start of the project"), N_("For example 01.09.2018.")),
+    Field("start_on", Kind.DATE, N_("Start of the project"), N_("For example %(day)s.", day=EXAMPLE_DAY)),
     Field("finish_on", Kind.DATE, N_("End of the project"), N_("For example 31.12.2020.")),
     Field(
         "costs_from",

@@ -232,39 +232,44 @@ def _address(email: str, problems: list[Problem]) -> str:
 
 
 def _write(session: Session, actor: Actor, row: Prospect, application: Application) -> None:
-    """To the address: who asks, into which cluster, and where to go on. Of the project itself nothing is told."""
-    known = session.execute(
-        select(User.id, User.locale).where(func.lower(User.email) == row.email.lower())
-    ).one_or_none()
-    user_id, locale = known if known else (None, actor.locale)
-    names = {"initiator": name_of(application.initiator), "cluster": name_of(application.cluster), "inn": row.inn}
-    said = compose(
-        N_("%(initiator)s asks your organisation into a joint project", **names),
-        [
-            N_(
-                "%(initiator)s asks the organisation with the INN %(inn)s into a joint project of the cluster"
-                " “%(cluster)s”.",
-                **names,
-            ),
-            *([N_("It writes: %(note)s", note=row.note)] if row.note else []),
-            N_(
-                "Sign in, or register, with this e-mail address. The page shows what to do next: enter the"
-                " organisation, ask to join the cluster, and answer the invitation when the membership is confirmed."
-            ),
-            N_("The invitation is valid until %(day)s.", day=row.expires_at.date()),
-        ],
-        (N_("Open the page"), "/prospects/"),
-        locale,
+    """To the address: who asks, into which cluster, and where to go on. Of the project itself nothing is told.
+
+    Somebody with an account gets it as they have chosen; an address that nobody has confirmed yet gets a letter.
+    """
+    known = session.scalar(
+        select(User).where(func.lower(User.email) == row.email.lower(), User.active, User.confirmed_at.is_not(None))
     )
+    names = {"initiator": name_of(application.initiator), "cluster": name_of(application.cluster), "inn": row.inn}
+    subject = N_("%(initiator)s asks your organisation into a joint project", **names)
+    paragraphs = [
+        N_(
+            "%(initiator)s asks the organisation with the INN %(inn)s into a joint project of the cluster"
+            " “%(cluster)s”.",
+            **names,
+        ),
+        *([N_("It writes: %(note)s", note=row.note)] if row.note else []),
+        N_(
+            "Sign in, or register, with this e-mail address. The page shows what to do next: enter the"
+            " organisation, ask to join the cluster, and answer the invitation when the membership is confirmed."
+        ),
+        N_("The invitation is valid until %(day)s.", day=row.expires_at.date()),
+    ]
+    link = (N_("Open the page"), "/prospects/")
+    key, about = f"prospect:{row.id}", ("prospect", row.id)
+    if known is not None:
+        notifications.tell(
+            session, [known], kind=INVITED, key=key, subject=subject, paragraphs=paragraphs, link=link, about=about
+        )
+        return
+    said = compose(subject, paragraphs, link, actor.locale)
     notifications.write(
         session,
-        key=f"prospect:{row.id}",
+        key=key,
         kind=INVITED,
         recipient=row.email,
-        locale=locale,
+        locale=actor.locale,
         subject=said.subject,
         text=said.text,
         html=said.html,
-        user_id=user_id,
-        about=("prospect", row.id),
+        about=about,
     )

@@ -16,6 +16,7 @@ from babel import Locale
 
 from portal.core import regions
 from portal.core.canonical import plain_decimal
+from portal.core.formats import EXAMPLE_DAY
 from portal.core.identifiers import IdentifierError, check_okpd2, check_tn_ved
 from portal.core.language import LOCALES, N_, Message
 from portal.core.money import NumberError, parse_decimal, parse_money
@@ -112,7 +113,9 @@ def _date(text: str) -> str:
             return date(year, month, day).isoformat()
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise Unreadable("not_date", N_("Enter a date as day, month and year, for example 31.08.2018.")) from None
+        raise Unreadable(
+            "not_date", N_("Enter a date as day, month and year, for example %(day)s.", day=EXAMPLE_DAY)
+        ) from None
 
 
 def _yes_no(text: str) -> bool:

@@ -26,9 +26,9 @@ from portal.core.clock import now
 from portal.core.errors import Problems
 from portal.core.jobs import Claim, Progress, handler
 from portal.core.language import N_
+from portal.documents import scanning, tables
 from portal.documents import service as documents
-from portal.documents import tables
-from portal.documents.models import StoredFile
+from portal.documents.models import Scan, StoredFile
 from portal.identity.policy import system_actor
 
 STEP: Final = 500
@@ -41,12 +41,15 @@ _NO_CLUSTER: Final = N_("There is no cluster with this code. Import the clusters
 def register_import(session: Session, payload: dict[str, Any], claim: Claim) -> Progress:
     """One step: open the table, check :data:`STEP` rows, or write all of them.
 
-    A bad row stops the import when every row has been checked, so that the report names all of them.
+    Where a scanner is set up, the file is scanned before anything is read from it. A bad row stops the import when
+    every row has been checked, so that the report names all of them.
     """
     row = session.get(RegisterImport, UUID(payload["import_id"]), with_for_update=True)
     if row is None or row.state in (ImportState.DONE, ImportState.FAILED):
         return _ENDED
     file = session.get_one(StoredFile, row.file_id)
+    if row.state == ImportState.WAITING and scanning.scan(session, file.id) == Scan.REFUSED:
+        return _fail(session, row, [columns.fault(0, "", scanning.REFUSED)])
     try:
         sheet = _sheet(ImportKind(row.kind), file)
     except Problems as problems:

@@ -6,7 +6,7 @@ Rounding is half up. Amounts are roubles.
 
 from __future__ import annotations
 
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
@@ -114,3 +114,17 @@ def _places(value: Decimal, places: int, locale: str) -> str:
 
 def _with_currency(number: str, locale: str) -> str:
     return f"{number}{NBSP}₽" if locale == "ru" else f"RUB{NBSP}{number}"
+
+
+class Example:
+    """A date or a year of the present year, as an example of what to type; written anew whenever it is shown."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+
+    def __str__(self) -> str:
+        return datetime.now(UTC).strftime(self.pattern)
+
+
+EXAMPLE_DAY: Final = Example("31.08.%Y")
+EXAMPLE_YEAR: Final = Example("%Y")

@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 from portal.audit import service as audit
 from portal.core import jobs
 from portal.core.clock import now
+from portal.core.errors import Problems
+from portal.core.language import N_
 from portal.documents import clamd, objects
 from portal.documents.models import Scan, StoredFile
 from portal.identity.policy import system_actor
 
 _ACTOR: Final = system_actor("scan_file")
 _LONGEST_NAME: Final = 200
+REFUSED: Final = N_("The virus check has refused this file. Nothing has been read from it.")
 
 Listener = Callable[[Session, StoredFile], None]
 _listeners: list[Listener] = []
@@ -53,6 +56,22 @@ def scan(session: Session, file_id: UUID) -> Scan:
     for listener in _listeners:
         listener(session, file)
     return Scan.REFUSED
+
+
+def require_clean(content: bytes) -> None:
+    """Scan what is read at once and not kept, such as a table that is imported; nothing where no scanner is set up.
+
+    Raises :class:`Problems` on ``file`` for an infected one, and when the scanner gives no answer.
+    """
+    if not clamd.configured():
+        return
+    try:
+        found = clamd.scan([content])
+    except clamd.ScanFailed:
+        message = N_("The file cannot be checked for viruses at the moment. Try again in a few minutes.")
+        raise Problems.one("not_scanned", "file", message) from None
+    if found is not None:
+        raise Problems.one("infected", "file", REFUSED)
 
 
 def scan_later(session: Session) -> int:

@@ -277,7 +277,7 @@ def _still_may(session: Session, actor: Actor, person: User, lines: list[PlanLin
     """Whether who decided may do so still: rights are those of the moment of doing."""
     try:
         _authorize_lines(session, actor, lines)
-    except Refused:
+    except (Refused, NotFound):
         return False
     return person.active
 

@@ -16,6 +16,7 @@ import portal.review.policy  # noqa: F401 - registers the room's rules
 from portal.audit.service import record
 from portal.core.clock import today
 from portal.core.errors import NotFound, Problem, Problems, Stale
+from portal.core.formats import EXAMPLE_DAY
 from portal.core.language import N_
 from portal.core.okved import section
 from portal.identity.models import Role, RoleGrant, User
@@ -89,7 +90,7 @@ def add_absence(session: Session, actor: Actor, *, user_id: UUID, starts_on: str
     first, last, problems = _day(starts_on), _day(ends_on), []
     for name, day in (("starts_on", first), ("ends_on", last)):
         if day is None:
-            problems.append(Problem("not_date", name, N_("Give a day, for example 31.08.2018.")))
+            problems.append(Problem("not_date", name, N_("Give a day, for example %(day)s.", day=EXAMPLE_DAY)))
     if first and last:
         if last < first:
             problems.append(Problem("order", "ends_on", N_("The last day comes after the first.")))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from babel import Locale
@@ -54,6 +54,9 @@ from portal.web.forms import ActionForm
 from portal.web.language import locale, say
 from portal.web.page import page
 
+COST_TABLES: Final = frozenset({"costs", "financing", "cashflow"})
+"""The tables whose years begin with the rules' first allowed day of costs."""
+
 
 @dataclass
 class Sheet:
@@ -81,6 +84,24 @@ class Sheet:
 
     words = question_words
     preview = False
+
+    @cached_property
+    def early(self) -> frozenset[str]:
+        """The columns of years before the project's first day of costs that hold nothing: a phone does not show them
+        until asked to."""
+        grid, first = self.grid, str(self.dossier.package.content["project"].get("costs_from") or "")[:4]
+        if grid is None or self.section.name not in COST_TABLES or not first.isdigit():
+            return frozenset()
+        return frozenset(
+            column
+            for column in grid.columns
+            if int(column) < int(first) and not any(self.typed.get(grid.key(row.code, column)) for row in grid.rows)
+        )
+
+    @property
+    def first_year(self) -> str:
+        """The first year that is not an early one."""
+        return next((column for column in self.grid.columns if column not in self.early), "") if self.grid else ""
 
     @property
     def extra(self) -> bool:

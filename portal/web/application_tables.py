@@ -21,7 +21,7 @@ from portal.applications.workbook import Owner, Reading
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.core.language import N_
-from portal.documents import kinds, tables
+from portal.documents import kinds, scanning, tables
 from portal.documents.sheets import Page, as_workbook
 from portal.identity.policy import Permission, allowed, authorize
 from portal.web.application_frame import Tasks, blueprint, editable, opened, own_parts, section_url, seen, wording
@@ -144,6 +144,7 @@ def _uploaded() -> list[tables.Sheet]:
     data = file.stream.read(MAX_FILE + 1)
     if len(data) > MAX_FILE:
         raise Problems.one("too_large", "file", N_("The file is larger than 5 MB: tables are much smaller."))
+    scanning.require_clean(data)
     return tables.sheets(data, file.filename[-80:])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -53,6 +53,9 @@ class Sheet:
 
     def html_name(self, key: str) -> str:
         return f"{self.name}-{key.replace('.', '-')}"
+
+    early: ClassVar[frozenset[str]] = frozenset()
+    first_year: ClassVar[str] = ""
 
     def errors(self, key: str) -> list[str]:
         return [say(problem.message) for problem in self.problems if problem.field == self.html_name(key)]

@@ -135,6 +135,8 @@ def _plan(row: queries.Listed) -> Plan:
 def _file(events: list[Event], name: str, filename: str = "calendar") -> Response:
     response = Response(calendar_file.write(events, name), content_type=calendar_file.MEDIA_TYPE)
     response.headers.set("Content-Disposition", "inline", filename=f"{filename}.ics")
+    response.add_etag()
+    response.make_conditional(request)
     return response
 
 

@@ -17,6 +17,7 @@ from portal.applications.models import DeadlineException
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import NotFound, Problems
+from portal.core.formats import EXAMPLE_DAY
 from portal.identity.policy import Permission, find
 from portal.tenders import queries
 from portal.tenders.models import Tender
@@ -39,7 +40,9 @@ class GrantForm(PortalForm):
     application = StringField(
         _l("Or one application"), description=_l("Its registration number, or the reference from its address")
     )
-    closes = WallTimeField(_l("Accepted until"), description=_l("In the tender's zone, for example 31.08.2018 18:00"))
+    closes = WallTimeField(
+        _l("Accepted until"), description=_l("In the tender's zone, for example %(day)s 18:00", day=EXAMPLE_DAY)
+    )
     reason = TextAreaField(
         _l("Reason"), description=_l("The applicants, the fund's staff and auditors read it; it cannot be changed")
     )

@@ -19,6 +19,7 @@ from portal.core.canonical import canonical_json
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import NotFound, Problems
+from portal.core.formats import EXAMPLE_DAY
 from portal.identity.policy import Permission
 from portal.notifications.letters import address
 from portal.scoring import drawing
@@ -44,7 +45,7 @@ class CommitForm(PortalForm):
     source_en = StringField(_l("The same in English"))
     url = StringField(_l("Page where its outcome will be published"))
     draws_at = WallTimeField(
-        _l("When it takes place"), description=_l("In the tender's zone, for example 05.10.2018 18:00")
+        _l("When it takes place"), description=_l("In the tender's zone, for example %(day)s 18:00", day=EXAMPLE_DAY)
     )
 
 

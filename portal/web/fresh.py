@@ -15,9 +15,11 @@ from flask_security import Security
 
 from portal.applications.models import Proof
 from portal.applications.signing import FRESH, Shown
+from portal.audit import service as audit
 from portal.core.errors import Problems
 from portal.core.language import N_
 from portal.identity.models import User
+from portal.web.page import after_refusal, current_actor
 
 
 def kind() -> Proof:
@@ -44,10 +46,17 @@ def show() -> Shown:
         )
         raise Problems.one("required", "password", message)
     if not _right(user, typed):
+        _note_wrong(user)
         message = N_("This code is not valid.") if kind() is Proof.TOTP else N_("This is not your password.")
         raise Problems.one("wrong", "password", message)
     browser["fs_paa"] = time.time()
     return Shown(kind())
+
+
+def _note_wrong(user: User) -> None:
+    """A wrong password or code leaves a trail, though what the form wanted to do is rolled back."""
+    actor, key, changes = current_actor(), user.id, {"proof": kind(), "path": request.path}
+    after_refusal(lambda later: audit.record(later, actor, "identity:proof:refuse", "user", key, changes))
 
 
 def _right(user: User, typed: str) -> bool:

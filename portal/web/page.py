@@ -14,6 +14,7 @@ from uuid import UUID
 from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
 from portal.core import idempotency
 from portal.core.db import read_only, session, transaction
@@ -108,6 +109,29 @@ def page(
 
 
 def _run(view: View, values: dict[str, Any], actor: Actor, *, commits: bool, keyed: bool) -> Response:
+    try:
+        return _done(view, values, actor, commits=commits, keyed=keyed)
+    finally:
+        _note_refusals()
+
+
+def after_refusal(note: Callable[[Session], None]) -> None:
+    """Have something noted although the request is refused and its transaction rolled back: in one that follows it.
+
+    For what must leave a trail just because it failed, such as a wrong password.
+    """
+    g.setdefault("refusals", []).append(note)
+
+
+def _note_refusals() -> None:
+    notes = g.pop("refusals", ())
+    if notes:
+        with transaction() as current:
+            for note in notes:
+                note(current)
+
+
+def _done(view: View, values: dict[str, Any], actor: Actor, *, commits: bool, keyed: bool) -> Response:
     if not commits:
         read_only(session())
         response = make_response(view(**values))

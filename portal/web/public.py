@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, current_app, g, render_template, url_for
+from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
@@ -111,6 +111,8 @@ def download(held: TenderTrack) -> Response:
     response = Response(canonical_json(held.rule_set.content), mimetype="application/json")
     name = f"rules-{held.tender.code}-{held.track}.json"
     response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.add_etag()
+    response.make_conditional(request)
     return response
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from flask_babel import lazy_gettext as _l
 
+from portal.core.formats import EXAMPLE_DAY
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
 from portal.tenders.ruleset import Blindness, Direction, ExpertMean, Giver, Need, Severity, Sight, Source, TieRule
@@ -86,7 +87,9 @@ SECTIONS: Final[dict[str, Section]] = {
             *_TITLE,
             Column("version", _l("Version")),
             Column("years", _l("Years of the subsidy"), YEARS, hint=_l("For example 2018, 2019, 2020")),
-            Column("costs_from", _l("First day of allowed costs"), DATE, hint=_l("For example, 31.08.2018")),
+            Column(
+                "costs_from", _l("First day of allowed costs"), DATE, hint=_l("For example, %(day)s", day=EXAMPLE_DAY)
+            ),
             Column("min_participants", _l("Fewest participants"), WHOLE),
             Column("cap_share", _l("Largest share of eligible costs, %"), NUMBER),
             Column(

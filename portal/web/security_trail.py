@@ -8,9 +8,11 @@ from typing import Any
 from flask import Flask
 from flask_security import signals
 from sqlalchemy import delete, func
+from sqlalchemy.exc import IntegrityError
 
 from portal.audit import service as audit
 from portal.core.db import session, uuid7
+from portal.core.errors import Conflict
 from portal.core.language import N_, Message
 from portal.identity.models import User, UserSession
 from portal.identity.policy import ANONYMOUS, Actor
@@ -85,6 +87,14 @@ def _address_asked(app: Flask, *, user: User, new_email: str, **rest: Any) -> No
 
 
 def _address_changed(app: Flask, *, user: User, old_email: str, **rest: Any) -> None:
+    """Two people may have asked for the same address: the second to confirm it waits for the first, and is told."""
+    try:
+        session().flush()
+    except IntegrityError:
+        session().rollback()
+        raise Conflict(
+            N_("This address belongs to another account by now. Your address stays as it is: choose another one.")
+        ) from None
     _of(user, "user:change_email", {"before": old_email, "after": user.email})
     _tell_old(
         user,

@@ -45,6 +45,7 @@ def init_templating(app: Flask) -> None:
         both=_both,
     )
     app.jinja_env.globals.update(
+        example_day=formats.EXAMPLE_DAY,
         Permission=Permission,
         localised=localised,
         language_url=language_url,

@@ -18,6 +18,7 @@ import portal.applications.jobs  # noqa: F401 - an amendment's letters are its w
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import Problems
+from portal.core.formats import EXAMPLE_DAY
 from portal.identity.policy import Permission, find
 from portal.tenders import amendments, queries
 from portal.tenders.amendments import AmendmentValues, Reasons
@@ -49,7 +50,7 @@ class DayField(Field):
             except ValueError:
                 continue
         if text:
-            raise ValueError(_("Give a day such as 31.08.2018."))
+            raise ValueError(_("Give a day such as %(day)s.", day=EXAMPLE_DAY))
 
     def _value(self) -> str:
         if self.raw_data:

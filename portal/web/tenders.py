@@ -19,6 +19,7 @@ from wtforms.widgets import TextInput
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import NotFound, Problems
+from portal.core.formats import EXAMPLE_DAY, EXAMPLE_YEAR
 from portal.identity.policy import Permission, authorize, find
 from portal.tenders import amendments, queries, rules, service
 from portal.tenders.models import Programme, Tender, Track
@@ -50,7 +51,7 @@ class WallTimeField(Field):
             except ValueError:
                 continue
         if text:
-            raise ValueError(_("Give a date and time such as 31.08.2018 18:00."))
+            raise ValueError(_("Give a date and time such as %(day)s 18:00.", day=EXAMPLE_DAY))
 
     def _value(self) -> str:
         if self.raw_data:
@@ -61,7 +62,10 @@ class WallTimeField(Field):
 class TenderForm(PortalForm):
     """A tender in preparation; what is missing may be added until it is published."""
 
-    code = StringField(_l("Code"), description=_l("Part of registration numbers and addresses, for example 2018"))
+    code = StringField(
+        _l("Code"),
+        description=_l("Part of registration numbers and addresses, for example %(year)s", year=EXAMPLE_YEAR),
+    )
     year = IntegerField(_l("Year"))
     title_ru = StringField(_l("Title in Russian"))
     title_en = StringField(_l("Title in English"))
@@ -70,7 +74,9 @@ class TenderForm(PortalForm):
     zone = SelectField(
         _l("Time zone"), choices=[SelectChoice(name, name) for name in rules.ZONES], validate_choice=False
     )
-    opens = WallTimeField(_l("Intake opens"), description=_l("In the zone above, for example 01.08.2018 09:00"))
+    opens = WallTimeField(
+        _l("Intake opens"), description=_l("In the zone above, for example %(day)s 09:00", day=EXAMPLE_DAY)
+    )
     closes = WallTimeField(_l("Intake closes"), description=_l("In the zone above; a moment later is too late"))
     question_days = IntegerField(
         _l("Questions are taken until so many working days before the closing"), validators=[Optional()]

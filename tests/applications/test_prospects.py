@@ -19,7 +19,7 @@ from portal.core.errors import Conflict, NotFound, PortalError, Problems
 from portal.core.jobs import Claim, Task
 from portal.identity.models import Membership, Organisation, OrgRole
 from portal.identity.policy import ANONYMOUS, Actor
-from portal.notifications.models import Letter
+from portal.notifications.models import Letter, Notice, Preference
 from tests.factories import applications, identity
 
 
@@ -83,6 +83,16 @@ def test_the_whole_way_from_a_letter_to_an_invitation(session: Session) -> None:
     follow(session)
     assert parts(joint, organisation) == [ParticipantState.INVITED]
     assert session.scalar(select(func.count()).where(Letter.kind == "participant_invited")) == 1
+
+
+def test_somebody_with_an_account_is_told_as_they_have_chosen(session: Session) -> None:
+    joint = applications.draft(session, partners=0)
+    person = identity.user(session)
+    session.add(Preference(user_id=person.id, kind="prospect_invited", portal=True, mail="none"))
+    session.flush()
+    ask(joint, newcomer(session)[0].inn, person.email)
+    assert session.scalars(select(Notice.user_id).where(Notice.kind == "prospect_invited")).all() == [person.id]
+    assert session.scalars(select(Letter).where(Letter.kind == "prospect_invited")).all() == []
 
 
 def test_the_letter_does_not_name_the_project(session: Session) -> None:

@@ -263,6 +263,9 @@ def test_a_tender_as_a_calendar(session: Session, client: FlaskClient) -> None:
     one = events(client.get("/tenders/C-1/calendar/commission.ics"))
     assert list(one) == [f"commission.{row.id}@joint-projects-portal"]
     assert client.get("/tenders/C-1/calendar/nothing.ics").status_code == 404
+    held = client.get("/tenders/C-1/calendar.ics?lang=ru")
+    again = client.get("/tenders/C-1/calendar.ics?lang=ru", headers={"If-None-Match": held.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
     row.moved, row.cancelled_at, row.cancel_reason = {"commission": "2099-01-14"}, now(session), "R"
     session.commit()
     after = events(client.get("/tenders/C-1/calendar.ics"))[f"commission.{row.id}@joint-projects-portal"]

@@ -515,6 +515,27 @@ def test_an_address_changes_when_the_new_one_confirms_it(client: FlaskClient, se
     assert len(events(session, "identity:user:change_email")) == 1
 
 
+def test_of_two_who_confirm_the_same_new_address_the_second_is_told(app: Flask, session: Session) -> None:
+    new = f"wanted.{uuid4().hex[:8]}@demo.example"
+    links, browsers = [], []
+    for _ in range(2):
+        user, browser = person(session), app.test_client()
+        sign_in_by_password(browser, user)
+        browser.post("/account/change-email?lang=en", data={"email": new})
+        letter = session.scalars(select(Letter).where(Letter.recipient == new).order_by(Letter.id.desc())).first()
+        assert letter is not None
+        found = re.search(r"http://localhost:8000(/account/\S+)", letter.text)
+        assert found is not None
+        links.append(found[1])
+        browsers.append(browser)
+    assert browsers[0].get(links[0]).status_code == 302
+    late = browsers[1].get(f"{links[1]}?lang=en")
+    assert late.status_code == 409
+    assert "This address belongs to another account by now." in late.text
+    session.expire_all()
+    assert session.scalar(select(func.count()).where(User.email == new)) == 1
+
+
 def test_a_change_of_address_needs_a_fresh_password_and_tells_no_stranger(
     client: FlaskClient, session: Session
 ) -> None:

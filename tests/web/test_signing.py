@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications import fit
 from portal.applications.models import FitLetter, Signature
+from portal.audit.models import AuditEvent
 from portal.identity.models import OrgRole, User
 from tests.conftest import form
 from tests.factories import applications, identity
@@ -77,6 +78,9 @@ def test_who_signed_in_long_ago_types_the_password_again(app: Flask, session: Se
         assert answer.status_code == 422
         assert said in text(answer)
     assert session.scalars(select(Signature)).all() == []
+    trail = session.scalars(select(AuditEvent).where(AuditEvent.tag == "identity:proof:refuse")).one()
+    assert (trail.object_id, trail.changes["proof"]) == (str(joint.owners[0].id), "password")
+    assert "not it at all" not in str(trail.changes)
     assert client.post(url, data=form(digest=digest, password=PASSWORD)).status_code == 303
     assert session.scalars(select(Signature.proof)).all() == ["password"]
     assert "Your password" not in text(client.get(url))  # shown just now

@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 
 from portal.applications import service
 from portal.applications.models import Section
+from portal.documents import clamd
 from portal.documents.sheets import Page, as_workbook
 from portal.documents.tables import sheets
 from portal.identity.models import OrgRole, User
 from tests.conftest import form
+from tests.documents.clamd_server import EICAR, closed_port, scanner
 from tests.factories import applications, identity
 
 SignIn = Callable[[User], FlaskClient]
@@ -142,6 +144,20 @@ def test_files_that_are_no_tables(sign_in: SignIn, joint: applications.Joint) ->
     other = client.post(url, data=form(file=(io.BytesIO(b"a;b\n1;2\n"), "a.csv")))
     assert other.status_code == 200
     assert "holds no table of this application" in text(other)
+
+
+def test_a_file_is_scanned_before_it_is_read(sign_in: SignIn, joint: applications.Joint) -> None:
+    client, url = sign_in(joint.owners[0]), f"/applications/{joint.id}/tables?lang=en"
+    answers = []
+    with scanner() as running:
+        for address in (running.url, f"tcp://127.0.0.1:{closed_port()}"):
+            clamd.configure(address)
+            content = b"a;b\n" + EICAR + b"\n" if address == running.url else b"a;b\n1;2\n"
+            answers.append(client.post(url, data=form(file=(io.BytesIO(content), "a.csv"))))
+            clamd.configure(None)
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert "The virus check has refused this file" in text(answers[0])
+    assert "cannot be checked for viruses at the moment" in text(answers[1])
 
 
 def test_after_submission_nothing_can_be_brought_back(session: Session, sign_in: SignIn) -> None:
