@@ -26,7 +26,7 @@ from portal.identity.policy import system_actor
 from portal.review.calibration import Agreement, Calibration, Estimate, Given, TooFew
 from portal.review.calibration_models import ReviewCalibration
 from portal.review.models import Assignment, AssignmentState, Mark
-from portal.review.rules import part_key, review_value
+from portal.review.rules import Marks, part_key, review_value
 from portal.tenders.models import RuleSetVersion, TenderTrack
 from portal.tenders.ruleset import Criterion, Lane, RuleSet, from_json
 
@@ -147,8 +147,18 @@ def present(session: Session, tender_track_id: UUID) -> ReviewCalibration | None
 
 def values(row: ReviewCalibration) -> dict[str, dict[str, Decimal]]:
     """Submission -> part -> calibrated value, 0 to 10; parts that could not be calibrated are not there."""
+    return _values(row.result)
+
+
+def computed_anew(rules: RuleSet, marks: Mapping[tuple[str, str], Marks]) -> dict[str, dict[str, Decimal]]:
+    """The same values from the reviews themselves, nothing kept being trusted. Pure; ``marks`` as in
+    :func:`panel_of`."""
+    return _values({part: written(calibrate(given)) for part, given in panel_of(rules, marks).items()})
+
+
+def _values(result: Mapping[str, Any]) -> dict[str, dict[str, Decimal]]:
     found: dict[str, dict[str, Decimal]] = defaultdict(dict)
-    for part, content in row.result.items():
+    for part, content in result.items():
         for key, each in content.get("applications", {}).items():
             found[key][part] = Decimal(each["value"])
     return found
@@ -168,6 +178,11 @@ def reviews_of(session: Session, tender_track_id: UUID, rules: RuleSet, until: d
     marks: dict[tuple[str, str], dict[str, dict[str, Decimal]]] = defaultdict(lambda: defaultdict(dict))
     for submission_id, reviewer_id, criterion, aspect, score in session.execute(statement):
         marks[str(submission_id), str(reviewer_id)][criterion][aspect] = score
+    return panel_of(rules, marks)
+
+
+def panel_of(rules: RuleSet, marks: Mapping[tuple[str, str], Marks]) -> Panel:
+    """The values of reviews in a fixed order; ``marks``: (submission, reviewer) -> what was given. Pure."""
     panel: dict[str, list[Given]] = {part.key: [] for part in parts(rules)}
     for (application, reviewer), given in sorted(marks.items()):
         for part in parts(rules):

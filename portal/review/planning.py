@@ -37,6 +37,8 @@ from portal.tenders.models import TenderTrack
 COMPUTE: Final = "plan_assignment"
 CARRY_OUT: Final = "carry_out_assignment"
 PHASES: Final = 3
+WORST_GAP: Final = Decimal(999)
+"""What the column holds; a search that had no time to bound anything is no better known than that."""
 ACTOR: Final = system_actor("assignment")
 
 
@@ -121,7 +123,7 @@ def _solve(session: Session, plan: AssignmentPlan, seconds: float) -> None:
     began = time.monotonic()
     solved = solve(gathered.inputs, seconds)
     plan.seconds = Decimal(f"{time.monotonic() - began:.2f}")
-    plan.cost, plan.gap = solved.cost, Decimal(f"{solved.gap:.6f}")
+    plan.cost, plan.gap = solved.cost, min(Decimal(f"{solved.gap:.6f}"), WORST_GAP)
     rows = [{"id": uuid7(), "plan_id": plan.id, **line} for line in lines_of(gathered, solved)]
     if rows:
         session.execute(insert(PlanLine), rows)

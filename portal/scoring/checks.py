@@ -1,8 +1,8 @@
 """Run again and compare: a run's scores computed anew from what it used, and the first difference if there is one.
 
 Nothing kept is trusted: the package's SHA-256 is computed again, its figures are measured again (the kept
-measurements are not read), the digest of the kept score too. The reviews are those kept with the score; that the
-present ones are others is no difference, but it is counted.
+measurements are not read), the digest of the kept score too, and calibrated values from the reviews. The reviews are
+those kept with the score; that the present ones are others is no difference, but it is counted.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.applications.models import Submission
 from portal.audit.service import record
 from portal.core import jobs
-from portal.core.canonical import digest
+from portal.core.canonical import digest, plain_decimal
 from portal.core.clock import now
 from portal.core.errors import NotFound, Problems
 from portal.core.language import N_
 from portal.identity.policy import Actor, Permission, authorize, system_actor
+from portal.review import calibrating
+from portal.review.models import Assignment
 from portal.review.queries import reviews_of
 from portal.scoring import manifests
 from portal.scoring.batch import (
@@ -35,9 +38,10 @@ from portal.scoring.batch import (
 )
 from portal.scoring.engine import Scorer
 from portal.scoring.measuring import measure
-from portal.scoring.models import Manifest, RunCheck, ScoreRun
+from portal.scoring.models import Manifest, RunCheck, Score, ScoreRun
 from portal.scoring.origin import code_digest, libraries
 from portal.scoring.sheets import Difference, digest_of, first_difference
+from portal.tenders.ruleset import ExpertMean
 
 BATCH: Final = 250
 ACTOR: Final = system_actor("scoring")
@@ -82,6 +86,8 @@ def step_check(session: Session, check_id: UUID) -> jobs.Progress:
     used = track_rules(session, run.tender_track_id)
     if check.first is None and used.digest != run.rules_digest:
         check.first = _first("", Difference("rules", "digest", run.rules_digest, used.digest))
+    if check.first is None and check.done == 0:
+        check.first = _calibration(session, run, used)
     scores = again(session, run.id, check.last_number, BATCH)
     scorer = Scorer(used.rules)
     differing = dict(check.differing)
@@ -98,6 +104,41 @@ def step_check(session: Session, check_id: UUID) -> jobs.Progress:
         return jobs.Progress(check.total, check.total)
     check.last_number = scores[-1].number
     return jobs.Progress(check.done, max(check.total, check.done + 1))
+
+
+def _calibration(session: Session, run: ScoreRun, used: TrackRules) -> dict[str, Any] | None:
+    """The first calibrated value that does not follow from the reviews kept with the run's scores; None for none.
+
+    Three queries, where calibrated means count.
+    """
+    if used.rules.expert_mean is not ExpertMean.CALIBRATED:
+        return None
+    kept = session.execute(
+        select(Submission.number, Score.submission_id, Score.reviews, Score.calibrated)
+        .join(Submission, Submission.id == Score.submission_id)
+        .where(Score.run_id == run.id)
+    ).all()
+    who = dict(
+        session.execute(
+            select(Assignment.id, Assignment.reviewer_id).where(
+                Assignment.submission_id.in_([row.submission_id for row in kept])
+            )
+        )
+        .tuples()
+        .all()
+    )
+    marks = {
+        (str(row.submission_id), str(who.get(UUID(review["review"])))): given
+        for row in kept
+        for review, given in zip(row.reviews, read_reviews(row.reviews), strict=True)
+    }
+    anew = calibrating.computed_anew(used.rules, marks)
+    for number, submission_id, _reviews, values in sorted(kept):
+        now_values = {part: plain_decimal(value) for part, value in anew.get(str(submission_id), {}).items()}
+        for part in sorted({*values, *now_values}):
+            if values.get(part) != now_values.get(part):
+                return _first(number, Difference("calibration", part, values.get(part), now_values.get(part)))
+    return None
 
 
 def _compared(each: Again, used: TrackRules, scorer: Scorer) -> tuple[Difference | None, str]:

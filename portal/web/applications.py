@@ -25,7 +25,7 @@ from portal.applications.queries import (
     startable,
     submissions_of,
 )
-from portal.applications.rules import DECIDED, EDITABLE, public_state
+from portal.applications.rules import EDITABLE, public_state
 from portal.applications.signing import unconfirmed
 from portal.applications.submission import Standing, standing
 from portal.core.db import session
@@ -35,8 +35,6 @@ from portal.identity.policy import Permission, allowed
 from portal.review.queries import checks_of
 from portal.scoring.advice import Step, steps
 from portal.scoring.engine import score
-from portal.scoring.queries import explained
-from portal.scoring.sheets import ToldSheet
 from portal.scoring.wording import written
 from portal.tenders.metrics import METRICS
 from portal.tenders.rules import TRACK_NAMES
@@ -49,6 +47,7 @@ from portal.web import (
     application_paper,
     application_participants,
     application_prospects,
+    application_scores,
     application_sections,
     application_signing,
     application_submission,
@@ -90,6 +89,7 @@ TOPICS = (
     application_paper,
     application_participants,
     application_prospects,
+    application_scores,
     application_sections,
     application_signing,
     application_submission,
@@ -217,7 +217,7 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         rounds=submissions_of(session(), application_id) if application.number else [],
         checks=checks_of(session(), application_id) if application.number else [],
         exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
-        result=_result(dossier),
+        result=told.sheet if (told := application_scores.published(dossier)) else None,
         next_step=_next_step(dossier, stands, tasks, requests),
         track_names=TRACK_NAMES,
         Role=ParticipantRole,
@@ -230,16 +230,6 @@ def _dates(dossier: Dossier) -> track.Dates:
     return track.Dates(
         tender.closes_at, application.received_at, tender.results_published_at, application.correction_due, dossier.zone
     )
-
-
-def _result(dossier: Dossier) -> ToldSheet | None:
-    """The scores behind a decision, once the results are published."""
-    application = dossier.application
-    decided = application.state in DECIDED and application.tender.results_published_at is not None
-    if not decided or application.submission_id is None:
-        return None
-    found = explained(session(), application.submission_id)
-    return found.sheet if found else None
 
 
 def _next_step(dossier: Dossier, stands: Standing, tasks: Tasks, requests: list[CorrectionRequest]) -> dict[str, str]:

@@ -36,8 +36,13 @@ def show(submission_id: UUID) -> ResponseReturnValue:
     found = explained(session(), submission_id)
     if found is None:
         raise NotFound
-    response = Response(pdf.render("score", paper_data(found)), mimetype="application/pdf")
-    response.headers["Content-Disposition"] = disposition("attachment", f"{found.number}-score.pdf")
+    return as_pdf(paper_data(found), found.number)
+
+
+def as_pdf(data: dict[str, Any], number: str) -> Response:
+    """The paper of a score as a download; ``data`` of :func:`paper_data`."""
+    response = Response(pdf.render("score", data), mimetype="application/pdf")
+    response.headers["Content-Disposition"] = disposition("attachment", f"{number}-score.pdf")
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "private, no-store"
