@@ -7,7 +7,7 @@ database take the same lock and refuse what a barred person does (decision 14).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -34,6 +34,7 @@ from portal.review.rules import ACTIVE, TRANSITIONS
 
 ACTOR: Final = system_actor("conflicts")
 MAX_REASON: Final = 2_000
+MOST_AT_ONCE: Final = 100
 
 
 def lock_people(session: Session, people: Iterable[UUID]) -> None:
@@ -207,6 +208,25 @@ def rule(
     if row.bars:
         stop(session, [row], actor=actor)
     return row
+
+
+def rule_all(
+    session: Session, actor: Actor, *, chosen: Mapping[UUID, int], ruling: str, reason: str
+) -> list[ConflictRow]:
+    """The same decision with the same reason about several soft conflicts, all of them or none.
+
+    ``chosen``: conflict -> its version as it was read. Raises as :func:`rule` does; :class:`Problems` (``chosen``)
+    where nothing is chosen, or more than :data:`MOST_AT_ONCE`.
+    """
+    authorize(actor, Permission.CONFLICT_RULE)
+    if not 0 < len(chosen) <= MOST_AT_ONCE:
+        message = N_("Choose between 1 and %(limit)s conflicts.", limit=MOST_AT_ONCE)
+        raise Problems.one("required", "chosen", message)
+    lock_people(session, session.scalars(select(ConflictRow.user_id).where(ConflictRow.id.in_(chosen))))
+    return [
+        rule(session, actor, conflict_id=key, ruling=ruling, reason=reason, expected_version=chosen[key])
+        for key in sorted(chosen)
+    ]
 
 
 def subject_of(session: Session, row: ConflictRow) -> ConflictSubject:

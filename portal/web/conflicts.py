@@ -9,11 +9,12 @@ from uuid import UUID
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 import portal.scoring.jobs  # noqa: F401 - a review that is closed enqueues its work
 from portal.core.clock import today
 from portal.core.db import session
-from portal.core.errors import Conflict, Problem, Problems
+from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.core.language import N_, Message
 from portal.identity.policy import Permission, authorize
 from portal.review import barring, conflict_queries, ties
@@ -47,9 +48,39 @@ class TypedForm(PortalForm):
     """The fields are read as they were typed."""
 
 
-@page(pages, "", get=Permission.CONFLICT_VIEW)
+@page(pages, "", get=Permission.CONFLICT_VIEW, post=Permission.CONFLICT_RULE)
 def index() -> ResponseReturnValue:
-    """The conflicts found: those to decide, those that bar, or all; of one tender, if chosen."""
+    """The conflicts found: those to decide, those that bar, or all; of one tender, if chosen. Several are decided
+    about at once."""
+    if request.method == "GET":
+        return _list()
+    try:
+        ruled = barring.rule_all(
+            session(),
+            g.actor,
+            chosen=_chosen(),
+            ruling=request.form.get("ruling", ""),
+            reason=request.form.get("reason", ""),
+        )
+    except Problems as refused:
+        return _list(refused.problems), 422
+    flash(ngettext("%(num)s decision is saved.", "%(num)s decisions are saved.", len(ruled)), "success")
+    return redirect(url_for(".index", show=request.args.get("show"), tender=request.args.get("tender")), 303)
+
+
+def _chosen() -> dict[UUID, int]:
+    """The conflicts that are ticked, each with the version that was shown."""
+    found = {}
+    for text in request.form.getlist("chosen"):
+        key, _sign, version = text.partition(":")
+        try:
+            found[UUID(key)] = int(version)
+        except ValueError:
+            raise NotFound from None
+    return found
+
+
+def _list(problems: tuple[Problem, ...] = ()) -> str:
     show, tender_id = request.args.get("show", ""), uuid_argument("tender")
     show = show if show in SHOWN else SHOWN[0]
     wanted = conflict_queries.select_kept(
@@ -66,6 +97,14 @@ def index() -> ResponseReturnValue:
         tender_id=tender_id,
         tenders=[(row.id, row.label) for row in tenders],
         words={row.id: sentences(row) for row in found.rows},
+        decides=show == "open" and bool(found.rows) and can(Permission.CONFLICT_RULE),
+        form=ActionForm(formdata=None),
+        ticked=request.form.getlist("chosen"),
+        ruling=request.form.get("ruling", ""),
+        reason=request.form.get("reason", ""),
+        problems=problems,
+        errors=_by_field(problems),
+        longest=barring.MAX_REASON,
     )
 
 

@@ -70,6 +70,35 @@ def test_the_own_ties(session: Session, sign_in: SignIn, application: Applicatio
     assert other.post(f"/ties/{row.id}/end", data=again).status_code == 404
 
 
+def test_the_officer_decides_on_several_at_once_all_or_none(
+    session: Session, sign_in: SignIn, application: Application, expert: User
+) -> None:
+    people = [expert, identity.user(session, Role.REVIEWER, name="Expert Eight")]
+    rows = [conflict(session, person, application) for person in people]
+    client = sign_in(identity.user(session, Role.OFFICER))
+    page = client.get("/staff/conflicts?lang=en").text
+    chosen = [f"{row.id}:{row.version}" for row in rows]
+    assert all(f'value="{value}"' in page for value in chosen)
+
+    def post(**fields: Any) -> Any:
+        return client.post("/staff/conflicts?lang=en", data={"idempotency_key": str(uuid4()), **fields})
+
+    nothing = post(ruling="waived", reason="Met once.")
+    assert (nothing.status_code, "Choose between 1 and 100 conflicts." in nothing.text) == (422, True)
+    unsaid = post(chosen=chosen, ruling="waived", reason="")
+    assert (unsaid.status_code, unsaid.text.count(" checked")) == (422, 3)
+    assert post(chosen=[chosen[0], f"{rows[1].id}:99"], ruling="waived", reason="Met once.").status_code == 409
+    session.expire_all()
+    assert [row.ruling for row in rows] == [None, None]
+    assert post(chosen=chosen, ruling="waived", reason="Met once.").status_code == 303
+    session.expire_all()
+    assert [(row.ruling, row.reason) for row in rows] == [("waived", "Met once.")] * 2
+    reader = sign_in(identity.user(session, Role.AUDITOR))
+    session.commit()
+    assert 'name="chosen"' not in reader.get("/staff/conflicts").text
+    assert reader.post("/staff/conflicts", data={"idempotency_key": str(uuid4())}).status_code in (403, 404)
+
+
 def test_the_officer_decides_on_a_soft_conflict(
     session: Session, sign_in: SignIn, application: Application, expert: User
 ) -> None:

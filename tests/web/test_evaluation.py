@@ -226,6 +226,15 @@ def test_calibrated_values_count_where_the_rules_say_so_and_the_sheet_explains_t
     while not checks.step_check(session, check.id).finished:
         pass
     assert (check.first, check.differing) == (None, {})
+    kept = dict(score.calibrated)
+    score.calibrated = dict.fromkeys(kept, "9.9999")
+    session.flush()
+    again = checks.start_check(session, identity.actor(session, person), score.run_id)
+    while not checks.step_check(session, again.id).finished:
+        pass
+    assert again.first is not None
+    assert (again.first["place"], again.first["before"], again.first["after"]) == ("calibration", "9.9999", value)
+    score.calibrated = kept
     client = sign_in(person)
     session.commit()
     page = client.get(f"/staff/scoring/submissions/{score.submission_id}").text
