@@ -9,7 +9,13 @@ from portal.core.language import CATALOGUES, N_, Message
 _MESSAGES: Final[dict[str, tuple[Message, str]]] = {
     "ALREADY_CONFIRMED": (N_("Your e-mail address has been confirmed already."), "info"),
     "ANONYMOUS_USER_REQUIRED": (N_("You are signed in already."), "info"),
-    "API_ERROR": (N_("The form was sent incompletely. Open the page again."), "error"),
+    "API_ERROR": (
+        N_(
+            "This is not valid any more: the link was used already, or the address belongs to another account."
+            " Open the page and try again."
+        ),
+        "error",
+    ),
     "CHANGE_EMAIL_CONFIRMED": (N_("Your new e-mail address is confirmed. Sign in with it from now on."), "success"),
     "CHANGE_EMAIL_EXPIRED": (
         N_("The link was valid for %(within)s and has expired. Enter the new address once more."),

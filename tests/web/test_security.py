@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_security import hash_password
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from portal.audit import service as audit
@@ -515,25 +515,30 @@ def test_an_address_changes_when_the_new_one_confirms_it(client: FlaskClient, se
     assert len(events(session, "identity:user:change_email")) == 1
 
 
-def test_of_two_who_confirm_the_same_new_address_the_second_is_told(app: Flask, session: Session) -> None:
+def test_of_two_who_confirm_the_same_new_address_the_second_is_told(fresh_app: Flask) -> None:
+    """The other one has confirmed it, and the transaction is not over yet when the second follows the link."""
     new = f"wanted.{uuid4().hex[:8]}@demo.example"
-    links, browsers = [], []
-    for _ in range(2):
-        user, browser = person(session), app.test_client()
-        sign_in_by_password(browser, user)
-        browser.post("/account/change-email?lang=en", data={"email": new})
-        letter = session.scalars(select(Letter).where(Letter.recipient == new).order_by(Letter.id.desc())).first()
-        assert letter is not None
-        found = re.search(r"http://localhost:8000(/account/\S+)", letter.text)
-        assert found is not None
-        links.append(found[1])
-        browsers.append(browser)
-    assert browsers[0].get(links[0]).status_code == 302
-    late = browsers[1].get(f"{links[1]}?lang=en")
-    assert late.status_code == 409
-    assert "This address belongs to another account by now." in late.text
-    session.expire_all()
-    assert session.scalar(select(func.count()).where(User.email == new)) == 1
+    with fresh_app.app_context():
+        first, second = person(db.session()), person(db.session())
+        first_id, before = first.id, second.email
+        late = fresh_app.test_client()
+        sign_in_by_password(late, second)
+        late.post("/account/change-email?lang=en", data={"email": new})
+        link = letter_link(db.session(), new)
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(late.get(f"{link}?lang=en")))
+        with db.engine.connect() as other:
+            other.execute(update(User).where(User.id == first_id).values(email=new))
+            waiting.start()
+            time.sleep(0.7)
+            other.commit()
+        waiting.join()
+        assert answers[0].status_code == 409
+        assert "This address belongs to another account by now." in answers[0].text
+        held = db.session.execute(select(User.id, User.email).where(User.email.in_([new, before]))).all()
+        assert sorted(held, key=str) == sorted([(first_id, new), (second.id, before)], key=str)
+        again = late.get(f"{link}?lang=en", follow_redirects=True)
+        assert "the link was used already, or the address belongs to another account" in again.text
 
 
 def test_a_change_of_address_needs_a_fresh_password_and_tells_no_stranger(

@@ -26,6 +26,7 @@ function lineOf(table, name) {
   };
   const count = () => {
     const filled = inputs.filter((input) => input.value.trim() !== "").length;
+    row.classList.toggle("jp-line--empty", filled === 0);
     toggle.textContent = table.dataset.lines.replace("{n}", filled).replace("{total}", inputs.length);
   };
   toggle.addEventListener("click", () => open(toggle.getAttribute("aria-expanded") !== "true"));
