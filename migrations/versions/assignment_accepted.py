@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "assignment_accepted"
-down_revision = "commission_signatures"
+down_revision = "ledger_movements"
 branch_labels = None
 depends_on = None
 

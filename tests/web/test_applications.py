@@ -416,8 +416,16 @@ def test_a_decision_is_not_told_before_publication(session: Session, sign_in: Si
         assert "With the commission" in page
         assert "Awarded" not in page
         assert "Scores of the application" not in page
+    paper = f"/applications/{joint.id}/score.pdf"
+    assert client.get(paper).status_code == 404
     joint.application.tender.results_published_at = now(session)
     session.commit()
+    for owner in joint.owners:
+        got = sign_in(owner).get(paper)
+        assert (got.status_code, got.data[:5]) == (200, b"%PDF-")
+    stranger = applications.draft(session)
+    session.commit()
+    assert sign_in(stranger.owners[0]).get(paper).status_code == 404
     assert "Awarded" in text(client.get("/applications/"))
     assert "Scores of the application" in text(client.get(f"/applications/{joint.id}"))
 
