@@ -153,6 +153,8 @@ def values(row: ReviewCalibration) -> dict[str, dict[str, Decimal]]:
 def computed_anew(rules: RuleSet, marks: Mapping[tuple[str, str], Marks]) -> dict[str, dict[str, Decimal]]:
     """The same values from the reviews themselves, nothing kept being trusted. Pure; ``marks`` as in
     :func:`panel_of`."""
+    from portal.review.mixed_model import calibrate
+
     return _values({part: written(calibrate(given)) for part, given in panel_of(rules, marks).items()})
 
 
