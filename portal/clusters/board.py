@@ -74,6 +74,8 @@ def renew(session: Session, actor: Actor, *, post_id: UUID, valid_until: str) ->
     if row.state == PostState.REMOVED:
         raise Conflict(N_("This post was taken off the board. Post anew what is in order."))
     day, problems = _valid_until(valid_until, today(session))
+    # Posts of one organisation that are opened at once are counted one after the other, as in :func:`post`.
+    session.get(Organisation, row.organisation_id, with_for_update={"key_share": True}, populate_existing=True)
     if row.state == PostState.CLOSED and _open_posts(session, row.organisation_id, today(session)) >= MAX_OPEN:
         message = N_("An organisation can have no more than %(limit)s open posts. Close one first.", limit=MAX_OPEN)
         problems.append(Problem("too_many", "", message))

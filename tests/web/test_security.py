@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_security import hash_password
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.audit import service as audit
@@ -530,7 +530,12 @@ def test_of_two_who_confirm_the_same_new_address_the_second_is_told(fresh_app: F
         with db.engine.connect() as other:
             other.execute(update(User).where(User.id == first_id).values(email=new))
             waiting.start()
-            time.sleep(0.7)
+            waits = text(
+                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+            )
+            until = time.monotonic() + 10
+            while not other.scalar(waits) and time.monotonic() < until:
+                time.sleep(0.02)
             other.commit()
         waiting.join()
         assert answers[0].status_code == 409
