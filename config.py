@@ -18,8 +18,9 @@ class Config:
     """What the portal needs from outside.
 
     ``mail_url``: ``smtp[s]://user:password@host:port``; ``files_url``: ``file:///...`` or ``s3://bucket/prefix``;
-    ``public_url``: how people reach the portal, used in letters; ``signing_roots``: a folder of certificates
-    under which signature files are trusted; ``demo``: demo sign-ins and the mail page.
+    ``public_url``: how people reach the portal, used in letters; ``signing_key``: the file of the portal's own key,
+    made at its first use (:mod:`portal.core.signing`); ``signing_roots``: a folder of certificates under which
+    signature files are trusted; ``demo``: demo sign-ins and the mail page.
     """
 
     database_url: str
@@ -34,6 +35,7 @@ class Config:
     proxies: int
     secure_cookies: bool
     clamd_url: str | None
+    signing_key: str
     signing_roots: str | None
     version: str
 
@@ -60,6 +62,7 @@ class Config:
             proxies=int(env.get("PROXIES", "0")),
             secure_cookies=public_url.startswith("https://"),
             clamd_url=env.get("CLAMD_URL"),
+            signing_key=env.get("SIGNING_KEY", str(ROOT / ".local" / "signing_key.pem")),
             signing_roots=env.get("SIGNING_ROOTS"),
             version=env.get("PORTAL_VERSION", "dev"),
         )

@@ -12,6 +12,7 @@ import portal.applications.models
 import portal.applications.prospect_models
 import portal.audit.models
 import portal.awards.models
+import portal.awards.proof_models
 import portal.budget.models
 import portal.clusters.board_models
 import portal.clusters.models

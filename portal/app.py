@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import ROOT, Config
 from portal.cli import register_commands
-from portal.core import jobs
+from portal.core import jobs, signing
 from portal.core.db import db
 from portal.documents import service as documents
 from portal.documents.signatures import cms
@@ -37,6 +37,8 @@ HANDLERS: Final = (
     "portal.applications.jobs",
     "portal.applications.refused_files",
     "portal.applications.reminders",
+    "portal.audit.heads",
+    "portal.awards.bundles",
     "portal.awards.jobs",
     "portal.clusters.jobs",
     "portal.documents.jobs",
@@ -74,6 +76,7 @@ def create_app(config: Config | None = None) -> Flask:
     notifications.configure(config.mail_url, config.mail_from)
     letters.configure(config.public_url)
     tokens.configure(config.secret_key)
+    signing.configure(config.signing_key)
     documents.configure(config.files_url, config.clamd_url)
     cms.configure(config.signing_roots)
     jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Index
@@ -14,7 +14,8 @@ from portal.core.db import Base
 class AuditEvent(Base):
     """One change: who did what to which object, with the fields before and after.
 
-    ``hash`` = SHA-256 over the previous row's hash and the canonical JSON of this row's content.
+    ``hash`` seals the row and the hash of the row before (:mod:`portal.audit.sealing`); ``salt`` closes the parts that
+    are not shown when the row is. Rows of before November 2026 have none.
     """
 
     __tablename__ = "audit_event"
@@ -35,3 +36,26 @@ class AuditEvent(Base):
     changes: Mapped[dict[str, Any]]
     previous: Mapped[str]
     hash: Mapped[str] = mapped_column(unique=True)
+    salt: Mapped[str | None]
+
+
+class AuditHead(Base):
+    """The newest row of the trail as it was published on a day, signed (:mod:`portal.audit.heads`); append-only.
+
+    ``public_key`` and ``signature`` are Ed25519 in hexadecimal, over the canonical JSON of
+    :func:`portal.audit.heads.statement`.
+    """
+
+    __tablename__ = "audit_head"
+    __table_args__ = (
+        CheckConstraint("seq >= 1", name="seq"),
+        CheckConstraint("hash ~ '^[0-9a-f]{64}$' and public_key ~ '^[0-9a-f]{64}$'", name="digests"),
+        CheckConstraint("signature ~ '^[0-9a-f]{128}$'", name="signature"),
+    )
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str]
+    at: Mapped[datetime]
+    public_key: Mapped[str]
+    signature: Mapped[str]

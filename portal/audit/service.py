@@ -6,10 +6,9 @@ under one advisory lock, so that the chain is serial and the lock is held for th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -20,7 +19,7 @@ from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session, SessionTransaction
 
 from portal.audit.models import AuditEvent
-from portal.core.canonical import canonical_json
+from portal.audit.sealing import new_salt, seal
 from portal.core.clock import now
 
 GENESIS: Final = "0" * 64
@@ -91,24 +90,6 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} does not belong into the audit trail")
 
 
-def seal(previous: str, content: Mapping[str, Any]) -> str:
-    """The hash of a row, from the hash of the row before and its own content."""
-    return hashlib.sha256(previous.encode() + canonical_json(content)).hexdigest()
-
-
-def _content(row: AuditEvent) -> dict[str, Any]:
-    return {
-        "seq": row.seq,
-        "at": row.at.astimezone(UTC).isoformat(),
-        "actor": row.actor,
-        "actor_name": row.actor_name,
-        "tag": row.tag,
-        "object_type": row.object_type,
-        "object_id": row.object_id,
-        "changes": row.changes,
-    }
-
-
 @event.listens_for(Session, "before_commit")
 def _chain(session: Session) -> None:
     if session.in_nested_transaction():
@@ -125,8 +106,8 @@ def _chain(session: Session) -> None:
     at = now(session)
     for content in pending:
         seq += 1
-        row = AuditEvent(seq=seq, at=at, previous=previous, hash="", **content)
-        row.hash = previous = seal(previous, _content(row))
+        row = AuditEvent(seq=seq, at=at, previous=previous, hash="", salt=new_salt(), **content)
+        row.hash = previous = seal(row, previous)
         session.add(row)
     session.flush()
 
@@ -160,7 +141,7 @@ def verify(session: Session) -> tuple[int, Fault | None]:
             return count, Fault(row.seq, f"row {expected} is missing")
         if row.previous != previous:
             return count, Fault(row.seq, "does not continue the row before")
-        if seal(previous, _content(row)) != row.hash:
+        if seal(row, previous) != row.hash:
             return count, Fault(row.seq, "content does not match its hash")
         expected, previous = expected + 1, row.hash
     return count, None

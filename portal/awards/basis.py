@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -136,6 +137,25 @@ def _run_problem(session: Session, track: TenderTrack, run: ScoreRun | None) -> 
     return None
 
 
+def recorded(decision: AwardDecision, output: str) -> dict[str, Any]:
+    """What the digest of a kept decision (lines and amounts loaded) covers; ``output``: the digest of its run."""
+    return {
+        "track": str(decision.tender_track_id),
+        "scores": output,
+        "available": dict(decision.available),
+        "lines": [
+            _covered(
+                str(line.application_id),
+                line.place,
+                line.outcome,
+                line.total,
+                {amount.year: amount.amount for amount in line.amounts},
+            )
+            for line in decision.lines
+        ],
+    }
+
+
 def _digest(
     track_id: UUID,
     output: str,
@@ -149,14 +169,20 @@ def _digest(
             "scores": output,
             "available": as_text(available),
             "lines": [
-                {
-                    "application": line.application_id,
-                    "place": line.place,
-                    "outcome": line.outcome.value,
-                    "total": None if (total := totals[line.application_id]) is None else f"{total:.2f}",
-                    "amounts": as_text(line.amounts),
-                }
+                _covered(line.application_id, line.place, line.outcome, totals[line.application_id], line.amounts)
                 for line in lines
             ],
         }
     )
+
+
+def _covered(
+    application_id: str, place: int, outcome: str, total: Decimal | None, amounts: Mapping[int, Decimal]
+) -> dict[str, Any]:
+    return {
+        "application": application_id,
+        "place": place,
+        "outcome": str(outcome),
+        "total": None if total is None else f"{total:.2f}",
+        "amounts": as_text(amounts),
+    }

@@ -19,7 +19,7 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import basis, sign_offs
+from portal.awards import basis, bundles, sign_offs
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine, DecisionSignature
 from portal.awards.policy import Signing, interest_refusal
 from portal.awards.queries import interests
@@ -223,6 +223,7 @@ def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
     session.flush()
     payload = {"decision_id": str(decision.id)}
     jobs.enqueue(session, LETTERS, payload, key=f"{LETTERS}:{decision.id}", after=decision.letters_at)
+    bundles.make_later(session, track.tender_id, decision.id)
     changes = {"tender": track.tender.code, "track": track.track, "digest": decision.digest}
     record(session, actor, "awards:decision:publish", "award_decision", decision.id, changes)
     if not _open_tracks(session, track.tender_id):

@@ -97,6 +97,24 @@ def store(
     return row
 
 
+def keep(session: Session, actor: Actor, *, name: str, content: bytes, content_type: str) -> StoredFile:
+    """Keep what the portal has made itself: nothing is inspected. The caller records it."""
+    key = uuid7()
+    row = StoredFile(
+        id=key,
+        key=f"{key.hex[-2:]}/{key.hex}",
+        name=name,
+        content_type=content_type,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        uploaded_by=actor.user_id,
+    )
+    objects.put(session, row.key, content)
+    session.add(row)
+    session.flush()
+    return row
+
+
 def _receive(stream: BinaryIO, held: BinaryIO, allowed: frozenset[str], sha256: str | None) -> _Received:
     digest, size = hashlib.sha256(), 0
     while block := stream.read(_BLOCK):

@@ -81,6 +81,7 @@ def _environment(found: Mapping[str, str], port: int) -> dict[str, str]:
         "PORT": str(port),
         "PORTAL_DEMO": "1",
         "FILES_URL": (DATA / "files").as_uri(),
+        "SIGNING_KEY": str(DATA / "signing_key.pem"),
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",  # glibc would keep an arena of memory for every thread
     }

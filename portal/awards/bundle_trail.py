@@ -1,0 +1,105 @@
+"""The part of the audit trail that a results bundle shows: an unbroken chain up to the publication."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from portal.audit.models import AuditEvent
+from portal.audit.sealing import inner, shown
+from portal.awards.bundle import SUBJECT, Track
+from portal.budget.ledger import AUDIT_TAG
+from portal.budget.models import Posting
+
+LONGEST: Final = 200_000
+"""Rows of one bundle; where the way back to the first submission is longer, it begins later."""
+
+SUBMIT: Final = "applications:application:submit"
+
+SHOWN: Final[Mapping[str, frozenset[str]]] = {
+    SUBMIT: frozenset({"number", "round", "sha256"}),
+    "scoring:run:end": frozenset({"kind", "total", "rules", "output"}),
+    "scoring:draw:commit": frozenset({"track", "round", "digest", "numbers"}),
+    "scoring:draw:enter": frozenset({"track", "round", "randomness", "url"}),
+    "review:calibration:compute": frozenset({"reviews", "inputs", "output"}),
+    "awards:decision:draft": frozenset({"track", "tender", "run", "digest"}),
+    "awards:decision:publish": frozenset({"tender", "track", "digest"}),
+    "awards:line:approve": frozenset({"decision", "application", "amounts"}),
+    AUDIT_TAG: frozenset({"number", "kind", "document", "reason", "lines", "digest"}),
+}
+"""Tag -> the keys of its changes that a bundle may show. A row with another key stays closed."""
+
+
+def trail(session: Session, held: Sequence[Track]) -> dict[str, Any]:
+    """``previous`` (the hash before the first row), ``first`` (its number), ``rows`` and the head they lead to.
+
+    A row is its ``inner`` digest, or the row itself where the decisions rest on it; ``cut``: rows before the first
+    would belong to it.
+    """
+    last = _published(session, held)
+    open_rows = {seq for seq in _wanted(session, held) if seq <= last}
+    first = max(min(open_rows), last - LONGEST + 1)
+    unsalted = select(AuditEvent.seq).where(AuditEvent.salt.is_(None), AuditEvent.seq.between(first, last))
+    first = max(first, (session.scalar(unsalted.order_by(AuditEvent.seq.desc()).limit(1)) or 0) + 1)
+    cut = first > min(open_rows)
+    rows: list[Any] = []
+    previous, head = "", ""
+    statement = select(AuditEvent).where(AuditEvent.seq.between(first, last)).order_by(AuditEvent.seq)
+    for row in session.scalars(statement.execution_options(yield_per=1000)):
+        previous = previous or row.previous
+        head = row.hash
+        rows.append(shown(row) if row.seq in open_rows and _clean(row) else inner(row))
+    return {"first": first, "previous": previous, "rows": rows, "head": {"seq": last, "hash": head}, "cut": cut}
+
+
+def _clean(row: AuditEvent) -> bool:
+    return set(row.changes) <= SHOWN[row.tag]
+
+
+def _published(session: Session, held: Sequence[Track]) -> int:
+    """The row that tells of the last publication."""
+    keys = [str(track.decision.id) for track in held]
+    found = session.scalar(
+        select(AuditEvent.seq)
+        .where(
+            AuditEvent.object_type == "award_decision",
+            AuditEvent.object_id.in_(keys),
+            AuditEvent.tag == "awards:decision:publish",
+        )
+        .order_by(AuditEvent.seq.desc())
+        .limit(1)
+    )
+    assert found is not None, "a published decision has a row in the trail"
+    return found
+
+
+def _wanted(session: Session, held: Sequence[Track]) -> list[int]:
+    """The rows that tell of what the decisions rest on; by the index of objects."""
+    lines = [line.id for track in held for line in track.decision.lines]
+    postings: Sequence[UUID] = session.scalars(
+        select(Posting.id).where(Posting.subject_type == SUBJECT, Posting.subject_id.in_(lines))
+    ).all()
+    objects: dict[str, Sequence[UUID]] = {
+        "score_run": [track.run.id for track in held],
+        "award_decision": [track.decision.id for track in held],
+        "tender_track": [track.decision.tender_track_id for track in held],
+        "decision_line": lines,
+        "posting": postings,
+    }
+    found: set[int] = set()
+    for kind, keys in objects.items():
+        found.update(session.scalars(_rows(AuditEvent.seq, kind, keys).where(AuditEvent.tag.in_(SHOWN))))
+    digests = {each.submission.sha256 for track in held for each in track.decided}
+    applications = [each.application.id for track in held for each in track.decided]
+    for row in session.scalars(_rows(AuditEvent, "application", applications).where(AuditEvent.tag == SUBMIT)):
+        if row.changes.get("sha256") in digests:
+            found.add(row.seq)
+    return sorted(found)
+
+
+def _rows(what: Any, kind: str, keys: Sequence[UUID]) -> Select[Any]:
+    return select(what).where(AuditEvent.object_type == kind, AuditEvent.object_id.in_([str(key) for key in keys]))

@@ -1,0 +1,823 @@
+#!/usr/bin/env python3
+"""Checks the results bundle of a tender, offline: ``python verify.py results-2016.zip``.
+
+Needs Python 3.10 and nothing else; numpy where reviews were calibrated, highspy and numpy where the awards were found
+by an integer programme. It shares no code with the portal: all is computed anew from the frozen facts and the rules.
+
+    python verify.py BUNDLE                          check everything
+    python verify.py BUNDLE --number JP-2016-IS-0003 --sha256 DIGEST     is my application inside, as I submitted it?
+    python verify.py BUNDLE --heads audit-heads.json the published heads of the audit trail, saved from the portal
+    python verify.py BUNDLE --key HEX                the public key of the portal, as you know it from elsewhere
+    --lang ru|en                                     the language of the report
+
+Exit code 0: everything holds; 1: something differs, the report names the place; 2: it is no bundle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import hmac
+import json
+import os
+import struct
+import sys
+import zipfile
+import zlib
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Context, Decimal, setcontext
+from fractions import Fraction
+from itertools import pairwise
+
+setcontext(Context(prec=60, rounding=ROUND_HALF_UP))
+MANIFEST, SIGNATURE = "manifest.json", "signature.json"
+MOST = 20  # differences that are shown
+
+TEXTS = {
+    "bundle": ("Results bundle {}\nSHA-256 {}", "Архив результатов {}\nSHA-256 {}"),
+    "container": ("The archive: {} files, not a byte besides", "Архив: файлов — {}, лишних байтов нет"),
+    "digests": ("The manifest: every file is the one that was signed", "Опись: каждый файл — тот, что подписан"),
+    "signature": ("The signature of the portal, key {}", "Подпись портала, ключ {}"),
+    "inputs": ("{}: rules, run and inputs of {} scores", "{}: правила, расчёт и исходные данные, оценок — {}"),
+    "calibration": ("{}: the severity of reviewers, from {} values", "{}: строгость экспертов, значений — {}"),
+    "scores": ("{}: {} scores computed anew", "{}: пересчитано оценок — {}"),
+    "draw": ("{}: the draw of lots", "{}: жребий"),
+    "ranking": ("{}: the order of {} applications", "{}: порядок заявок, всего — {}"),
+    "allocation": ("{}: the awards ({})", "{}: распределение ({})"),
+    "postings": ("{}: {} postings in the ledger", "{}: проводок в журнале — {}"),
+    "trail": ("The audit trail: {} rows up to row {}", "Журнал аудита: строк — {}, до строки {}"),
+    "heads": ("Published heads: {} signed, {} of them inside", "Опубликованные отметки: {}, внутри архива: {}"),
+    "differs": ("DIFFERS", "РАСХОЖДЕНИЕ"),
+    "holds": ("holds", "верно"),
+    "skipped": ("not checked", "не проверено"),
+    "said": ("{}: the bundle says {}, it should be {}", "{}: в архиве {}, должно быть {}"),
+    "unreadable": ("{}: cannot be read ({})", "{}: не читается ({})"),
+    "no_numpy": ("numpy is not installed", "не установлен numpy"),
+    "no_highspy": ("highspy and numpy are not installed", "не установлены highspy и numpy"),
+    "unknown_policy": ("this verifier does not know the policy {}", "этой программе неизвестен порядок {}"),
+    "all_holds": ("Everything holds: the result follows from the rules.", "Всё верно: результат следует из правил."),
+    "place": ("The first difference: {}", "Первое расхождение: {}"),
+    "differences": ("Differences: {}", "Расхождений: {}"),
+    "inside": ("{} is inside ({}): place {}, total {}, {}", "Заявка {} в архиве ({}): место {}, итог {}, {}"),
+    "sealed_at": ("its submission is row {} of the audit trail", "её подача — строка {} журнала аудита"),
+    "not_inside": ("Application {} is not inside.", "Заявки {} в архиве нет."),
+    "award": ("awarded", "поддержана"),
+    "reserve": ("reserve list", "резерв"),
+    "decline": ("not supported", "не поддержана"),
+    "no_bundle": ("{} is no results bundle: {}", "{} — не архив результатов: {}"),
+}  # fmt: skip
+
+
+class Report:
+    """What was checked, and where it differs; a stage that breaks is a difference too."""
+
+    def __init__(self, language: str) -> None:
+        self.at = 1 if language == "ru" else 0
+        self.found: list[str] = []
+        self.fresh: list[str] = []
+
+    def text(self, name: str, *values: object) -> str:
+        return TEXTS[name][self.at].format(*values)
+
+    def differs(self, place: str, said: object, right: object) -> None:
+        self.fresh.append(self.text("said", place, short(said), short(right)))
+
+    def same(self, place: str, said: object, right: object) -> bool:
+        if said == right and type(said) is type(right):
+            return True
+        self.differs(place, said, right)
+        return False
+
+    def stage(self, name: str, place: str, work) -> None:
+        """Run ``work``, which gives the values of the stage's sentence, or a reason why it cannot be checked."""
+        self.fresh = []
+        try:
+            values = work()
+        except Skip as reason:
+            print(f"  {self.text('skipped'):<12} {place}: {reason}")
+            return
+        except Exception as error:  # whatever a forged file provokes
+            self.fresh.append(self.text("unreadable", place, f"{type(error).__name__}: {error}"))
+            values = None
+        if self.fresh:
+            for line in self.fresh[: max(MOST - len(self.found), 0)]:
+                print(f"  {self.text('differs'):<12} {line}")
+            self.found += self.fresh
+        elif values is not None:
+            print(f"  {self.text('holds'):<12} {self.text(name, *values)}")
+
+
+class Skip(Exception):
+    """A stage that cannot be checked here."""
+
+
+def short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+# The canonical form: sorted keys, no spaces, UTF-8; numbers are strings without trailing zeros.
+
+
+def canonical(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest(value: object) -> str:
+    return sha256(canonical(value))
+
+
+def plain(value: Decimal | None) -> str | None:
+    if value is None:
+        return None
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def places(value: Decimal, count: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-count), ROUND_HALF_UP)
+
+
+# The archive.
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    """The one ZIP that holds these files: stored, in this order, of 1 January 1980."""
+    body, index = b"", b""
+    for name, content in files.items():
+        raw = name.encode()
+        common = struct.pack("<HHHHIIIHH", 0, 0, 0, 33, zlib.crc32(content), len(content), len(content), len(raw), 0)
+        index += b"PK\x01\x02" + struct.pack("<BB", 20, 3) + struct.pack("<H", 20) + common
+        index += struct.pack("<HHHII", 0, 0, 0, 0o644 << 16, len(body)) + raw
+        body += b"PK\x03\x04" + struct.pack("<H", 20) + common + raw + content
+    end = struct.pack("<HHHHIIH", 0, 0, len(files), len(files), len(index), len(body), 0)
+    return body + index + b"PK\x05\x06" + end
+
+
+def container(report: Report, path: str, content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        files = {}
+        for entry in archive.infolist():
+            with archive.open(entry) as stream:
+                try:
+                    files[entry.filename] = stream.read()
+                except zipfile.BadZipFile:  # its bytes are not those that it was packed with
+                    start = entry.header_offset + 30 + len(entry.filename.encode())
+                    files[entry.filename] = content[start : start + entry.file_size]
+                    report.differs(
+                        entry.filename, f"CRC-32 {entry.CRC:08x}", f"{zlib.crc32(files[entry.filename]):08x}"
+                    )
+    right = packed(files)
+    if right != content and not report.fresh:
+        at = next((n for n, (one, other) in enumerate(zip(content, right)) if one != other), len(right))
+        report.differs(f"ZIP, byte {at} ({_entry_at(files, at)})", content[at : at + 1].hex(), right[at : at + 1].hex())
+    return files
+
+
+def _entry_at(files: dict[str, bytes], at: int) -> str:
+    end = 0
+    for name, content in files.items():
+        end += 30 + len(name.encode()) + len(content)
+        if at < end:
+            return name
+    return "index"
+
+
+def manifest(report: Report, files: dict[str, bytes]) -> list[int]:
+    listed = json.loads(files[MANIFEST])["files"]
+    for name in sorted({*listed, *files} - {MANIFEST, SIGNATURE}):
+        if name not in files or name not in listed:
+            report.differs(name, "—" if name not in files else name, "—" if name not in listed else name)
+        else:
+            found = {"sha256": sha256(files[name]), "size": len(files[name])}
+            report.same(name, found, listed[name])
+    return []
+
+
+def signature(report: Report, files: dict[str, bytes], key: str | None) -> list[str]:
+    given = json.loads(files[SIGNATURE])
+    report.same(SIGNATURE, files[SIGNATURE], canonical({"key": given["key"], "signature": given["signature"]}))
+    if key is not None:
+        report.same(f"{SIGNATURE} key", given["key"], key.lower())
+    if not signed(given["key"], given["signature"], files[MANIFEST]):
+        report.differs(SIGNATURE, given["signature"], "Ed25519 of " + MANIFEST)
+    return [given["key"]]
+
+
+# Ed25519, as in RFC 8032, 5.1.7.
+
+P = 2**255 - 19
+Q = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+
+def _add(one, other):
+    a = (one[1] - one[0]) * (other[1] - other[0]) % P
+    b = (one[1] + one[0]) * (other[1] + other[0]) % P
+    c, d = 2 * one[3] * other[3] * D % P, 2 * one[2] * other[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def _times(count: int, point):
+    total = (0, 1, 1, 0)
+    while count:
+        if count & 1:
+            total = _add(total, point)
+        point = _add(point, point)
+        count >>= 1
+    return total
+
+
+def _point(data: bytes):
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & ((1 << 255) - 1)
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if y >= P or (x * x - square) % P or (x == 0 and sign):
+        return None
+    x = P - x if x & 1 != sign else x
+    return x, y, 1, x * y % P
+
+
+BASE = _point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def signed(key: str, mark: str, content: bytes) -> bool:
+    public, given = bytes.fromhex(key), bytes.fromhex(mark)
+    if len(public) != 32 or len(given) != 64 or mark != mark.lower() or key != key.lower():
+        return False
+    a, r, s = _point(public), _point(given[:32]), int.from_bytes(given[32:], "little")
+    if a is None or r is None or s >= Q:
+        return False
+    h = int.from_bytes(hashlib.sha512(given[:32] + public + content).digest(), "little") % Q
+    one, other = _times(s, BASE), _add(r, _times(h, a))
+    return (one[0] * other[2] - other[0] * one[2]) % P == 0 and (one[1] * other[2] - other[1] * one[2]) % P == 0
+
+
+# One track.
+
+
+class Track:
+    """The files of a track, and what is computed from them on the way."""
+
+    def __init__(self, name: str, files: dict[str, bytes]) -> None:
+        self.name = name
+        self.raw = files
+        self.totals: dict[str, tuple[Decimal | None, bool | None]] = {}
+        self.lots: dict[str, str] = {}
+
+    def where(self, file: str) -> str:
+        return f"tracks/{self.name}/{file}.json"
+
+    def read(self, file: str):
+        return json.loads(self.raw[self.where(file)])
+
+    @property
+    def submissions(self):
+        return {each["number"]: each for each in self.read("submissions")}
+
+
+def inputs(report: Report, track: Track) -> list[object]:
+    """The rules are those of the run, the run's digests cover its scores, the scores' inputs are those shown."""
+    run, place = track.read("run"), track.where("run")
+    report.same(track.where("rules"), sha256(track.raw[track.where("rules")]), run["rules_digest"])
+    if run["manifest"] is not None:
+        report.same(f"{place} digest", run["digest"], digest(run["manifest"]))
+        report.same(f"{place} manifest.rules", run["manifest"]["rules"]["digest"], run["rules_digest"])
+        report.same(f"{place} manifest.output", run["manifest"]["output"], run["output"])
+        inside = digest([[number, given] for number, _score, given in run["scores"]])
+        report.same(f"{place} manifest.inputs", run["manifest"]["inputs"], inside)
+    report.same(f"{place} output", run["output"], digest([[number, score] for number, score, _given in run["scores"]]))
+    listed = {number: (score, given) for number, score, given in run["scores"]}
+    sheets, reviews = track.read("sheets"), track.read("reviews")
+    for number, submission in track.submissions.items():
+        held = reviews[number]
+        for review in held["reviews"]:
+            where = f"{track.where('reviews')} {number} {review['reviewer']}"
+            report.same(where, review["sha256"], digest(review["marks"]))
+        given = [submission["sha256"], sorted(review["sha256"] for review in held["reviews"])]
+        given += [held["calibrated"]] if held["calibrated"] else []
+        if listed[number][1] is not None:
+            report.same(f"{track.where('submissions')} {number} inputs", listed[number][1], digest(given))
+        report.same(f"{track.where('sheets')} {number} digest", sheets[number]["digest"], listed[number][0])
+        if not sheets[number]["closed"]:
+            found = digest(sheets[number]["sheet"])
+            report.same(f"{track.where('sheets')} {number} digest", sheets[number]["digest"], found)
+    return [track.name, len(listed)]
+
+
+def scale_points(scale, value: Decimal) -> Decimal:
+    if scale["kind"] == "yes_no":
+        return Decimal(scale["yes"] if value else scale["no"])
+    pairs = [(Decimal(x), Decimal(y)) for x, y in scale["points" if scale["kind"] == "linear" else "bands"]]
+    if scale["kind"] == "bands":
+        return max(((x, y) for x, y in pairs if x <= value), default=(None, Decimal(0)))[1]
+    if value <= pairs[0][0] or value >= pairs[-1][0]:
+        return pairs[0][1] if value <= pairs[0][0] else pairs[-1][1]
+    (x0, y0), (x1, y1) = next((one, two) for one, two in pairwise(pairs) if one[0] <= value <= two[0])
+    return y0 + (value - x0) * (y1 - y0) / (x1 - x0)
+
+
+def lanes_of(rules):
+    """The lanes: code, keys of their aspects, reviewers wanted."""
+    if rules.get("lanes"):
+        return [(lane["code"], set(lane["aspects"]), lane["reviewers"]) for lane in rules["lanes"]]
+    keys = {f"{item['code']}-{aspect['code']}" for item in rules["criteria"] for aspect in item["aspects"]}
+    return [("general", keys, rules["reviewers_per_application"])]
+
+
+def panels(rules, criterion, reviews):
+    """For each lane of a criterion: its key, its number of aspects, reviewers wanted, and the values given."""
+    for code, keys, wanted in lanes_of(rules):
+        aspects = [each["code"] for each in criterion["aspects"] if f"{criterion['code']}-{each['code']}" in keys]
+        if not aspects:
+            continue
+        values = []
+        for review in reviews:
+            marks = review["marks"].get(criterion["code"], {})
+            if all(aspect in marks for aspect in aspects):
+                values.append(places(sum(Decimal(marks[aspect]) for aspect in aspects) / len(aspects), 4))
+        yield f"{criterion['code']}/{code}", len(aspects), wanted, sorted(values)
+
+
+def expert_points(rules, criterion, held):
+    """The points of an expert criterion, None while it is open, and the reviewers' values."""
+    asked = list(panels(rules, criterion, held["reviews"]))
+    values = [value for _key, _count, _wanted, given in asked for value in given]
+    limit = Decimal(rules["spread_limit"])
+    for _key, _count, wanted, given in asked:
+        if len(given) < wanted or (len(given) == wanted and max(given) - min(given) > limit):
+            return None, values
+    total = Decimal(0)
+    for key, count, _wanted, given in asked:
+        mean = places(sum(given) / len(given), 4)
+        calibrated = held["calibrated"].get(key) if rules.get("expert_mean") == "calibrated" else None
+        total += (mean if calibrated is None else Decimal(calibrated)) * count
+    return places(total / sum(count for _key, count, _wanted, _given in asked), 4), values
+
+
+def scores(report: Report, track: Track) -> list[object]:
+    """Points, weights, gates and totals of every application, from its figures, its reviews and the rules."""
+    rules, reviews, sheets = track.read("rules"), track.read("reviews"), track.read("sheets")
+    if set(reviews) != set(track.submissions) or set(sheets) != set(track.submissions):
+        report.differs(track.where("sheets"), sorted(sheets), sorted(track.submissions))
+    for number, submission in track.submissions.items():
+        sheet = sheets[number]["sheet"]
+        if sheet is None:
+            continue  # of before November 2026: kept in words
+        where = f"{track.where('sheets')} {number}"
+        figures, sums = submission["figures"], {True: Decimal("0.00"), False: Decimal("0.00")}
+        open_experts = False
+        if report.same(f"{where} lines", [x["code"] for x in sheet["lines"]], [x["code"] for x in rules["criteria"]]):
+            for line, criterion in zip(sheet["lines"], rules["criteria"]):
+                expert = bool(criterion["aspects"])
+                check = _expert_line if expert else _objective_line
+                points = check(report, f"{where} {line['code']}", rules, criterion, line, figures, reviews[number])
+                weighted = None if points is None else places(Decimal(criterion["weight"]) * points / 10, 2)
+                report.same(f"{where} {line['code']} points", line["points"], plain(points))
+                report.same(f"{where} {line['code']} weighted", line["weighted"], plain(weighted))
+                open_experts = open_experts or weighted is None
+                sums[expert] += weighted or 0
+        expert_total = None if open_experts else sums[True]
+        total = None if open_experts else sums[True] + sums[False]
+        gates = _gates(rules, submission, total)
+        recommended = False if False in gates.values() else None if None in gates.values() else True
+        most = sum(Decimal(item["weight"]) for item in rules["criteria"] if not item["aspects"])
+        right = {
+            "objective_total": plain(sums[False]),
+            "max_objective": plain(most),
+            "expert_total": plain(expert_total),
+            "total": plain(total),
+            "recommended": recommended,
+        }
+        for name, value in right.items():
+            report.same(f"{where} {name}", sheet[name], value)
+        report.same(f"{where} gates", {gate["code"]: gate["passed"] for gate in sheet["gates"]}, gates)
+        track.totals[number] = total, recommended
+    return [track.name, len(track.totals)]
+
+
+def _objective_line(report, where, rules, criterion, line, figures, held):
+    total = Decimal(0)
+    for part, component in zip(line["parts"], criterion["components"], strict=True):
+        name, text = component["metric"], figures.get(component["metric"])
+        points = Decimal(0) if text is None else places(scale_points(component["scale"], Decimal(text)), 4)
+        report.same(f"{where} {name}", part["metric"], name)
+        report.same(f"{where} {name} value", part["value"], text)
+        report.same(f"{where} {name} points", part["points"], plain(points))
+        for key, value in part["inputs"].items():
+            report.same(f"{where} {name} {key}", value, figures.get(key))
+        total += points * Decimal(component["share"])
+    return places(total, 4)
+
+
+def _expert_line(report, where, rules, criterion, line, figures, held):
+    points, values = expert_points(rules, criterion, held)
+    report.same(f"{where} reviewers", line["reviewers"], [plain(value) for value in values])
+    return points
+
+
+def _gates(rules, submission, total):
+    npv = submission["figures"].get("npv")
+    return {
+        "eligibility": False if submission["failed"] else None if submission["open"] else True,
+        "npv": None if npv is None else Decimal(npv) >= 0,
+        "threshold": None if total is None else total >= Decimal(rules["threshold"]),
+    }
+
+
+def calibration(report: Report, track: Track) -> list[object]:
+    """The values with the reviewers' severity taken out, estimated anew; and that the reviews are those shown."""
+    given, rules, reviews = track.read("calibration")["given"], track.read("rules"), track.read("reviews")
+    for criterion in rules["criteria"]:
+        for number, held in reviews.items():
+            shown = sorted(
+                value for key, *_ in panels(rules, criterion, []) for name, _who, value in given[key] if name == number
+            )
+            right = sorted(
+                format(value, "f") for *_, values in panels(rules, criterion, held["reviews"]) for value in values
+            )
+            report.same(f"{track.where('calibration')} {criterion['code']} {number}", shown, right)
+    try:
+        import numpy
+    except ImportError:
+        raise Skip(report.text("no_numpy")) from None
+    for key, rows in given.items():
+        found = calibrated(numpy, rows)
+        for number, held in reviews.items():
+            said, right = held["calibrated"].get(key), found.get(number)
+            where = f"{track.where('reviews')} {number} calibrated {key}"
+            # The last digit of an estimate may differ between machines.
+            if (said is None) != (right is None) or (said and abs(Decimal(said) - right) > Decimal("0.0001")):
+                report.differs(where, said, plain(right))
+    return [track.name, sum(len(rows) for rows in given.values())]
+
+
+def calibrated(np, rows):
+    """BLUP of every application by the model value = mean + merit + severity + error, variances by REML.
+
+    Henderson's equations are set up whole and solved directly; the restricted likelihood is searched over the two
+    ratios of variances in powers of two from 2**-10 to 2**10, then in ever smaller steps down to 1/32.
+    """
+    names, people = sorted({row[0] for row in rows}), sorted({row[1] for row in rows})
+    count, a, r = len(rows), len(names), len(people)
+    if a < 5 or r < 3 or count < 12 or len({row[2] for row in rows}) == 1 or count - a - r + 1 < 3:
+        return {}
+    if _groups(rows) > 1:
+        return {}
+    values = np.array([float(row[2]) for row in rows])
+    centre = values.mean()
+    y = values - centre
+    x = np.zeros((count, 1 + a + r))
+    x[:, 0] = 1
+    for at, row in enumerate(rows):
+        x[at, 1 + names.index(row[0])] = 1
+        x[at, 1 + a + people.index(row[1])] = 1
+    left, right, squares = x.T @ x, x.T @ y, float(y @ y)
+
+    def solve(merit, severity):
+        ridge = np.concatenate(([0.0], np.full(a, 2.0**-merit), np.full(r, 2.0**-severity)))
+        matrix = left + np.diag(ridge)
+        found = np.linalg.solve(matrix, right)
+        variance = max(squares - float(found @ right), 1e-12 * squares) / (count - 1)
+        logs = float(np.linalg.slogdet(matrix)[1]) + (a * merit + r * severity) * np.log(2.0)
+        return (count - 1) * np.log(variance) + logs, found
+
+    best, step = (0.0, 0.0), 1.0
+    least, found = solve(*best)
+    around = [(m / 1.0, s / 1.0) for m in range(-10, 11) for s in range(-10, 11)]
+    while True:
+        for point in around:
+            deviance, effects = solve(*point)
+            if deviance < least - 1e-9:
+                best, least, found = point, deviance, effects
+        step /= 2
+        if step < 1 / 32:
+            break
+        near = [(best[0] + i * step, best[1] + j * step) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+        around = [point for point in near if min(point) >= -10 and max(point) <= 10]
+    merits = centre + found[0] + found[1 : 1 + a]
+    return {name: places(Decimal(min(max(float(v), 0.0), 10.0)), 4) for name, v in zip(names, merits)}
+
+
+def _groups(rows) -> int:
+    """How many groups of applications and reviewers have nobody in common."""
+    root: dict[object, object] = {}
+
+    def top(key):
+        while root.setdefault(key, key) != key:
+            key = root[key]
+        return key
+
+    for name, person, _value in rows:
+        root[top(("a", name))] = top(("r", person))
+    return len({top(key) for key in list(root)})
+
+
+def draw(report: Report, track: Track) -> list[object]:
+    """The lots follow from the public randomness and the numbers that were committed to before."""
+    for at, each in enumerate(track.read("draw")):
+        report.same(f"{track.where('draw')} {at + 1}", each["commitment"], digest(each["committed"]))
+        if each["randomness"] is not None:
+            key = each["randomness"].encode()
+            track.lots = {
+                number: hmac.new(key, number.encode(), "sha256").hexdigest() for number in each["committed"]["numbers"]
+            }
+    return [track.name]
+
+
+def ranking(report: Report, track: Track) -> list[object]:
+    """The order by recommendation, total and tie rules."""
+    rules, listed, held = track.read("rules"), track.read("ranking"), track.submissions
+    if len(track.totals) < len(held):
+        raise Skip(track.where("ranking"))
+
+    def key(number: str) -> tuple[object, ...]:
+        total, recommended = track.totals[number]
+        given = held[number]
+        jobs = int(given["figures"].get("hpj") or 0)
+        asked = sum((Fraction(Decimal(amount)) for amount in given["amounts"].values()), Fraction(0))
+        ties = {
+            "subsidy_per_hpj": (0, asked / jobs) if jobs else (1, Fraction(0)),
+            "registered_at": datetime.fromisoformat(given["received_at"]),
+            "draw": (number not in track.lots, track.lots.get(number, "")),
+            "number": number,
+        }
+        group = {True: 0, None: 1, False: 2}[recommended]
+        return (group, Decimal(1) if total is None else -total, *(ties[rule] for rule in rules["tie_rules"]), number)
+
+    right = sorted(held, key=key)
+    report.same(track.where("ranking"), [each["number"] for each in listed], right)
+    above = 0
+    for each in listed:
+        total, recommended = track.totals[each["number"]]
+        where = f"{track.where('ranking')} {each['number']}"
+        report.same(f"{where} total", each["total"], None if total is None else f"{total:.2f}")
+        report.same(f"{where} recommended", each["recommended"], recommended)
+        if not above < each["place"] <= len(track.read("run")["scores"]):
+            report.differs(f"{where} place", each["place"], above + 1)
+        above = each["place"]
+    return [track.name, len(listed)]
+
+
+# The awards.
+
+
+def allocation(report: Report, track: Track) -> list[object]:
+    """The digest that was signed covers this list, and the list follows from ranking, money and policy."""
+    held = track.read("allocation")
+    covered, numbers, place = held["covered"], held["numbers"], track.where("allocation")
+    report.same(f"{place} digest", held["digest"], digest(covered))
+    report.same(f"{place} scores", covered["scores"], track.read("run")["output"])
+    lines = [{**line, "number": numbers[line["application"]]} for line in covered["lines"]]
+    report.same(f"{place} lines", [line["number"] for line in lines], [x["number"] for x in track.read("ranking")])
+    for line, ranked in zip(lines, track.read("ranking")):
+        report.same(f"{place} {line['number']} place", line["place"], ranked["place"])
+        report.same(f"{place} {line['number']} total", line["total"], ranked["total"])
+    policy = covered.get("policy", "strict")
+    name = policy if isinstance(policy, str) else policy["kind"]
+    if name not in POLICIES:
+        raise Skip(report.text("unknown_policy", name))
+    POLICIES[name](report, track, covered, lines)
+    return [track.name, name]
+
+
+def in_order(report: Report, track: Track, covered, lines, skipping: bool) -> None:
+    """In rank order while the money of every year lasts; the first that does not fit ends it, or is passed over."""
+    left = {year: Decimal(amount) for year, amount in covered["available"].items()}
+    stopped = False
+    for line in lines:
+        number, where = line["number"], f"{track.where('allocation')} {line['number']}"
+        asked = {year: Decimal(text) for year, text in track.submissions[number]["amounts"].items()}
+        fits = all(amount <= left.get(year, 0) for year, amount in asked.items()) and not stopped
+        recommended = track.totals.get(number, (None, line["outcome"] != "decline"))[1]
+        right = "decline" if not recommended else "award" if fits else "reserve"
+        report.same(f"{where} outcome", line["outcome"], right)
+        given = {year: f"{amount:.2f}" for year, amount in asked.items() if amount} if right == "award" else {}
+        report.same(f"{where} amounts", line["amounts"], given)
+        if right == "award":
+            left = {year: amount - asked.get(year, 0) for year, amount in left.items()}
+        elif right == "reserve":
+            stopped = not skipping
+
+
+POLICIES = {
+    "strict": lambda *held: in_order(*held, skipping=False),
+    "skipping": lambda *held: in_order(*held, skipping=True),
+}
+
+
+# The ledger and the trail.
+
+
+class Trail:
+    """The rows of the audit trail that are shown, by what they are about; ``cut``: earlier ones are left out."""
+
+    def __init__(self) -> None:
+        self.cut = False
+        self.rows: dict[tuple[str, str], list[dict]] = {}
+        self.hashes: dict[int, str] = {}
+
+    def about(self, tag: str, key: str):
+        return self.rows.get((tag, key), [])
+
+    def all(self, tag: str):
+        return [row for (name, _key), rows in self.rows.items() if name == tag for row in rows]
+
+
+def trail(report: Report, files: dict[str, bytes], found: Trail) -> list[object]:
+    """Each row continues the one before, up to the head; a row that is shown has the digest that the chain has."""
+    held = json.loads(files["audit.json"])
+    found.cut = held["cut"]
+    previous, seq = held["previous"], held["first"]
+    for row in held["rows"]:
+        inner = row
+        if isinstance(row, dict):
+            closed = {key: value for key, value in row.items() if key != "salt"}
+            inner = digest({**closed, "changes": digest([row["salt"], row["changes"]])})
+            report.same(f"audit.json {seq} seq", row["seq"], seq)
+            found.rows.setdefault((row["tag"], row["object_id"]), []).append(row)
+        previous = sha256((previous + inner).encode())
+        found.hashes[seq] = previous
+        seq += 1
+    report.same("audit.json head", held["head"], {"seq": seq - 1, "hash": previous})
+    return [len(held["rows"]), seq - 1]
+
+
+def witnessed(report: Report, track: Track, found: Trail) -> None:
+    """What the files say is what the trail says of it."""
+    run = track.read("run")
+    for number, each in track.submissions.items():
+        rows = [row for row in found.all("applications:application:submit") if row["changes"]["number"] == number]
+        _told(report, found, f"{track.where('submissions')} {number} sha256", each["sha256"], rows, "sha256")
+    if run["manifest"] is not None:
+        rows = found.about("scoring:run:end", run["manifest"]["run"])
+        _told(report, found, f"{track.where('run')} output", run["output"], rows, "output")
+        _told(report, found, f"{track.where('run')} rules", run["rules_digest"], rows, "rules")
+    decided = track.read("allocation")["digest"]
+    for tag in ("awards:decision:draft", "awards:decision:publish"):
+        _told(report, found, f"{track.where('allocation')} digest ({tag})", decided, found.all(tag), "digest")
+    for each in track.read("draw") if track.where("draw") in track.raw else ():
+        rows = found.all("scoring:draw:commit")
+        _told(report, found, f"{track.where('draw')} commitment", each["commitment"], rows, "digest")
+        if each["randomness"] is not None:
+            rows = found.all("scoring:draw:enter")
+            _told(report, found, f"{track.where('draw')} randomness", each["randomness"], rows, "randomness")
+
+
+def _told(report: Report, found: Trail, where: str, value: str, rows, name: str) -> None:
+    """One of the rows says so; where the trail is cut, the row may stand before its first one."""
+    told = [row["changes"][name] for row in rows]
+    if value not in told and not (found.cut and not told):
+        report.differs(f"{where} (audit.json)", value, told)
+
+
+def postings(report: Report, track: Track, found: Trail) -> list[object]:
+    """Every award is booked in its years, and the lines of each posting sum to zero in each envelope."""
+    witnessed(report, track, found)
+    held, place = track.read("postings"), track.where("postings")
+    allocated = track.read("allocation")
+    booked: dict[str, dict[str, Decimal]] = {}
+    for key, number in held["awards"]:
+        rows = found.about("budget:posting:post", key)
+        if len(rows) != 1:
+            report.differs(f"{place} {number}", len(rows), 1)
+            continue
+        sums: dict[str, Decimal] = {}
+        for envelope, account, amount in rows[0]["changes"]["lines"]:
+            sums[envelope] = sums.get(envelope, Decimal(0)) + Decimal(amount)
+            if account == "reserved":
+                years = booked.setdefault(number, {})
+                year = str(held["envelopes"][envelope])
+                years[year] = years.get(year, Decimal(0)) + Decimal(amount)
+        for envelope, total in sums.items():
+            if total:
+                report.differs(f"{place} {number} {envelope}", str(total), "0")
+    for line in allocated["covered"]["lines"]:
+        number = allocated["numbers"][line["application"]]
+        right = {year: Decimal(amount) for year, amount in line["amounts"].items()}
+        if booked.get(number, {}) != right:
+            said = {year: f"{amount:.2f}" for year, amount in booked.get(number, {}).items()}
+            report.differs(f"{place} {number}", said, line["amounts"])
+    return [track.name, len(held["awards"])]
+
+
+def heads(report: Report, path: str, found: Trail) -> list[object]:
+    """The heads that the portal published: signed, and those within the bundle's rows are these rows."""
+    with open(path, encoding="utf-8") as file:
+        feed = json.load(file)
+    inside = 0
+    for each in feed["heads"]:
+        said = {key: each[key] for key in ("format", "day", "seq", "hash", "at")}
+        if not signed(each["public_key"], each["signature"], canonical(said)):
+            report.differs(f"{path} {each['day']}", each["signature"], "Ed25519")
+        if each["seq"] in found.hashes:
+            inside += 1
+            report.same(f"audit.json {each['seq']} ({each['day']})", found.hashes[each["seq"]], each["hash"])
+    return [len(feed["heads"]), inside]
+
+
+def mine(report: Report, tracks: list[Track], found: Trail, number: str, sha: str | None) -> None:
+    """Whether an application is inside, as it was submitted."""
+    for track in tracks:
+        held = track.submissions.get(number)
+        if held is None:
+            continue
+        ranked = next(each for each in track.read("ranking") if each["number"] == number)
+        allocated = track.read("allocation")
+        line = next(x for x in allocated["covered"]["lines"] if allocated["numbers"][x["application"]] == number)
+        outcome = report.text(line["outcome"])
+        print("\n" + report.text("inside", number, track.name, ranked["place"], ranked["total"], outcome))
+        for row in found.all("applications:application:submit"):
+            if row["changes"]["number"] == number and row["changes"]["sha256"] == held["sha256"]:
+                print(report.text("sealed_at", row["seq"]))
+        if sha is not None and held["sha256"] != sha.lower():
+            place = f"{track.where('submissions')} {number} sha256"
+            report.found.append(report.text("said", place, held["sha256"], sha.lower()))
+        return
+    report.found.append(report.text("not_inside", number))
+
+
+def check(path: str, options: argparse.Namespace) -> int:
+    report = Report(options.lang)
+    files: dict[str, bytes] = {}
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        print(report.text("no_bundle", path, error))
+        return 2
+    print(report.text("bundle", path, sha256(content)) + "\n")
+
+    def opened() -> list[object]:
+        files.update(container(report, path, content))
+        return [len(files)]
+
+    report.stage("container", path, opened)
+    if not files:
+        print(report.text("no_bundle", path, report.found[0]))
+        return 2
+    report.stage("digests", MANIFEST, lambda: manifest(report, files))
+    report.stage("signature", SIGNATURE, lambda: signature(report, files, options.key))
+    found = Trail()
+    report.stage("trail", "audit.json", lambda: trail(report, files, found))
+    tracks: list[Track] = []
+
+    def about() -> None:
+        tracks.extend(Track(name, files) for name in json.loads(files["tender.json"])["tracks"])
+
+    report.stage("", "tender.json", about)
+    for track in tracks:
+        check_track(report, track, found)
+    if options.heads:
+        report.stage("heads", options.heads, lambda: heads(report, options.heads, found))
+    if options.number:
+        mine(report, tracks, found, options.number, options.sha256)
+    if report.found:
+        print("\n" + report.text("differences", len(report.found)) + "\n" + report.text("place", report.found[0]))
+        return 1
+    print("\n" + report.text("all_holds"))
+    return 0
+
+
+def check_track(report: Report, track: Track, found: Trail) -> None:
+    for name, file, work in (
+        ("inputs", "run", inputs),
+        ("calibration", "calibration", calibration),
+        ("scores", "sheets", scores),
+        ("draw", "draw", draw),
+        ("ranking", "ranking", ranking),
+        ("allocation", "allocation", allocation),
+    ):
+        if file not in ("calibration", "draw") or track.where(file) in track.raw:
+            report.stage(name, track.where(file), lambda work=work: work(report, track))
+    report.stage("postings", track.where("postings"), lambda: postings(report, track, found))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("bundle")
+    parser.add_argument("--number")
+    parser.add_argument("--sha256")
+    parser.add_argument("--heads")
+    parser.add_argument("--key")
+    russian = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    parser.add_argument("--lang", choices=("ru", "en"), default="ru" if russian.startswith("ru") else "en")
+    options = parser.parse_args()
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    return check(options.bundle, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
