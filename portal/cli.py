@@ -38,6 +38,7 @@ def scheduler() -> None:
 @portal.command("verify")
 def verify() -> None:
     """Recompute the audit chain and the ledger from their first rows; exit 1 at the first fault."""
+    from portal.audit.heads import verify as verify_heads
     from portal.audit.service import verify as verify_trail
     from portal.budget.queries import verify as verify_ledger
     from portal.core.db import session
@@ -46,6 +47,10 @@ def verify() -> None:
     if fault is not None:
         raise click.ClickException(f"audit trail: row {fault.seq}: {fault.what}")
     click.echo(f"audit trail: {count} rows hold")
+    heads, broken = verify_heads(session())
+    if broken is not None:
+        raise click.ClickException(f"audit trail: {broken}")
+    click.echo(f"published heads: {heads} are in the trail")
     postings, place = verify_ledger(session())
     if place is not None:
         raise click.ClickException(f"ledger: {place}")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -93,3 +96,33 @@ def newest(session: Session, tender_id: UUID) -> ResultsBundle | None:
         .limit(1)
         .options(joinedload(ResultsBundle.file, innerjoin=True))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a bundle says of one application: the track's name, the submission, place, total and outcome."""
+
+    track: str
+    submission: Mapping[str, Any]
+    place: int
+    total: str | None
+    outcome: str
+
+
+def entry(row: ResultsBundle, number: str) -> Entry | None:
+    """The line of an application in a bundle (file loaded), by its registration number; None: it is not inside."""
+    with zipfile.ZipFile(io.BytesIO(documents.content(row.file))) as archive:
+
+        def read(name: str) -> Any:
+            return json.loads(archive.read(name))
+
+        for track in read("tender.json")["tracks"]:
+            place = f"tracks/{track}"
+            held = next((each for each in read(f"{place}/submissions.json") if each["number"] == number), None)
+            if held is None:
+                continue
+            allocated = read(f"{place}/allocation.json")
+            keys = {name: key for key, name in allocated["numbers"].items()}
+            line = next(each for each in allocated["covered"]["lines"] if each["application"] == keys[number])
+            return Entry(track, held, line["place"], line["total"], line["outcome"])
+    return None

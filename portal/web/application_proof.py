@@ -1,0 +1,59 @@
+"""The applicant's own page: that its submission is in the results bundle, and how to check it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from portal.applications.models import Submission
+from portal.audit.models import AuditEvent
+from portal.awards import bundles
+from portal.awards.bundle_trail import SUBMIT
+from portal.core.db import session
+from portal.core.errors import NotFound
+from portal.identity.policy import Permission
+from portal.web import proof
+from portal.web.application_frame import blueprint, opened
+from portal.web.page import page
+
+
+@page(blueprint, "/<uuid:application_id>/proof", get=Permission.APPLICATION_VIEW, endpoint="proof")
+def show(application_id: UUID) -> ResponseReturnValue:
+    """Number, digest of the frozen package, the row of the trail, and the line of the bundle; all of it is public."""
+    dossier = opened(application_id)
+    application = dossier.application
+    submission = session().get(Submission, application.submission_id) if application.submission_id else None
+    if submission is None:
+        raise NotFound
+    bundle = bundles.newest(session(), application.tender_id)
+    entry = bundles.entry(bundle, submission.number) if bundle else None
+    more = f" --number {submission.number} --sha256 {submission.sha256}"
+    return render_template(
+        "proof/mine.html",
+        dossier=dossier,
+        application=application,
+        tender=application.tender,
+        submission=submission,
+        event=_received(application_id, submission.sha256),
+        bundle=bundle,
+        entry=entry,
+        commands=proof.commands(application.tender.code, more),
+    )
+
+
+def _received(application_id: UUID, sha256: str) -> AuditEvent | None:
+    """The row of the trail that tells of the submission."""
+    return session().scalar(
+        select(AuditEvent)
+        .where(
+            AuditEvent.object_type == "application",
+            AuditEvent.object_id == str(application_id),
+            AuditEvent.tag == SUBMIT,
+            AuditEvent.changes["sha256"].astext == sha256,
+        )
+        .order_by(AuditEvent.seq.desc())
+        .limit(1)
+    )
