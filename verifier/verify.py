@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import hmac
+import io
 import json
 import os
 import struct
@@ -161,23 +162,41 @@ def packed(files: dict[str, bytes]) -> bytes:
     return body + index + b"PK\x05\x06" + end
 
 
-def container(report: Report, path: str, content: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        files = {}
-        for entry in archive.infolist():
-            with archive.open(entry) as stream:
-                try:
-                    files[entry.filename] = stream.read()
-                except zipfile.BadZipFile:  # its bytes are not those that it was packed with
-                    start = entry.header_offset + 30 + len(entry.filename.encode())
-                    files[entry.filename] = content[start : start + entry.file_size]
-                    report.differs(
-                        entry.filename, f"CRC-32 {entry.CRC:08x}", f"{zlib.crc32(files[entry.filename]):08x}"
-                    )
+def container(report: Report, content: bytes) -> dict[str, bytes]:
+    """The files of the archive, whose every byte must be what they give when they are packed."""
+    files = walked(content)
+    if packed(files) != content:
+        files = listed(content) or files
     right = packed(files)
-    if right != content and not report.fresh:
-        at = next((n for n, (one, other) in enumerate(zip(content, right)) if one != other), len(right))
+    if right != content:
+        at = next(
+            (n for n, (one, other) in enumerate(zip(content, right)) if one != other), min(len(content), len(right))
+        )
         report.differs(f"ZIP, byte {at} ({_entry_at(files, at)})", content[at : at + 1].hex(), right[at : at + 1].hex())
+    return files
+
+
+def walked(content: bytes) -> dict[str, bytes]:
+    """The files one after the other, by what stands before each of them."""
+    files: dict[str, bytes] = {}
+    at = 0
+    while content[at : at + 4] == b"PK\x03\x04" and len(content) >= at + 30:
+        size, name = struct.unpack_from("<IH", content, at + 22)
+        start = at + 30 + name
+        files[content[at + 30 : start].decode("utf-8", "replace")] = content[start : start + size]
+        at = start + size
+    return files
+
+
+def listed(content: bytes) -> dict[str, bytes]:
+    """The files by the index at the end of the archive; none when it cannot be read."""
+    files: dict[str, bytes] = {}
+    try:
+        for entry in zipfile.ZipFile(io.BytesIO(content)).infolist():
+            start = entry.header_offset + 30 + len(entry.filename.encode())
+            files[entry.filename] = content[start : start + entry.file_size]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return {}
     return files
 
 
@@ -760,7 +779,7 @@ def check(path: str, options: argparse.Namespace) -> int:
     print(report.text("bundle", path, sha256(content)) + "\n")
 
     def opened() -> list[object]:
-        files.update(container(report, path, content))
+        files.update(container(report, content))
         return [len(files)]
 
     report.stage("container", path, opened)

@@ -1,0 +1,131 @@
+"""Published decisions with all that they rest on, made by the portal's own verbs from packages that hold names."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import zipfile
+from argparse import Namespace
+from contextlib import redirect_stdout
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application, Submission
+from portal.audit.service import record
+from portal.awards import bundles, service
+from portal.awards.bundle_trail import SUBMIT
+from portal.core.canonical import canonical_json
+from portal.core.clock import at, now
+from portal.documents import service as documents
+from portal.identity.models import Role
+from portal.identity.policy import Actor
+from portal.scoring import drawing
+from portal.scoring.drawing import Source
+from portal.tenders.models import Tender, Track
+from portal.tenders.ruleset import ExpertMean, TieRule
+from tests.factories import awards, budget, panels
+from tests.factories import tenders as tenders_factory
+from tests.factories.submissions import track_of
+
+VERIFIER = Path(__file__).resolve().parents[2] / "verifier" / "verify.py"
+IS = Track.IMPORT_SUBSTITUTION
+
+
+def decided(
+    session: Session, *, calibrated: bool = False, draw: bool = False, count: int = 9, money: int = 400_000_000
+) -> Tender:
+    """A tender whose one track is scored, decided, booked and published."""
+    rules: dict[str, Any] = {"threshold": Decimal(40)}
+    if calibrated:
+        rules["expert_mean"] = ExpertMean.CALIBRATED
+    if draw:
+        rules["tie_rules"] = (TieRule.DRAW, TieRule.NUMBER)
+    tender = tenders_factory.closed_tender(session, tracks=(IS,), rules=rules)
+    awards.own_programme(session, tender)
+    people = panels.reviewers(session)
+    keys = panels.panel(session, tender, people, count)
+    officer = awards.person(session, Role.OFFICER, "Demo Officer Ivanovskaya")
+    for key in keys:
+        _received(session, officer, key)
+    for year in (2018, 2019, 2020):
+        budget.envelope(session, tender.programme_id, IS, year, Decimal(money))
+    if draw:
+        _draw(session, officer, track_of(tender).id)
+    panels.scored(session, tender)
+    chair = awards.person(session, Role.CHAIR, "Demo Chair Petrovskaya")
+    member = awards.person(session, Role.COMMISSION, "Demo Member Sidorovskaya")
+    decision = service.draft(session, chair, track_of(tender).id)
+    service.sign(session, member, decision.id)
+    service.publish(session, chair, decision.id)
+    session.commit()
+    return tender
+
+
+def _received(session: Session, actor: Actor, application_id: UUID) -> None:
+    application = session.get_one(Application, application_id)
+    submission = session.get_one(Submission, application.submission_id)
+    changes = {"number": submission.number, "round": 1, "sha256": submission.sha256}
+    record(session, actor, SUBMIT, "application", application_id, changes)
+
+
+def _draw(session: Session, actor: Actor, tender_track_id: UUID) -> None:
+    instant = now(session)
+    source = Source("Демо: тираж", "Demo draw", "https://lottery.demo.example/1", instant + timedelta(hours=2))
+    drawing.commit(session, actor, tender_track_id, source=source)
+    with at(session, instant + timedelta(hours=3)):
+        drawing.enter(session, actor, tender_track_id, randomness="17-04-33", url="https://lottery.demo.example/1")
+
+
+def bundled(session: Session, tender: Tender) -> bytes:
+    """The bytes of the tender's bundle, made now."""
+    row = bundles.make(session, tender.id)
+    assert row is not None
+    session.commit()
+    held = bundles.newest(session, tender.id)
+    assert held is not None
+    return documents.content(held.file)
+
+
+def unpacked(content: bytes) -> dict[str, Any]:
+    """Name -> JSON of every file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: json.loads(archive.read(name)) for name in archive.namelist()}
+
+
+def forged(files: dict[str, Any]) -> bytes:
+    """The archive of changed files with a manifest that fits them, signed by this machine."""
+    return bundles.archive(
+        {name: held for name, held in files.items() if name not in ("manifest.json", "signature.json")}
+    )
+
+
+def numbers(session: Session, tender: Tender) -> list[str]:
+    return sorted(filter(None, session.scalars(select(Application.number).where(Application.tender_id == tender.id))))
+
+
+_spec = importlib.util.spec_from_file_location("results_verifier", VERIFIER)
+assert _spec is not None and _spec.loader is not None  # noqa: PT018
+verify = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(verify)
+
+
+def checked(content: bytes, folder: Path, **options: Any) -> tuple[int, str]:
+    """Exit code and report of the verifier, in English."""
+    path = folder / "results.zip"
+    path.write_bytes(content)
+    given = Namespace(**{"lang": "en", "number": None, "sha256": None, "heads": None, "key": None, **options})
+    said = io.StringIO()
+    with redirect_stdout(said):
+        code = verify.check(str(path), given)
+    return code, said.getvalue()
+
+
+def text_of(content: object) -> str:
+    return canonical_json(content).decode()
