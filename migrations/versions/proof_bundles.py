@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "proof_bundles"
-down_revision = "desk_remarks"
+down_revision = "commission_signatures"
 branch_labels = None
 depends_on = None
 

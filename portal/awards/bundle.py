@@ -195,9 +195,10 @@ def _pseudonyms(session: Session, rules: RuleSet, scores: Sequence[Scored], tend
             for place, review in enumerate(_by_marks(each.score.reviews), start=1)
         }
     keys = [UUID(review["review"]) for each in scores for review in each.score.reviews]
-    people = dict(
-        session.execute(select(Assignment.id, Assignment.reviewer_id).where(Assignment.id.in_(keys))).tuples()
-    )
+    people = {
+        row.id: row.reviewer_id
+        for row in session.execute(select(Assignment.id, Assignment.reviewer_id).where(Assignment.id.in_(keys)))
+    }
     key = signing.secret(f"pseudonyms:{tender_track_id}")
     shuffled = sorted(set(people.values()), key=lambda person: hmac.new(key, person.bytes, "sha256").digest())
     names = {person: f"reviewer-{place}" for place, person in enumerate(shuffled, start=1)}

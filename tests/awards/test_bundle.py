@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Submission
+from portal.audit import heads
 from portal.awards import bundle, bundles
 from portal.awards.proof_models import ResultsBundle
 from portal.core import signing
@@ -29,10 +29,15 @@ FLIPS = 2_000 if os.environ.get("FULL") else 25
 HERE = "tracks/import_substitution"
 
 
+MADE: dict[str, bytes] = {}
+
+
 @pytest.fixture
 def content(session: Session) -> bytes:
-    """A bundle with calibrated means."""
-    return proof.bundled(session, proof.decided(session, calibrated=True))
+    """A bundle with calibrated means, made once."""
+    if "calibrated" not in MADE:
+        MADE["calibrated"] = proof.bundled(session, proof.decided(session, calibrated=True))
+    return MADE["calibrated"]
 
 
 def test_it_is_verified_in_an_empty_folder_by_python_alone(session: Session, content: bytes, tmp_path: Path) -> None:
@@ -52,7 +57,8 @@ def test_the_verifier_imports_nothing_of_ours_or_of_others() -> None:
     assert imported - set(sys.stdlib_module_names) <= {"numpy", "highspy"}
 
 
-def test_the_same_decisions_give_the_same_bytes(session: Session, content: bytes) -> None:
+def test_the_same_decisions_give_the_same_bytes(session: Session) -> None:
+    content = proof.bundled(session, proof.decided(session, count=3))
     assert proof.forged(proof.unpacked(content)) == content
     session.expire_all()
     (track,) = bundle.tracks(session, bundle.published(session, session.scalars(select(ResultsBundle.tender_id)).one()))
@@ -203,14 +209,16 @@ def _leaves(value: Any) -> Iterator[str]:
         yield value
 
 
-@pytest.mark.parametrize("calibrated", [True, False])
-def test_nothing_in_it_names_anybody(session: Session, calibrated: bool) -> None:
+@pytest.mark.parametrize("eligible", [True, False])
+def test_nothing_in_it_names_anybody(session: Session, eligible: bool) -> None:
     """Texts, names and identifiers of the packages; names, addresses and keys of every person; justifications."""
-    content = proof.bundled(session, proof.decided(session, calibrated=calibrated))
+    content = proof.bundled(session, proof.decided(session, calibrated=eligible, eligible=eligible, count=6))
     inside = content.decode("utf-8", "replace")
     rules = json.dumps(proof.unpacked(content)[f"{HERE}/rules.json"], ensure_ascii=False)
     told = [leaf for row in session.scalars(select(Submission.snapshot)) for leaf in _leaves(row)]
-    texts = {leaf for leaf in told if len(leaf) > 5 and not re.fullmatch(r"[0-9.\-:TZH+]+|[A-Z]+-[0-9]+|[a-z_]+", leaf)}
+    texts = {
+        leaf for leaf in told if len(leaf) > 5 and not re.fullmatch(r"[0-9.\-:TZH+]+|[A-Z]+-[0-9]+|[a-z_]+|0+", leaf)
+    }
     texts |= {leaf for leaf in told if re.fullmatch(r"[0-9]{9,}", leaf)}
     people = session.execute(text("select id::text, email, full_name, fs_uniquifier from user_account")).all()
     texts |= {value for row in people for value in row}
@@ -218,7 +226,7 @@ def test_nothing_in_it_names_anybody(session: Session, calibrated: bool) -> None
     texts |= {value for row in organisations for value in row}
     texts |= set(session.scalars(select(Mark.justification)))
     texts |= {str(key) for key in session.scalars(select(Assignment.id))}
-    assert len(texts) > 100
+    assert len(texts) > 50
     assert [each for each in texts if each in inside and each not in rules] == []
 
 
@@ -244,7 +252,7 @@ def test_a_draw_of_lots_is_recomputed(session: Session, tmp_path: Path) -> None:
 
 
 def test_it_is_made_once_after_the_publication(session: Session) -> None:
-    tender = proof.decided(session)
+    tender = proof.decided(session, count=3)
     task = session.scalars(select(Task).where(Task.kind == bundles.KIND)).one()
     assert task.payload == {"tender_id": str(tender.id)}
     first = bundles.make(session, tender.id)
@@ -253,13 +261,8 @@ def test_it_is_made_once_after_the_publication(session: Session) -> None:
     assert bundles.make(session, tender.programme_id) is None
 
 
-def test_published_heads_are_compared(app: Flask, session: Session, tmp_path: Path) -> None:
-    from portal.audit import heads
-
-    tender = proof.decided(session)
-    heads.publish(session)
-    session.commit()
-    content = proof.bundled(session, tender)
+def test_published_heads_are_compared(session: Session, tmp_path: Path) -> None:
+    content = proof.bundled(session, proof.decided(session, count=3))
     feed = json.loads(proof.text_of(heads.feed(heads.published(session))))
     path = tmp_path / "heads.json"
     path.write_text(json.dumps(feed))

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Submission
+from portal.audit import heads
 from portal.audit.service import record
 from portal.awards import bundles, service
 from portal.awards.bundle_trail import SUBMIT
@@ -29,6 +30,7 @@ from portal.identity.policy import Actor
 from portal.scoring import drawing
 from portal.scoring.drawing import Source
 from portal.tenders.models import Tender, Track
+from portal.tenders.rulebook import load_rulebook
 from portal.tenders.ruleset import ExpertMean, TieRule
 from tests.factories import awards, budget, panels
 from tests.factories import tenders as tenders_factory
@@ -36,13 +38,26 @@ from tests.factories.submissions import track_of
 
 VERIFIER = Path(__file__).resolve().parents[2] / "verifier" / "verify.py"
 IS = Track.IMPORT_SUBSTITUTION
+DATED = ("EL-01", "EL-12")
 
 
 def decided(
-    session: Session, *, calibrated: bool = False, draw: bool = False, count: int = 9, money: int = 400_000_000
+    session: Session,
+    *,
+    calibrated: bool = False,
+    draw: bool = False,
+    eligible: bool = True,
+    count: int = 9,
+    money: int = 400_000_000,
 ) -> Tender:
-    """A tender whose one track is scored, decided, booked and published."""
-    rules: dict[str, Any] = {"threshold": Decimal(40)}
+    """A tender whose one track is scored, decided, booked and published, after a head of the trail.
+
+    ``eligible`` false: the rules that packages of 2018 cannot meet any more stay, so all fail, for reasons with names.
+    """
+    official = load_rulebook(IS)
+    rules: dict[str, Any] = {"threshold": Decimal(40), "spread_limit": Decimal(10)}
+    if eligible:
+        rules["eligibility"] = tuple(rule for rule in official.eligibility if rule.code not in DATED)
     if calibrated:
         rules["expert_mean"] = ExpertMean.CALIBRATED
     if draw:
@@ -58,6 +73,8 @@ def decided(
         budget.envelope(session, tender.programme_id, IS, year, Decimal(money))
     if draw:
         _draw(session, officer, track_of(tender).id)
+    session.commit()
+    heads.publish(session)
     panels.scored(session, tender)
     chair = awards.person(session, Role.CHAIR, "Demo Chair Petrovskaya")
     member = awards.person(session, Role.COMMISSION, "Demo Member Sidorovskaya")
