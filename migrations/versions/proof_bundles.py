@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "proof_bundles"
-down_revision = "commission_signatures"
+down_revision = "ledger_movements"
 branch_labels = None
 depends_on = None
 

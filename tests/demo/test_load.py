@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +14,12 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from portal.awards import bundles
 from portal.core.db import db
 from portal.core.db import session as current_session
 from portal.demo.sign_ins import SIGN_INS
+from portal.documents import service as documents
+from tests.factories import proof
 from tests.plugins.demo import Demo
 
 pytestmark = pytest.mark.slow
@@ -191,3 +197,24 @@ def test_the_rules_in_preparation_were_tried_and_a_run_was_computed_again(loaded
         "select c.first is null, c.output_digest = r.output_digest"
         " from run_check c join score_run r on r.id = c.run_id",
     ) == [(True, True)]
+
+
+def test_the_bundle_of_the_finished_tender_is_verified_in_an_empty_folder(loaded: Session, tmp_path: Path) -> None:
+    """By Python alone, with nothing of the portal in reach; with one score changed it fails and names it."""
+    tender_id = rows(loaded, "select id from tender where code = '2016'")[0][0]
+    held = bundles.newest(loaded, tender_id)
+    assert held is not None
+    content = documents.content(held.file)
+    (tmp_path / "verify.py").write_bytes(proof.VERIFIER.read_bytes())
+    (tmp_path / "results.zip").write_bytes(content)
+    command = [sys.executable, "-I", "verify.py", "results.zip", "--lang", "en"]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "6 scores computed anew" in done.stdout
+    assert "3 postings in the ledger" in done.stdout
+    files = proof.unpacked(content)
+    line = files["tracks/import_substitution/sheets.json"]["JP-2016-IS-0003"]["sheet"]["lines"][0]
+    line["points"] = "9.9"
+    code, said = proof.checked(proof.forged(files), tmp_path)
+    assert code == 1
+    assert "sheets.json JP-2016-IS-0003 CR-01 points: the bundle says 9.9" in said

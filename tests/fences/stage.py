@@ -75,6 +75,8 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "officer_versions.compare": {"from": "1", "to": "1"},
     "applications.part_section": {"name": "costs"},
     "applications.part_section_fields": {"name": "costs"},
+    "proof.download": {"code": "2016"},
+    "proof.show": {"code": "2016"},
     "public.results": {"code": "2016"},
     "conflicts.person": {"user_id": "judge_id"},
     "conflicts.end": {"user_id": "judge_id"},
