@@ -27,9 +27,10 @@ SHOWN: Final[Mapping[str, frozenset[str]]] = {
     "scoring:draw:enter": frozenset({"track", "round", "randomness", "url"}),
     "review:calibration:compute": frozenset({"reviews", "inputs", "output"}),
     "awards:decision:draft": frozenset({"track", "tender", "run", "digest"}),
+    "awards:decision:sign_off": frozenset({"digest", "office", "missing"}),
     "awards:decision:publish": frozenset({"tender", "track", "digest"}),
     "awards:line:approve": frozenset({"decision", "application", "amounts"}),
-    AUDIT_TAG: frozenset({"number", "kind", "document", "reason", "lines", "digest"}),
+    AUDIT_TAG: frozenset({"number", "kind", "document", "reason", "transaction", "lines", "digest"}),
 }
 """Tag -> the keys of its changes that a bundle may show. A row with another key stays closed."""
 
