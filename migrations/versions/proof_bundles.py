@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "proof_bundles"
-down_revision = "ledger_movements"
+down_revision = "assignment_accepted"
 branch_labels = None
 depends_on = None
 
