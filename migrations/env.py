@@ -13,6 +13,7 @@ import portal.applications.prospect_models
 import portal.audit.models
 import portal.awards.models
 import portal.awards.proof_models
+import portal.awards.scenario_models
 import portal.budget.models
 import portal.clusters.board_models
 import portal.clusters.models

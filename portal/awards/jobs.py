@@ -1,4 +1,4 @@
-"""Background work of this room: the letters of a published decision."""
+"""Background work of this room: the letters of a published decision, large simulations of the what-if room."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.awards import letters
+from portal.awards import letters, simulating
 from portal.awards.models import AwardDecision, DecisionLine
 from portal.awards.service import LETTERS
 from portal.core import jobs
@@ -36,3 +36,9 @@ def award_letters(session: Session, payload: dict[str, Any], claim: jobs.Claim) 
     for line in batch:
         letters.write(session, decision, line)
     return jobs.Progress(min(done + BATCH, len(keys)), len(keys))
+
+
+@jobs.handler(simulating.KIND)
+def rank_acceptability(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
+    """Simulate and keep the answer; again changes nothing."""
+    simulating.run(session, payload)

@@ -100,6 +100,21 @@ def barring(session: Session, people: Iterable[UUID], application_ids: Iterable[
     return list(session.scalars(statement))
 
 
+def barred_in_track(session: Session, user_id: UUID | None, tender_track_id: UUID) -> bool:
+    """Whether a kept conflict bars the person from any application of a track; one query."""
+    held = (
+        select(ConflictRow.id)
+        .join(Application, Application.id == ConflictRow.application_id)
+        .where(
+            ConflictRow.user_id == user_id,
+            ConflictRow.ended_at.is_(None),
+            or_(ConflictRow.strength == Strength.HARD, ConflictRow.ruling == Ruling.UPHELD),
+            Application.tender_track_id == tender_track_id,
+        )
+    )
+    return bool(session.scalar(select(held.exists())))
+
+
 def kept_by_id(session: Session, conflict_id: UUID) -> ConflictRow:
     """A conflict with person, application, tender and who decided; :class:`NotFound` for none."""
     row = session.scalar(

@@ -114,12 +114,12 @@ def ranking(session: Session, run: ScoreRun) -> Ranking:
         .where(Score.run_id == run.id)
     ).all()
     by_id = {str(row.application_id): row for row in rows}
-    drawn = _lots(session, run.tender_track_id) if TieRule.DRAW in rules.tie_rules else {}
+    drawn = lots_of(session, run.tender_track_id) if TieRule.DRAW in rules.tie_rules else {}
     ranked = rank([_entry(row, drawn.get(row.number, "")) for row in rows], rules)
     return Ranking(run, rules, [_place(each, by_id[each.entry.application_id]) for each in ranked])
 
 
-def _lots(session: Session, tender_track_id: UUID) -> dict[str, str]:
+def lots_of(session: Session, tender_track_id: UUID) -> dict[str, str]:
     """Registration number -> what the public draw of the track gave it; empty before the draw."""
     row = session.execute(
         select(DrawOutcome.randomness, DrawCommitment.numbers)

@@ -1,0 +1,86 @@
+"""What is wrong with the changes of a scenario, all at once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from portal.awards.scenarios import HUNDRED, Changes, Ground, Supposed
+from portal.core.errors import Problem
+from portal.core.figures import number, roubles
+from portal.core.language import N_
+from portal.tenders.ruleset import MAX_POINTS
+
+MOST_MONEY: Final = Decimal("1e13")
+MOST_SCORES: Final = 50
+LEAST_REASON: Final = 10
+MOST_REASON: Final = 500
+
+
+def problems(ground: Ground, changes: Changes) -> list[Problem]:
+    """Everything that keeps these changes from being applied; fields are ``weights.CR-01``, ``threshold``,
+    ``available.2018``, ``scores`` and ``scores.JP-2018-IS-0007.CR-10``."""
+    return [*_weights(ground, changes), *_threshold(changes), *_money(ground, changes), *_scores(ground, changes)]
+
+
+def _weights(ground: Ground, changes: Changes) -> Iterator[Problem]:
+    if not changes.weights:
+        return
+    codes = {each.code for each in ground.rules.criteria}
+    for code in sorted({*changes.weights, *codes}):
+        weight = changes.weights.get(code)
+        if code not in codes or weight is None:
+            yield Problem("criteria", f"weights.{code}", N_("Every criterion of the rule set has one weight."))
+        elif not 0 <= weight <= HUNDRED or not _places(weight, 2):
+            yield Problem(
+                "weight", f"weights.{code}", N_("A weight is a number from 0 to 100 with at most two decimals.")
+            )
+    total = sum(changes.weights.values(), Decimal(0))
+    if total != HUNDRED:
+        yield Problem("sum", "weights", N_("The weights add up to %(total)s, they must give 100.", total=number(total)))
+
+
+def _threshold(changes: Changes) -> Iterator[Problem]:
+    least = changes.threshold
+    if least is not None and not (0 <= least <= HUNDRED and _places(least, 2)):
+        yield Problem(
+            "threshold", "threshold", N_("The threshold is a number from 0 to 100 with at most two decimals.")
+        )
+
+
+def _money(ground: Ground, changes: Changes) -> Iterator[Problem]:
+    for year, amount in changes.available.items():
+        if year not in ground.years:
+            yield Problem("year", f"available.{year}", N_("This track has no money in this year."))
+        elif not 0 <= amount <= MOST_MONEY or not _places(amount, 2):
+            most = roubles(MOST_MONEY)
+            yield Problem("money", f"available.{year}", N_("An amount from zero to %(most)s.", most=most))
+
+
+def _scores(ground: Ground, changes: Changes) -> Iterator[Problem]:
+    if sum(len(held) for held in changes.scores.values()) > MOST_SCORES:
+        yield Problem("many", "scores", N_("At most %(most)s single scores in a scenario.", most=MOST_SCORES))
+    for named, held in changes.scores.items():
+        project = ground.numbers.get(named)
+        for code, supposed in held.items():
+            place = f"scores.{named}.{code}"
+            if project is None:
+                yield Problem("application", place, N_("There is no such application in this track."))
+            elif code not in project.lines:
+                yield Problem("criterion", place, N_("There is no such criterion in the rule set."))
+            else:
+                yield from _supposed(place, supposed)
+
+
+def _supposed(place: str, supposed: Supposed) -> Iterator[Problem]:
+    if not (0 <= supposed.points <= MAX_POINTS and _places(supposed.points, 4)):
+        yield Problem("points", place, N_("Points are a number from 0 to 10 with at most four decimals."))
+    if not LEAST_REASON <= len(supposed.reason) <= MOST_REASON:
+        said = N_("Say why in %(least)s to %(most)s characters.", least=LEAST_REASON, most=MOST_REASON)
+        yield Problem("reason", place, said)
+
+
+def _places(value: Decimal, most: int) -> bool:
+    """Whether a number is finite and has at most so many decimals."""
+    return value.is_finite() and value == round(value, most)

@@ -1,0 +1,404 @@
+"""What would follow if weights, threshold, money or single scores were others: the arithmetic of the what-if room.
+
+Pure. A :class:`Ground` is what a decision would rest on now: the explained points of a run, the money left, the rules.
+:func:`follow` applies :class:`Changes` to it and gives the list that would follow, by the same ranking and the same
+proposal as the real one; without changes it gives the present list. Totals are computed as the engine does
+(:mod:`portal.scoring.engine`): ``weight x points / 10`` of each criterion to two decimals, half up, and their sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from portal.awards import proposal
+from portal.core.canonical import digest, plain_decimal
+from portal.core.figures import exact
+from portal.core.language import Message, both
+from portal.scoring.engine import every
+from portal.scoring.ranking import Entry, Ranked, rank
+from portal.scoring.wording import gate_reason, why
+from portal.tenders.ruleset import RuleSet
+
+ZERO: Final = Decimal("0.00")
+HUNDRED: Final = Decimal(100)
+_CENT: Final = Decimal("0.01")
+_TEN: Final = Decimal(10)
+
+
+class Outcome(StrEnum):
+    """What a list gives an application; ``open``: nothing yet, its reviews are not complete."""
+
+    AWARD = "award"
+    RESERVE = "reserve"
+    DECLINE = "decline"
+    OPEN = "open"
+
+
+class Departure(StrEnum):
+    """What a scenario changes that is not the commission's to change: published rules, reviews, the ledger."""
+
+    WEIGHTS = "weights"
+    THRESHOLD = "threshold"
+    MONEY = "money"
+    SCORES = "scores"
+
+
+class Scored(NamedTuple):
+    """A criterion of a kept sheet: points of 0 to 10 and weighted points; None while reviews are missing."""
+
+    points: Decimal | None
+    weighted: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """An application as the run left it. ``gates``: all but that of the threshold, with reasons where not passed.
+
+    ``amounts``: requested roubles by year; ``sheet``: the digest of its score.
+    """
+
+    application_id: str
+    number: str
+    lines: Mapping[str, Scored]
+    gates: tuple[tuple[bool | None, Message | None], ...]
+    amounts: Mapping[int, Decimal]
+    hpj: int | None
+    registered_at: datetime
+    sheet: str
+    lot: str = ""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a scenario stands on. ``output``: the digest of the run's scores; ``available``: year -> roubles.
+
+    ``digest`` covers all that decides and does not depend on the order of the projects.
+    """
+
+    rules: RuleSet
+    rules_digest: str
+    output: str
+    available: Mapping[int, Decimal]
+    projects: Sequence[Project]
+
+    @cached_property
+    def digest(self) -> str:
+        return digest(
+            {
+                "rules": self.rules_digest,
+                "scores": self.output,
+                "available": _amounts(self.available),
+                "projects": [
+                    [each.number, each.sheet, _amounts(each.amounts), each.hpj, each.lot]
+                    for each in sorted(self.projects, key=lambda each: each.number)
+                ],
+            }
+        )
+
+    @cached_property
+    def years(self) -> tuple[int, ...]:
+        """The years of the envelopes and of what is asked for, ascending."""
+        asked = {year for each in self.projects for year, amount in each.amounts.items() if amount}
+        return tuple(sorted({*self.available, *asked, *self.rules.years}))
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Project]:
+        return {each.number: each for each in self.projects}
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """Points of 0 to 10 that are supposed for one criterion of one application, and why."""
+
+    points: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a scenario changes; empty is as it is. ``available``: year -> roubles; ``scores``: number -> criterion."""
+
+    weights: Mapping[str, Decimal] = field(default_factory=dict)
+    threshold: Decimal | None = None
+    available: Mapping[int, Decimal] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, Supposed]] = field(default_factory=dict)
+
+    @property
+    def departures(self) -> tuple[Departure, ...]:
+        """What of it the commission cannot decide; without any, the scenario is a list it may draft."""
+        held = (
+            (Departure.WEIGHTS, bool(self.weights)),
+            (Departure.THRESHOLD, self.threshold is not None),
+            (Departure.MONEY, bool(self.available)),
+            (Departure.SCORES, bool(self.scores)),
+        )
+        return tuple(each for each, there in held if there)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept; what is not changed is left out, so that equal changes have equal JSON."""
+        content: dict[str, Any] = {}
+        if self.weights:
+            content["weights"] = {code: plain_decimal(weight) for code, weight in self.weights.items()}
+        if self.threshold is not None:
+            content["threshold"] = plain_decimal(self.threshold)
+        if self.available:
+            content["available"] = _amounts(self.available)
+        if self.scores:
+            content["scores"] = {
+                number: {
+                    code: {"points": plain_decimal(each.points), "reason": each.reason} for code, each in held.items()
+                }
+                for number, held in self.scores.items()
+            }
+        return content
+
+
+def read_changes(data: Mapping[str, Any]) -> Changes:
+    """The changes that were kept."""
+    threshold = data.get("threshold")
+    return Changes(
+        weights={code: Decimal(weight) for code, weight in data.get("weights", {}).items()},
+        threshold=None if threshold is None else Decimal(threshold),
+        available=_read_amounts(data.get("available", {})),
+        scores={
+            number: {code: Supposed(Decimal(each["points"]), each["reason"]) for code, each in held.items()}
+            for number, held in data.get("scores", {}).items()
+        },
+    )
+
+
+def reduced(ground: Ground, changes: Changes) -> Changes:
+    """The same changes without what equals the ground: the one form of a scenario."""
+    weights = {each.code: each.weight for each in ground.rules.criteria}
+    scores = {}
+    for number, held in changes.scores.items():
+        lines = ground.numbers[number].lines
+        other = {code: each for code, each in held.items() if lines.get(code, _NONE).points != each.points}
+        if other:
+            scores[number] = other
+    return Changes(
+        weights={} if dict(changes.weights) == weights else changes.weights,
+        threshold=None if changes.threshold == ground.rules.threshold else changes.threshold,
+        available={
+            year: amount for year, amount in changes.available.items() if amount != ground.available.get(year, ZERO)
+        },
+        scores=scores,
+    )
+
+
+_NONE: Final = Scored(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An application in a list. ``asked`` and ``amounts`` (what it would get): roubles by year."""
+
+    number: str
+    application_id: str
+    place: int
+    outcome: Outcome
+    total: Decimal | None
+    asked: Mapping[int, Decimal]
+    amounts: Mapping[int, Decimal]
+    reason: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "application": self.application_id,
+            "place": self.place,
+            "outcome": self.outcome.value,
+            "total": None if self.total is None else plain_decimal(self.total),
+            "asked": _amounts(self.asked),
+            "amounts": _amounts(self.amounts),
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """The list that follows, in the order of its places. ``available``: roubles by year that it was drawn against."""
+
+    places: Sequence[Place]
+    available: Mapping[int, Decimal]
+
+    @cached_property
+    def by_number(self) -> Mapping[str, Place]:
+        return {each.number: each for each in self.places}
+
+    @cached_property
+    def awarded(self) -> frozenset[str]:
+        """The numbers of those that would get money."""
+        return frozenset(each.number for each in self.places if each.outcome is Outcome.AWARD)
+
+    @cached_property
+    def spent(self) -> Mapping[int, Decimal]:
+        """Year -> roubles of all awards."""
+        spent = dict.fromkeys(self.available, ZERO)
+        for each in self.places:
+            for year, amount in each.amounts.items():
+                spent[year] = spent.get(year, ZERO) + amount
+        return spent
+
+    def count(self, outcome: Outcome) -> int:
+        return sum(each.outcome is outcome for each in self.places)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over money and places; wording does not count."""
+        return digest({"available": _amounts(self.available), "places": [each.to_json() for each in self.places]})
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept, with the reasons in both languages."""
+        return {
+            "available": _amounts(self.available),
+            "places": [each.to_json() | {"reason": dict(each.reason)} for each in self.places],
+        }
+
+
+def read_result(data: Mapping[str, Any]) -> Result:
+    """The list that was kept."""
+    return Result(
+        [
+            Place(
+                number=each["number"],
+                application_id=each["application"],
+                place=each["place"],
+                outcome=Outcome(each["outcome"]),
+                total=None if each["total"] is None else Decimal(each["total"]),
+                asked=_read_amounts(each["asked"]),
+                amounts=_read_amounts(each["amounts"]),
+                reason=each["reason"],
+            )
+            for each in data["places"]
+        ],
+        _read_amounts(data["available"]),
+    )
+
+
+def follow(ground: Ground, changes: Changes | None = None) -> Result:
+    """The list that follows from the ground with these changes; the order of the projects does not matter.
+
+    An application whose reviews are not complete stays ``open``, unless a supposed score completes it; the others
+    share the money as if it were not there.
+    """
+    held = changes or Changes()
+    available = {**ground.available, **held.available}
+    terms = _terms(ground.rules, held)
+    with exact():
+        entries = [_entry(each, terms) for each in ground.projects]
+    ranked = rank(entries, ground.rules)
+    settled = [each for each in ranked if each.entry.recommended is not None]
+    lines = {line.application_id: line for line in proposal.propose(settled, available)}
+    return Result([_place(each, lines.get(each.entry.application_id)) for each in ranked], available)
+
+
+def _place(each: Ranked, line: proposal.Line | None) -> Place:
+    entry = each.entry
+    return Place(
+        number=entry.number,
+        application_id=entry.application_id,
+        place=each.place,
+        outcome=Outcome.OPEN if line is None else Outcome(line.outcome.value),
+        total=entry.total,
+        asked={year: amount for year, amount in sorted(entry.amounts.items()) if amount},
+        amounts={} if line is None else line.amounts,
+        reason=both(line.reason if line is not None else entry.gate_reasons[-1]),
+    )
+
+
+def weigh(weight: Decimal, points: Decimal) -> Decimal:
+    """The points of 0 to 10 of a criterion, weighted, to two decimals, half up: the engine's arithmetic."""
+    return (weight * points / _TEN).quantize(_CENT, ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """The terms of a scenario, worked out once: all weights, the codes of those that are others, the threshold."""
+
+    weights: Mapping[str, Decimal]
+    changed: frozenset[str]
+    threshold: Decimal
+    scores: Mapping[str, Mapping[str, Supposed]]
+
+
+def _terms(rules: RuleSet, changes: Changes) -> _Terms:
+    weights = {each.code: changes.weights.get(each.code, each.weight) for each in rules.criteria}
+    changed = frozenset(each.code for each in rules.criteria if weights[each.code] != each.weight)
+    threshold = rules.threshold if changes.threshold is None else changes.threshold
+    return _Terms(weights, changed, threshold, changes.scores)
+
+
+def _entry(project: Project, terms: _Terms) -> Entry:
+    total = _total(project, terms)
+    least = terms.threshold
+    reached = None if total is None else total >= least
+    reasons = [reason for passed, reason in project.gates if passed is not True and reason is not None]
+    if total is None:
+        reasons.append(gate_reason(why("total_open", least=least), ()))
+    elif not reached:
+        reasons.append(gate_reason(why("total_below", total=total, least=least), ()))
+    return Entry(
+        application_id=project.application_id,
+        number=project.number,
+        total=total,
+        amounts=project.amounts,
+        hpj=project.hpj,
+        registered_at=project.registered_at,
+        recommended=every([*(passed for passed, _ in project.gates), reached]),
+        gate_reasons=tuple(reasons),
+        lot=project.lot,
+    )
+
+
+def _total(project: Project, terms: _Terms) -> Decimal | None:
+    """The sum of the weighted points; what is not changed counts as it was kept. None while a criterion is open."""
+    supposed = terms.scores.get(project.number, {})
+    total = ZERO
+    for code, (points, weighted) in project.lines.items():
+        if code in supposed:
+            weighted = weigh(terms.weights[code], supposed[code].points)
+        elif code in terms.changed and points is not None:
+            weighted = weigh(terms.weights[code], points)
+        if weighted is None:
+            return None
+        total += weighted
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What another list changes against a first one. ``entered`` and ``left``: who gets money only in the other, or
+    only in the first; ``moved``: number -> places won (negative for places lost); ``money``: year -> roubles of
+    awards in both."""
+
+    entered: frozenset[str]
+    left: frozenset[str]
+    moved: Mapping[str, int]
+    money: Mapping[int, tuple[Decimal, Decimal]]
+
+
+def difference(before: Result, after: Result) -> Difference:
+    """What the second list changes against the first. Applications that are in one of them only do not move."""
+    old = {each.number: each.place for each in before.places}
+    moved = {
+        each.number: old[each.number] - each.place
+        for each in after.places
+        if old.get(each.number, each.place) != each.place
+    }
+    years = sorted({*before.spent, *after.spent})
+    money = {year: (before.spent.get(year, ZERO), after.spent.get(year, ZERO)) for year in years}
+    return Difference(after.awarded - before.awarded, before.awarded - after.awarded, moved, money)
+
+
+def _amounts(amounts: Mapping[int, Decimal]) -> dict[str, str]:
+    return {str(year): f"{amount:.2f}" for year, amount in sorted(amounts.items())}
+
+
+def _read_amounts(data: Mapping[str, str]) -> dict[int, Decimal]:
+    return {int(year): Decimal(amount) for year, amount in data.items()}

@@ -1,0 +1,103 @@
+"""The form of a scenario: what stands in its inputs, and what was typed as changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from portal.awards.scenarios import ZERO, Changes, Ground, Supposed
+from portal.core.canonical import plain_decimal
+from portal.core.errors import Problem
+from portal.core.language import N_
+from portal.core.money import NumberError, parse_decimal, parse_money
+
+SPARE: Final = 2
+"""Empty rows for single scores beside those that are filled in."""
+MOST_ROWS: Final = 60
+FIELDS: Final = ("number", "criterion", "points", "reason")
+
+
+def typed_of(ground: Ground, changes: Changes) -> dict[str, str]:
+    """Input name -> text, of all inputs: as the scenario has it, or as it is."""
+    typed = {
+        f"weights-{each.code}": plain_decimal(changes.weights.get(each.code, each.weight))
+        for each in ground.rules.criteria
+    }
+    least = ground.rules.threshold if changes.threshold is None else changes.threshold
+    typed["threshold"] = plain_decimal(least)
+    for year in ground.years:
+        typed[f"available-{year}"] = f"{changes.available.get(year, ground.available.get(year, ZERO)):.2f}"
+    rows = [(number, code, each) for number, held in changes.scores.items() for code, each in held.items()]
+    for place, (number, code, each) in enumerate(rows):
+        texts = (number, code, plain_decimal(each.points), each.reason)
+        typed |= {f"score-{place}-{name}": text for name, text in zip(FIELDS, texts, strict=True)}
+    return typed
+
+
+def rows_of(typed: Mapping[str, str]) -> list[int]:
+    """The rows of single scores that the form shows: the filled ones and some to spare."""
+    filled = [place for place in range(MOST_ROWS) if any(typed.get(f"score-{place}-{name}") for name in FIELDS)]
+    last = filled[-1] + 1 if filled else 0
+    return list(range(min(last + SPARE, MOST_ROWS)))
+
+
+class Reading:
+    """What was typed, read: ``changes``, and ``problems`` with the ids of the inputs as their fields."""
+
+    def __init__(self, ground: Ground, typed: Mapping[str, str]) -> None:
+        self.ground = ground
+        self.typed = typed
+        self.problems: list[Problem] = []
+        self._rows: dict[tuple[str, str], int] = {}
+        self.changes = Changes(
+            weights={each.code: self._number(f"weights-{each.code}", 2) for each in ground.rules.criteria},
+            threshold=self._number("threshold", 2),
+            available={year: self._money(f"available-{year}") for year in ground.years},
+            scores=self._scores(),
+        )
+
+    def _text(self, name: str) -> str:
+        return self.typed.get(name, "").replace("\x00", "").strip()
+
+    def _number(self, name: str, places: int) -> Decimal:
+        try:
+            return parse_decimal(self._text(name), places=places, maximum=Decimal(100))
+        except NumberError as error:
+            self.problems.append(Problem(error.code, name, error.message))
+            return Decimal(0)
+
+    def _money(self, name: str) -> Decimal:
+        try:
+            return parse_money(self._text(name))
+        except NumberError as error:
+            self.problems.append(Problem(error.code, name, error.message))
+            return Decimal(0)
+
+    def _scores(self) -> dict[str, dict[str, Supposed]]:
+        found: dict[str, dict[str, Supposed]] = {}
+        for place in range(MOST_ROWS):
+            number, criterion, points, reason = (self._text(f"score-{place}-{name}") for name in FIELDS)
+            if not (number or criterion or points or reason):
+                continue
+            if not number or not criterion:
+                said = N_("Choose an application and a criterion.")
+                self.problems.append(Problem("choose", f"score-{place}-{'criterion' if number else 'number'}", said))
+                continue
+            if (number, criterion) in self._rows:
+                said = N_("This criterion of this application is there already.")
+                self.problems.append(Problem("twice", f"score-{place}-criterion", said))
+                continue
+            self._rows[number, criterion] = place
+            value = self._number(f"score-{place}-points", 4)
+            found.setdefault(number, {})[criterion] = Supposed(value, reason)
+        return found
+
+    def placed(self, problem: Problem) -> Problem:
+        """A problem of the changes, on the input that it is about."""
+        if not problem.field.startswith("scores."):
+            return replace(problem, field=problem.field.replace(".", "-"))
+        _, number, criterion = problem.field.split(".", 2)
+        part = "reason" if problem.code == "reason" else "points"
+        return replace(problem, field=f"score-{self._rows.get((number, criterion), 0)}-{part}")

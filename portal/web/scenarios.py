@@ -1,0 +1,423 @@
+"""The what-if room of a track: scenarios side by side, one of them, its form, and what is done with it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import StringField
+
+import portal.awards.jobs  # noqa: F401 - a large simulation writes a task
+from portal.awards import scenario_service as service
+from portal.awards import simulating
+from portal.awards.scenario_models import Scenario
+from portal.awards.scenario_queries import Room, Standing, listed, room, scenario_of, standing
+from portal.awards.scenarios import Changes, Result, difference, follow, read_changes, read_result
+from portal.core.db import session
+from portal.core.errors import Conflict, NotFound, Problem, Problems
+from portal.identity.policy import Permission, allowed
+from portal.tenders.models import Track
+from portal.tenders.rules import TRACK_NAMES
+from portal.web import scenario_picture as picture
+from portal.web.forms import PortalForm, uuid_argument
+from portal.web.language import say
+from portal.web.page import page
+from portal.web.paging import Page, keyset
+from portal.web.register import as_table
+from portal.web.scenario_form import Reading, rows_of, typed_of
+
+pages = Blueprint("scenarios", __name__, url_prefix="/staff/scenarios")
+
+EVERY: Final = "all"
+MOST_TYPED: Final = 4_000
+
+
+class ScenarioForm(PortalForm):
+    """A scenario; the inputs of its changes follow from the rule set (:mod:`portal.web.scenario_form`)."""
+
+    name = StringField(_l("Name of the scenario"), description=_l("For example: more weight on private money"))
+
+
+class AdoptForm(PortalForm):
+    """What the commission concludes."""
+
+    words = StringField(
+        _l("What the commission concludes from it"),
+        description=_l("Kept for good with the scenario's digest, and cited by the next draft of the decision."),
+    )
+
+
+@pages.context_processor
+def _words() -> dict[str, Any]:
+    return {"outcome_name": picture.outcome_name, "band_name": picture.band_name}
+
+
+@page(pages, "/tracks/<uuid:track_id>", get=Permission.SCENARIO_VIEW)
+def index(track_id: UUID) -> ResponseReturnValue:
+    """The scenarios of a track, and up to four of them beside the present list; fifty places at a time."""
+    current = session()
+    place = room(current, g.actor, track_id, Permission.SCENARIO_VIEW)
+    held = standing(current, place)
+    rows = _listed(track_id)
+    if held is None:
+        return render_template("scenarios/index.html", **_frame(place), held=None, listed=rows, form=_action())
+    present = follow(held.ground)
+    columns = _columns(held, present, _chosen(track_id, rows))
+    first = max(request.args.get("from", 1, type=int), 1)
+    shown = picture.lines(present, columns, held)[first - 1 : first - 1 + picture.PLACES]
+    later = first + picture.PLACES if first - 1 + picture.PLACES < len(present.places) else None
+    return render_template(
+        "scenarios/index.html",
+        **_frame(place),
+        held=held,
+        listed=rows,
+        form=_action(),
+        present=present,
+        columns=columns,
+        chosen=[str(each.scenario.id) for each in columns],
+        shown=shown,
+        earlier=max(first - picture.PLACES, 1) if first > 1 else None,
+        later=later,
+        bars=picture.bars([(_("now"), present), *((each.title, each.result) for each in columns)]),
+    )
+
+
+@page(pages, "/tracks/<uuid:track_id>/comparison.csv", get=Permission.SCENARIO_VIEW)
+def comparison(track_id: UUID) -> ResponseReturnValue:
+    """The whole comparison as a table."""
+    current = session()
+    place = room(current, g.actor, track_id, Permission.SCENARIO_VIEW)
+    held = standing(current, place)
+    if held is None:
+        raise NotFound
+    present = follow(held.ground)
+    columns = _columns(held, present, _chosen(track_id, _listed(track_id)))
+    return as_table(picture.compared(present, columns, held), f"{place.code}-{place.track}-scenarios", "csv")
+
+
+@page(pages, "/tracks/<uuid:track_id>/new", get=Permission.SCENARIO_EDIT, post=Permission.SCENARIO_EDIT)
+def new(track_id: UUID) -> ResponseReturnValue:
+    """A new scenario: typed, looked at as often as one likes, then saved."""
+    current = session()
+    place = room(current, g.actor, track_id, Permission.SCENARIO_EDIT)
+    held = standing(current, place)
+    if held is None:
+        raise Conflict(service.NO_RUN)
+    if request.method == "GET":
+        return _form_page(place, held, None, ScenarioForm(), typed_of(held.ground, Changes()))
+    return _posted(place, held, None)
+
+
+@page(pages, "/<uuid:scenario_id>/edit", get=Permission.SCENARIO_EDIT, post=Permission.SCENARIO_EDIT)
+def edit(scenario_id: UUID) -> ResponseReturnValue:
+    """Change a scenario of one's own."""
+    current = session()
+    scenario = scenario_of(current, g.actor, scenario_id)
+    place = room(current, g.actor, scenario.tender_track_id, Permission.SCENARIO_EDIT)
+    service.require_own(g.actor, scenario)
+    held = standing(current, place)
+    if held is None:
+        raise Conflict(service.NO_RUN)
+    if request.method == "GET":
+        form = ScenarioForm()
+        form.version.data = scenario.version
+        return _form_page(place, held, scenario, form, typed_of(held.ground, read_changes(scenario.changes)))
+    return _posted(place, held, scenario)
+
+
+def _posted(place: Room, held: Standing, scenario: Scenario | None) -> ResponseReturnValue:
+    form = ScenarioForm()
+    typed = {name: text[:MOST_TYPED] for name, text in request.form.items()}
+    read = Reading(held.ground, typed)
+    current, saves = session(), request.form.get("do") != "try"
+    try:
+        if read.problems:
+            raise Problems(read.problems)
+        if not saves:
+            _held, _changes, result = service.computed(current, place, read.changes)
+            form.attach(())
+            return _form_page(place, held, scenario, form, typed, looked=result)
+        if scenario is None:
+            saved = service.create(current, g.actor, place.id, name=form.name.data or "", changes=read.changes)
+        else:
+            saved = service.change(
+                current, g.actor, scenario.id, changes=read.changes, expected_version=form.version.data
+            )
+    except Problems as refusal:
+        found = [read.placed(each) for each in refusal.problems]
+        return _form_page(place, held, scenario, form, typed, found, 422)
+    except Conflict as refusal:
+        return _form_page(place, held, scenario, form, typed, [Problem("conflict", "", refusal.reason)], 409)
+    flash(_("The scenario is saved. Nobody else sees it before you share it.") if scenario is None else _("Saved."))
+    return redirect(url_for(".show", scenario_id=saved.id), 303)
+
+
+def _form_page(
+    place: Room,
+    held: Standing,
+    scenario: Scenario | None,
+    form: ScenarioForm,
+    typed: dict[str, str],
+    problems: list[Problem] | None = None,
+    code: int = 200,
+    *,
+    looked: Result | None = None,
+) -> ResponseReturnValue:
+    found = problems or []
+    form.attach(each for each in found if each.field == "name")
+    errors: dict[str, list[str]] = {}
+    for each in found:
+        errors.setdefault(each.field, []).append(say(each.message))
+    present = follow(held.ground) if looked is not None else None
+    return render_template(
+        "scenarios/edit.html",
+        **_frame(place),
+        held=held,
+        scenario=scenario,
+        form=form,
+        typed=typed,
+        rows=rows_of(typed),
+        problems=found,
+        errors=errors,
+        looked=looked,
+        present=present,
+        change=difference(present, looked) if present is not None and looked is not None else None,
+    ), code
+
+
+@page(pages, "/<uuid:scenario_id>", get=Permission.SCENARIO_VIEW)
+def show(scenario_id: UUID) -> ResponseReturnValue:
+    """One scenario: what it changes, the list that would follow, and what can be done with it."""
+    return _show(scenario_id)
+
+
+def _show(
+    scenario_id: UUID, problems: list[Problem] | None = None, code: int = 200, words: str = "", called: str = ""
+) -> ResponseReturnValue:
+    current = session()
+    scenario = scenario_of(current, g.actor, scenario_id)
+    place = room(current, g.actor, scenario.tender_track_id, Permission.SCENARIO_VIEW)
+    held = standing(current, place)
+    if held is None:
+        raise NotFound
+    present, result = follow(held.ground), read_result(scenario.result)
+    changes = read_changes(scenario.changes)
+    own = scenario.author_id == g.actor.user_id and allowed(g.actor, Permission.SCENARIO_EDIT)
+    form, adoption = ScenarioForm(formdata=None), AdoptForm(formdata=None)
+    form.version.data = adoption.version.data = scenario.version
+    form.name.data, adoption.words.data = called or scenario.name, words
+    decided = held.decision is not None and held.decision.signed_at is not None
+    column = picture.column(scenario, result, present, held)
+    return render_template(
+        "scenarios/show.html",
+        **_frame(place),
+        held=held,
+        scenario=scenario,
+        result=result,
+        present=present,
+        change=column.difference,
+        stale=column.stale,
+        lines=picture.lines(present, [column], held),
+        changed=picture.told(held.ground, changes),
+        money=picture.money_told(held.ground, changes),
+        scores=picture.scores_told(held.ground, changes),
+        departures=changes.departures,
+        bars=picture.bars([(_("now"), present), (scenario.name, result)]),
+        own=own,
+        decided=decided,
+        may_adopt=allowed(g.actor, Permission.SCENARIO_ADOPT),
+        form=form,
+        adoption=adoption,
+        problems=problems or [],
+    ), code
+
+
+@page(pages, "/<uuid:scenario_id>/copy", post=Permission.SCENARIO_EDIT)
+def copy(scenario_id: UUID) -> ResponseReturnValue:
+    """The same changes as a scenario of one's own."""
+    form = ScenarioForm()
+    try:
+        made = service.copy(session(), g.actor, scenario_id, name=form.name.data or "")
+    except (Problems, Conflict) as refusal:
+        return _refused(scenario_id, refusal, called=form.name.data or "")
+    flash(_("This is your copy. Nobody else sees it before you share it."))
+    return redirect(url_for(".show", scenario_id=made.id), 303)
+
+
+@page(pages, "/<uuid:scenario_id>/rename", post=Permission.SCENARIO_EDIT)
+def rename(scenario_id: UUID) -> ResponseReturnValue:
+    """Another name."""
+    form = ScenarioForm()
+    try:
+        service.rename(session(), g.actor, scenario_id, name=form.name.data or "", expected_version=form.version.data)
+    except (Problems, Conflict) as refusal:
+        return _refused(scenario_id, refusal, called=form.name.data or "")
+    flash(_("Renamed."))
+    return redirect(url_for(".show", scenario_id=scenario_id), 303)
+
+
+@page(pages, "/<uuid:scenario_id>/share", post=Permission.SCENARIO_EDIT)
+def share(scenario_id: UUID) -> ResponseReturnValue:
+    """Show it to the commission, or take it back."""
+    shared = request.form.get("shared") == "y"
+    try:
+        service.share(session(), g.actor, scenario_id, shared=shared, expected_version=ScenarioForm().version.data)
+    except Conflict as refusal:
+        return _refused(scenario_id, refusal)
+    flash(_("The commission sees this scenario now.") if shared else _("Only you see this scenario now."))
+    return redirect(url_for(".show", scenario_id=scenario_id), 303)
+
+
+@page(pages, "/<uuid:scenario_id>/refresh", post=Permission.SCENARIO_EDIT)
+def refresh(scenario_id: UUID) -> ResponseReturnValue:
+    """Compute it on what holds now."""
+    try:
+        service.refresh(session(), g.actor, scenario_id, expected_version=ScenarioForm().version.data)
+    except (Problems, Conflict) as refusal:
+        return _refused(scenario_id, refusal)
+    flash(_("Computed on the scores and the money of now."))
+    return redirect(url_for(".show", scenario_id=scenario_id), 303)
+
+
+@page(pages, "/<uuid:scenario_id>/discard", post=Permission.SCENARIO_EDIT)
+def discard(scenario_id: UUID) -> ResponseReturnValue:
+    """Put it away."""
+    try:
+        gone = service.discard(session(), g.actor, scenario_id, expected_version=ScenarioForm().version.data)
+    except Conflict as refusal:
+        return _refused(scenario_id, refusal)
+    flash(_("The scenario is discarded."))
+    return redirect(url_for(".index", track_id=gone.tender_track_id), 303)
+
+
+@page(pages, "/<uuid:scenario_id>/adopt", post=Permission.SCENARIO_ADOPT)
+def adopt(scenario_id: UUID) -> ResponseReturnValue:
+    """Record that the commission adopts it."""
+    form = AdoptForm()
+    words = form.words.data or ""
+    try:
+        service.adopt(session(), g.actor, scenario_id, words=words, expected_version=form.version.data)
+    except (Problems, Conflict) as refusal:
+        return _refused(scenario_id, refusal, words=words)
+    flash(_("Adopted: the next draft of the decision cites it. Scores, money and lists are as they were."))
+    return redirect(url_for(".show", scenario_id=scenario_id), 303)
+
+
+def _refused(
+    scenario_id: UUID, refusal: Problems | Conflict, *, words: str = "", called: str = ""
+) -> ResponseReturnValue:
+    session().rollback()
+    if isinstance(refusal, Problems):
+        return _show(scenario_id, list(refusal.problems), 422, words, called)
+    return _show(scenario_id, [Problem("conflict", "", refusal.reason)], 409, words, called)
+
+
+@page(
+    pages,
+    "/tracks/<uuid:track_id>/acceptability",
+    get=Permission.SCENARIO_VIEW,
+    post=Permission.SCENARIO_VIEW,
+    endpoint="acceptability",
+)
+def acceptability(track_id: UUID) -> ResponseReturnValue:
+    """How ranking and money would stand if the weights were others; a POST has a large track simulated."""
+    current = session()
+    place = room(current, g.actor, track_id, Permission.SCENARIO_VIEW)
+    held, scenario, changes = _supposed(place)
+    reach = _reach()
+    if request.method == "POST":
+        simulating.ask(current, place, changes, reach)
+        flash(_("The simulation runs in the background: open the page again in a minute."))
+        return redirect(url_for(".acceptability", track_id=track_id, **_arguments(scenario, reach)), 303)
+    asked = simulating.question(held.ground, changes, reach)
+    found = None if asked is None else simulating.found(current, asked)
+    return render_template(
+        "scenarios/acceptability.html",
+        **_frame(place),
+        held=held,
+        scenario=scenario,
+        reach=reach,
+        reaches=(*simulating.REACHES, None),
+        arguments=lambda other: _arguments(scenario, other),
+        asked=asked,
+        found=found,
+        heat=picture.heat(found) if found else [],
+        funded=picture.funded(found) if found else [],
+        left_out=len(held.ground.projects) - (len(asked.numbers) if asked else 0),
+        form=_action(),
+    )
+
+
+@page(pages, "/tracks/<uuid:track_id>/acceptability.csv", get=Permission.SCENARIO_VIEW)
+def chances(track_id: UUID) -> ResponseReturnValue:
+    """The simulation as a table."""
+    current = session()
+    place = room(current, g.actor, track_id, Permission.SCENARIO_VIEW)
+    held, _scenario, changes = _supposed(place)
+    asked = simulating.question(held.ground, changes, _reach())
+    found = None if asked is None else simulating.found(current, asked)
+    if found is None:
+        raise NotFound
+    return as_table(picture.chances(found, held.names), f"{place.code}-{place.track}-acceptability", "csv")
+
+
+def _supposed(place: Room) -> tuple[Standing, Scenario | None, Changes]:
+    """What the simulation starts from: the present rules, or the scenario that the address names."""
+    held = standing(session(), place)
+    if held is None:
+        raise NotFound
+    key = uuid_argument("scenario")
+    if key is None:
+        return held, None, Changes()
+    scenario = scenario_of(session(), g.actor, key)
+    if scenario.tender_track_id != place.id:
+        raise NotFound
+    return held, scenario, read_changes(scenario.changes)
+
+
+def _reach() -> int | None:
+    """How many points the weights may differ, as the address says; five where it says nothing we know."""
+    said = request.args.get("reach", "")
+    if said == EVERY:
+        return None
+    return int(said) if said in map(str, simulating.REACHES) else simulating.REACHES[1]
+
+
+def _arguments(scenario: Scenario | None, reach: int | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"reach": EVERY if reach is None else str(reach)}
+    return found if scenario is None else found | {"scenario": str(scenario.id)}
+
+
+def _listed(track_id: UUID) -> Page[Scenario]:
+    return keyset(
+        session(),
+        listed(g.actor, track_id),
+        (Scenario.id,),
+        lambda row: (row.id,),
+        request.args.get("cursor"),
+    )
+
+
+def _chosen(track_id: UUID, rows: Page[Scenario]) -> list[Scenario]:
+    """The scenarios that the address names, or the newest of the page."""
+    keys = request.args.getlist("with", type=UUID)[: picture.MOST_COLUMNS]
+    if not keys:
+        return list(rows.rows)[: picture.MOST_COLUMNS]
+    found = {each.id: each for each in session().scalars(listed(g.actor, track_id).where(Scenario.id.in_(keys)))}
+    return [found[key] for key in dict.fromkeys(keys) if key in found]
+
+
+def _columns(held: Standing, present: Result, chosen: list[Scenario]) -> list[picture.Column]:
+    return [picture.column(each, read_result(each.result), present, held) for each in chosen]
+
+
+def _frame(place: Room) -> dict[str, Any]:
+    return {"place": place, "track_title": say(TRACK_NAMES[Track(place.track)])}
+
+
+def _action() -> PortalForm:
+    return PortalForm(formdata=None)
