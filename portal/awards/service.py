@@ -19,7 +19,7 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import basis, bundles, sign_offs
+from portal.awards import basis, bundles, scenario_service, sign_offs
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine, DecisionSignature
 from portal.awards.policy import Signing, interest_refusal
 from portal.awards.queries import interests
@@ -93,6 +93,7 @@ def draft(session: Session, actor: Actor, tender_track_id: UUID) -> AwardDecisio
     session.flush()
     changes = {"track": track.track, "tender": track.tender.code, "run": found.run_id, "digest": found.digest}
     record(session, actor, "awards:decision:draft", "award_decision", decision.id, changes)
+    scenario_service.cite(session, actor, decision, found.lines)
     return decision
 
 

@@ -187,7 +187,8 @@ def read(key: str, data: Mapping[str, Any]) -> Simulated:
         )
         for row in data["rows"]
     ]
-    return Simulated(key, data["draws"], [(low, high) for low, high in data["bands"]], data["criteria"], rows)
+    bands = [(low, high) for low, high in data["bands"]]
+    return Simulated(key, data["draws"], bands, tuple(data["criteria"]), rows)
 
 
 def found(session: Session, asked: Asked) -> Simulated | None:

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from portal.awards import service as awards
+from portal.demo import what_if
 from portal.demo.filing import Desk, Filed, Plan, Register, scaled
 from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
@@ -51,6 +52,7 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
     _check(people, filed)
     work(moscow(2016, 11, 3))
     score(people, tender, moscow(2016, 11, 7))
+    what_if.of_2016(people, tender.tracks[IMPORTS])
     _decide(people, tender.tracks[IMPORTS])
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from portal.demo import calls, pool
+from portal.demo import calls, pool, what_if
 from portal.demo.filing import Desk, Filed, Plan, Register, scaled
 from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
@@ -85,6 +85,7 @@ def load(people: People, register: Register, programme_id: UUID) -> Announced:
     work(REVIEWED)
     score(people, tender, moscow(2018, 9, 24))
     _draw(people, tender.tracks[IMPORTS])
+    what_if.of_2018(people, tender.tracks[IMPORTS])
     return tender
 
 

@@ -19,6 +19,7 @@ from portal.awards import queries, service, sign_offs
 from portal.awards.models import Award, AwardDecision
 from portal.awards.policy import Interest, Signing
 from portal.awards.queries import DecisionView, TrackRow
+from portal.awards.scenario_queries import cited_by
 from portal.awards.sign_offs import SignOff
 from portal.core.clock import now
 from portal.core.db import session
@@ -216,6 +217,7 @@ def _track_page(
         run=latest_run(current, place) if decision is None else None,
         closed=status(row.track.tender, instant) is TenderStatus.CLOSED,
         refusal=_sign_refusal(decision, view, kept=False),
+        cited=cited_by(current, decision.id) if decision else (),
         form=_form(decision),
         problems=problems,
     ), code
