@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "whatif_scenarios"
-down_revision = "desk_remarks"
+down_revision = "commission_signatures"
 branch_labels = None
 depends_on = None
 

@@ -22,11 +22,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from portal.awards.simulating import Asked
+
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-DRAWS: Final = 2_000
-SEED: Final = 20_180_910
 MOST_BANDS: Final = 40
 """More applications than these share columns: twenty bands of places."""
 _CELLS: Final = 2_000_000
@@ -55,6 +55,20 @@ class Question:
     skips: bool = False
 
 
+def stated(asked: Asked) -> Question:
+    """A question in arrays."""
+    count = len(asked.numbers)
+    return Question(
+        points=np.array([[float(value) for value in row] for row in asked.points]),
+        weights=np.array([float(weight) for weight in asked.weights]),
+        reach=None if asked.reach is None else float(asked.reach),
+        least=int(asked.least * 100),
+        passed=np.array(asked.passed, np.bool_),
+        asked=np.array(asked.asked, np.int64).reshape(count, len(asked.available)),
+        available=np.array(asked.available, np.int64),
+    )
+
+
 @dataclass(frozen=True)
 class Acceptability:
     """What was counted in ``draws``. ``ranks``: n x b, how often in each band of places; ``bands``: (first, last) place
@@ -69,7 +83,7 @@ class Acceptability:
     first: Floats
 
 
-def simulate(asked: Question, draws: int = DRAWS, seed: int = SEED) -> Acceptability:
+def simulate(asked: Question, draws: int, seed: int = 0) -> Acceptability:
     """Draw, rank and fund; the same question gives the same answer. ValueError without applications or draws."""
     count, criteria = asked.points.shape
     if not count or draws < 1:

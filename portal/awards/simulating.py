@@ -1,19 +1,21 @@
-"""Rank acceptability of a scenario: the question made of its ground, answered at once or, when large, by a job."""
+"""Rank acceptability of a scenario: the question made of its ground, answered at once or, when large, by a job.
+
+The arithmetic is in :mod:`portal.awards.acceptability`, which needs numpy: web processes load it when a page asks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from math import isnan
 from typing import Any, Final
 from uuid import UUID
 
-import numpy as np
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from portal.awards.acceptability import DRAWS, SEED, Acceptability, Question, simulate
 from portal.awards.scenario_models import RankAcceptability
 from portal.awards.scenario_queries import Room, room, standing
 from portal.awards.scenarios import ZERO, Changes, Ground, read_changes
@@ -24,6 +26,8 @@ from portal.scoring.ranking import Entry, rank
 
 ACTOR: Final = system_actor("scenarios")
 KIND: Final = "rank_acceptability"
+DRAWS: Final = 2_000
+SEED: Final = 20_180_910
 AT_ONCE: Final = 400
 """More applications than these are simulated in the background."""
 REACHES: Final = (3, 5, 10)
@@ -71,18 +75,25 @@ class Simulated:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question with the numbers of its applications; ``digest`` covers all that decides on the answer."""
+    """A question in plain values, n applications in the order of the tie rules. ``points``: n x criteria, ``asked``:
+    n x years and ``available`` by year, whole kopecks; ``passed``: whether all but the threshold is met; ``digest``
+    covers all of it."""
 
-    question: Question
     numbers: tuple[str, ...]
     criteria: tuple[str, ...]
-    digest: str
+    points: tuple[tuple[Decimal, ...], ...]
+    weights: tuple[Decimal, ...]
+    reach: int | None
+    least: Decimal
+    passed: tuple[bool, ...]
+    asked: tuple[tuple[int, ...], ...]
+    available: tuple[int, ...]
 
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Asked) and self.digest == other.digest
+    @cached_property
+    def digest(self) -> str:
+        return digest(
+            {field.name: getattr(self, field.name) for field in fields(self)} | {"seed": SEED, "draws": DRAWS}
+        )
 
 
 def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | None:
@@ -90,7 +101,7 @@ def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | Non
     rules = ground.rules
     codes = tuple(each.code for each in rules.criteria)
     weights = {each.code: changes.weights.get(each.code, each.weight) for each in rules.criteria}
-    points: dict[str, list[Decimal]] = {}
+    points: dict[str, tuple[Decimal, ...]] = {}
     entries = []
     for project in ground.projects:
         supposed = changes.scores.get(project.number, {})
@@ -98,7 +109,7 @@ def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | Non
             supposed[code].points if code in supposed else line.points if (line := project.lines.get(code)) else None
             for code in codes
         ]
-        known = [value for value in row if value is not None]
+        known = tuple(value for value in row if value is not None)
         if len(known) == len(codes):
             points[project.number] = known
             entries.append(
@@ -118,34 +129,18 @@ def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | Non
     # With equal totals the ranking is that of the tie rules.
     numbers = tuple(each.entry.number for each in rank(entries, rules))
     available = {**ground.available, **changes.available}
-    years = ground.years
     projects = [ground.numbers[number] for number in numbers]
-    least = rules.threshold if changes.threshold is None else changes.threshold
-    asked = [[_kopecks(each.amounts.get(year, ZERO)) for year in years] for each in projects]
-    money = [_kopecks(available.get(year, ZERO)) for year in years]
-    passed = [all(answer is True for answer, _ in each.gates) for each in projects]
-    content = {
-        "weights": [weights[code] for code in codes],
-        "reach": reach,
-        "least": least,
-        "numbers": numbers,
-        "points": [points[number] for number in numbers],
-        "asked": asked,
-        "available": money,
-        "passed": passed,
-        "draws": DRAWS,
-        "seed": SEED,
-    }
-    made = Question(
-        points=np.array([[float(value) for value in points[number]] for number in numbers]),
-        weights=np.array([float(weights[code]) for code in codes]),
-        reach=None if reach is None else float(reach),
-        least=int(least * 100),
-        passed=np.array(passed, np.bool_),
-        asked=np.array(asked, np.int64).reshape(len(numbers), len(years)),
-        available=np.array(money, np.int64),
+    return Asked(
+        numbers=numbers,
+        criteria=codes,
+        points=tuple(points[number] for number in numbers),
+        weights=tuple(weights[code] for code in codes),
+        reach=reach,
+        least=rules.threshold if changes.threshold is None else changes.threshold,
+        passed=tuple(all(answer is True for answer, _ in each.gates) for each in projects),
+        asked=tuple(tuple(_kopecks(each.amounts.get(year, ZERO)) for year in ground.years) for each in projects),
+        available=tuple(_kopecks(available.get(year, ZERO)) for year in ground.years),
     )
-    return Asked(made, numbers, codes, digest(content))
 
 
 def _kopecks(amount: Decimal) -> int:
@@ -155,10 +150,14 @@ def _kopecks(amount: Decimal) -> int:
 @lru_cache(maxsize=32)
 def answer(asked: Asked) -> Simulated:
     """Simulate, or the same answer again: it is kept in the process for equal questions."""
-    return _told(asked, simulate(asked.question))
+    return simulated(asked)
 
 
-def _told(asked: Asked, found: Acceptability) -> Simulated:
+def simulated(asked: Asked) -> Simulated:
+    """Draw weights, rank and fund, and count."""
+    from portal.awards.acceptability import simulate, stated
+
+    found = simulate(stated(asked), DRAWS, SEED)
     rows = [
         Row(
             number=number,
@@ -166,7 +165,7 @@ def _told(asked: Asked, found: Acceptability) -> Simulated:
             funded=int(found.funded[place]),
             mean=Decimal(f"{found.mean[place]:.2f}"),
             central=None
-            if np.isnan(found.first[place, 0])
+            if isnan(found.first[place, 0])
             else tuple(Decimal(f"{weight:.1f}") for weight in found.first[place]),
         )
         for place, number in enumerate(asked.numbers)
@@ -216,6 +215,6 @@ def run(session: Session, payload: Mapping[str, Any]) -> None:
     asked = None if held is None else question(held.ground, read_changes(payload["changes"]), payload["reach"])
     if asked is None:
         return
-    told = _told(asked, simulate(asked.question))
+    told = simulated(asked)
     statement = insert(RankAcceptability).values(digest=asked.digest, result=told.to_json())
     session.execute(statement.on_conflict_do_nothing())

@@ -30,7 +30,7 @@ def asked(points: list[list[float]], reach: float | None, **more: object) -> Que
     return replace(plain, **more)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.integers(1, 6).flatmap(
         lambda criteria: st.lists(

@@ -22,6 +22,8 @@ from werkzeug.routing import Rule
 from portal.applications import exports, messages, prospects
 from portal.applications.messages import Attached
 from portal.applications.models import Application, DeadlineException
+from portal.awards import scenario_service
+from portal.awards.scenarios import Changes
 from portal.clusters import board, functional_map, profile, roadmap
 from portal.clusters import service as clusters
 from portal.clusters.models import ImportKind
@@ -48,6 +50,9 @@ TEASER_CANARY: Final = "CANARY-TEASER-3b6d"
 VOLUME_CANARY: Final = re.compile(r"31[\s\u00a0\u202f,]?415[\s\u00a0\u202f,]?926")
 """The volume of a supply in the initiator's cluster, however it is written."""
 QUESTION_CANARY: Final = "CANARY-QUESTION-7f3c"
+SCENARIO_CANARY: Final = "CANARY-SCENARIO-8e02"
+OWN_SCENARIO_CANARY: Final = "CANARY-OWN-SCENARIO-51c9"
+"""Names of scenarios: of those that are shared, and of one that is the officer's own."""
 
 READERS: Final[Mapping[str, str | None]] = {
     "anonymous": None,
@@ -180,6 +185,7 @@ def _plant() -> None:
     )
     _plant_calls(session, administrator)
     _plant_scoring(session, administrator)
+    _plant_scenario(session)
     session.commit()
 
 
@@ -258,6 +264,16 @@ def _plant_scoring(session: Session, administrator: Actor) -> None:
         base = dry_runs.bases(session, rules.track)[0]
         dry_runs.start_dry_run(session, administrator, rule_set_id=rules.rule_set_id, run_id=base.run_id)
     checks.start_check(session, administrator, base.run_id)
+
+
+def _plant_scenario(session: Session) -> None:
+    """What is shared is the commission's; what the officer tries is nobody's else."""
+    track = session.get_one(Application, _application("sent")).tender_track_id
+    session.execute(
+        text("update scenario set name = :word || name where adopted_at is null"), {"word": SCENARIO_CANARY}
+    )
+    officer = load_actor(session, _user("officer@demo.example"))
+    scenario_service.create(session, officer, track, name=OWN_SCENARIO_CANARY, changes=Changes())
 
 
 def _plant_calls(session: Session, administrator: Actor) -> None:
@@ -357,6 +373,9 @@ def _values(which: str) -> dict[str, Any]:
         "trial_id": "select d.id from dry_run d join tender_track t on t.rule_set_id = d.rule_set_id"
         " join application a on a.tender_track_id = t.id where a.id = :key",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
+        "scenario_id": "select s.id from scenario s join user_account u on u.id = s.author_id"
+        " where s.adopted_at is null and u.email = 'chair@demo.example' and cast(:key as uuid) is not null"
+        " order by s.id limit 1",
         "pair_id": "select id from similar_pair where cast(:key as uuid) is not null order by id limit 1",
         "conflict_id": "select c.id from conflict c where strength = 'soft' and ended_at is null"
         " and cast(:key as uuid) is not null order by c.id limit 1",
