@@ -5,7 +5,8 @@ The only writer of its tables. No verb writes a score, a decision, or anything i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
@@ -83,8 +84,9 @@ def rename(
 ) -> Scenario:
     """Another name. Raises :class:`Problems` for none, a long one, or one of another of the author's scenarios."""
     scenario, _ = _own(session, actor, scenario_id, expected_version)
-    scenario.name, before = _name(name), scenario.name
-    _flush(session)
+    called, before = _name(name), scenario.name
+    with _unique_name(session):
+        scenario.name = called
     record(
         session, actor, "awards:scenario:rename", "scenario", scenario.id, {"before": before, "after": scenario.name}
     )
@@ -242,8 +244,8 @@ def _new(session: Session, actor: Actor, place: Room, name: str, changes: Change
         raise Problems(wrong)
     scenario = Scenario(tender_track_id=place.id, name=called, author_id=actor.user_id, adoption="")
     _fill(session, scenario, *found)
-    session.add(scenario)
-    _flush(session)
+    with _unique_name(session):
+        session.add(scenario)
     return scenario
 
 
@@ -266,10 +268,12 @@ def _name(name: str) -> str:
     return text
 
 
-def _flush(session: Session) -> None:
-    """Write, and tell a name that is taken as a problem of the form."""
+@contextmanager
+def _unique_name(session: Session) -> Iterator[None]:
+    """Write what is done inside, and tell a name that is taken as a problem of the form."""
     try:
         with session.begin_nested():
+            yield
             session.flush()
     except IntegrityError as error:
         if "uq_scenario_name" not in str(error.orig):

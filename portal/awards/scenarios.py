@@ -108,6 +108,11 @@ class Ground:
         return tuple(sorted({*self.available, *asked, *self.rules.years}))
 
     @cached_property
+    def left(self) -> Mapping[int, Decimal]:
+        """Each of the years -> roubles, zero where there is no envelope."""
+        return {year: self.available.get(year, ZERO) for year in self.years}
+
+    @cached_property
     def numbers(self) -> Mapping[str, Project]:
         return {each.number: each for each in self.projects}
 

@@ -17,9 +17,9 @@ from portal.awards import service as decisions
 from portal.awards import simulating
 from portal.awards.scenario_models import RankAcceptability, Scenario, ScenarioCitation
 from portal.awards.scenario_queries import cited_by, room, standing
-from portal.awards.scenarios import Changes, Outcome, Supposed, follow, read_changes, read_result
+from portal.awards.scenarios import Changes, Outcome, Supposed, read_changes, read_result
 from portal.budget import service as budget
-from portal.core.errors import Conflict, NotFound, PortalError, Problems, Refused, Stale
+from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.core.jobs import Task
 from portal.identity.models import Role
 from portal.identity.policy import Actor, Permission
@@ -60,7 +60,7 @@ def codes(caught: pytest.ExceptionInfo[Problems]) -> list[tuple[str, str]]:
 
 
 def tags(session: Session, held: Scenario) -> list[str]:
-    session.flush()
+    session.commit()
     return list(
         session.scalars(
             select(AuditEvent.tag)
@@ -217,7 +217,7 @@ def test_refresh_stands_on_what_holds_now(session: Session, stage: Stage) -> Non
         envelope.id,
         key="test:more",
         amount=Decimal(100),
-        document="Order",
+        order="Order",
         reason="More",
     )
     service.refresh(session, stage.member, held.id)
@@ -262,7 +262,11 @@ def test_share_take_back_and_discard(session: Session, stage: Stage) -> None:
 def test_adopt_records_the_digest_and_is_final(session: Session, stage: Stage) -> None:
     held = adopted(stage)
     assert (held.addendum, held.adopted_by, held.adoption) == (1, stage.chair.user_id, WORDS)
-    event = session.scalars(select(AuditEvent).where(AuditEvent.tag == "awards:scenario:adopt")).one()
+    session.commit()
+    event = session.scalars(
+        select(AuditEvent).where(AuditEvent.object_id == str(held.id)).order_by(AuditEvent.seq)
+    ).all()[-1]
+    assert event.tag == "awards:scenario:adopt"
     assert event.changes["result"] == held.result_digest
     assert event.changes["changes"] == held.changes_digest
     second = service.share(session, stage.member, made(stage, name="Second").id)
@@ -375,5 +379,3 @@ def test_a_large_question_is_answered_by_a_job(session: Session, stage: Stage, m
     simulating.ask(session, place, turned(stage), 5)
     assert session.scalar(select(func.count()).select_from(Task).where(Task.kind == simulating.KIND)) == 1
     assert session.scalar(select(func.count()).select_from(RankAcceptability)) == 1
-    assert follow(held.ground).count(Outcome.AWARD) == 2
-    assert issubclass(Refused, PortalError)

@@ -20,15 +20,15 @@ from tests.factories.awards import Amounts, Stage
 
 
 def stage(session: Session, requests: Sequence[Amounts], available: Amounts) -> Stage:
-    """As :func:`tests.factories.awards.stage`: the first has 9 points everywhere, each further one a quarter less;
-    the second has two more in the first criterion and two less in the second, so that weights decide."""
+    """As :func:`tests.factories.awards.stage`: the first has 9 points everywhere, further ones less; the second has 10
+    in the second criterion and 7 in the first, so that ten points of weight decide between them."""
     held = awards.stage(session, requests, available)
     rules = rules_of(session, held.track.id)
     first, second = (each.code for each in rules.criteria[:2])
     for place in range(len(requests)):
         points = dict.fromkeys((each.code for each in rules.criteria), Decimal(9) - Decimal(place) / 4)
         if place == 1:
-            points |= {first: Decimal("6.75"), second: Decimal(10)}
+            points = dict.fromkeys(points, Decimal("8.875")) | {first: Decimal(7), second: Decimal(10)}
         weighted = {each.code: weigh(each.weight, points[each.code]) for each in rules.criteria}
         score = session.scalars(
             select(Score)
