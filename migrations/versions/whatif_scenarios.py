@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "whatif_scenarios"
-down_revision = "commission_signatures"
+down_revision = "ledger_movements"
 branch_labels = None
 depends_on = None
 
