@@ -15,7 +15,7 @@ from portal.applications.models import Application, State, Submission
 from portal.awards.models import AwardDecision
 from portal.awards.scenario_models import Scenario, ScenarioCitation
 from portal.awards.scenario_policy import Placed
-from portal.awards.scenarios import Ground, Project, Scored
+from portal.awards.scenarios import Ground, Project, Scored, years_of
 from portal.budget import queries as budget
 from portal.core.errors import NotFound
 from portal.identity.models import Organisation
@@ -126,12 +126,14 @@ def standing(session: Session, place: Room) -> Standing | None:
         available = dict(budget.available(session, place.programme_id, place.track))
     drawn = lots_of(session, place.id) if TieRule.DRAW in place.rules.tie_rules else {}
     rows = session.execute(_scores(run)).all()
+    projects = [_project(row, drawn.get(row.number, "")) for row in rows]
+    years = years_of(place.rules, projects)
     ground = Ground(
         rules=place.rules,
         rules_digest=run.rules_digest,
         output=run.output_digest or "",
-        available=available,
-        projects=[_project(row, drawn.get(row.number, "")) for row in rows],
+        available={year: amount for year, amount in available.items() if year in years},
+        projects=projects,
     )
     names = {
         row.number: Named(row.submission_id, row.title_ru, row.title_en, row.initiator_ru, row.initiator_en)

@@ -8,7 +8,7 @@ proposal as the real one; without changes it gives the present list. Totals are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -76,7 +76,8 @@ class Project:
 
 @dataclass(frozen=True)
 class Ground:
-    """What a scenario stands on. ``output``: the digest of the run's scores; ``available``: year -> roubles.
+    """What a scenario stands on. ``output``: the digest of the run's scores; ``available``: year -> roubles, of the
+    years that the rules or the requests name: what is given for others changes nothing here.
 
     ``digest`` covers all that decides and does not depend on the order of the projects.
     """
@@ -103,9 +104,8 @@ class Ground:
 
     @cached_property
     def years(self) -> tuple[int, ...]:
-        """The years of the envelopes and of what is asked for, ascending."""
-        asked = {year for each in self.projects for year, amount in each.amounts.items() if amount}
-        return tuple(sorted({*self.available, *asked, *self.rules.years}))
+        """The years of the rules and of what is asked for, ascending."""
+        return years_of(self.rules, self.projects)
 
     @cached_property
     def left(self) -> Mapping[int, Decimal]:
@@ -115,6 +115,12 @@ class Ground:
     @cached_property
     def numbers(self) -> Mapping[str, Project]:
         return {each.number: each for each in self.projects}
+
+
+def years_of(rules: RuleSet, projects: Iterable[Project]) -> tuple[int, ...]:
+    """The years whose money decides on these projects."""
+    asked = {year for each in projects for year, amount in each.amounts.items() if amount}
+    return tuple(sorted({*asked, *rules.years}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +256,8 @@ class Result:
                 spent[year] = spent.get(year, ZERO) + amount
         return spent
 
-    def count(self, outcome: Outcome) -> int:
-        return sum(each.outcome is outcome for each in self.places)
+    def count(self, outcome: str) -> int:
+        return sum(each.outcome == outcome for each in self.places)
 
     @cached_property
     def digest(self) -> str:

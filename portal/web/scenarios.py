@@ -9,7 +9,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import StringField
+from wtforms import StringField, TextAreaField
 
 import portal.awards.jobs  # noqa: F401 - a large simulation writes a task
 from portal.awards import scenario_service as service
@@ -45,7 +45,7 @@ class ScenarioForm(PortalForm):
 class AdoptForm(PortalForm):
     """What the commission concludes."""
 
-    words = StringField(
+    words = TextAreaField(
         _l("What the commission concludes from it"),
         description=_l("Kept for good with the scenario's digest, and cited by the next draft of the decision."),
     )
