@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "whatif_scenarios"
-down_revision = "ledger_movements"
+down_revision = "proof_bundles"
 branch_labels = None
 depends_on = None
 
