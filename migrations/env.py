@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 import portal.applications.models
 import portal.applications.prospect_models
 import portal.audit.models
+import portal.awards.agreement_models
 import portal.awards.models
 import portal.awards.proof_models
 import portal.awards.scenario_models

@@ -25,6 +25,11 @@ from portal.identity.models import OrgRole, Role
 class Permission(StrEnum):
     """``room:resource:action``, sorted; one action each."""
 
+    AGREEMENT_DRAFT = "awards:agreement:draft"
+    AGREEMENT_PAY = "awards:agreement:pay"
+    AGREEMENT_READ = "awards:agreement:read"
+    AGREEMENT_SIGN = "awards:agreement:sign"
+    AGREEMENT_VIEW = "awards:agreement:view"
     APPLICATION_CONFIRM = "applications:participant:confirm"
     APPLICATION_EDIT = "applications:application:edit"
     APPLICATION_INVITE = "applications:participant:invite"

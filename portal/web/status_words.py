@@ -70,6 +70,18 @@ WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
         "reserve": (N_("Reserve list"), "purple"),
         "decline": (N_("Not to be supported"), "red"),
     },
+    "agreement": {
+        "draft": (N_("Draft"), "grey"),
+        "signed": (N_("Signed"), "green"),
+        "ended": (N_("Ended"), "blue"),
+        "discarded": (N_("Discarded"), "grey"),
+    },
+    "tranche": {
+        "open": (N_("Planned"), "blue"),
+        "overdue": (N_("Overdue"), "red"),
+        "paid": (N_("Paid"), "green"),
+        "cancelled": (N_("Cancelled"), "grey"),
+    },
     "task": {
         "done": (N_("Done"), "green"),
         "in_progress": (N_("In progress"), "blue"),
