@@ -1,7 +1,7 @@
 """Who writes, signs, pays and reads agreements.
 
-An officer writes one, another person signs it, the administrator, who keeps the envelopes, pays and takes back. The
-initiator's organisation reads its own as soon as it is signed.
+An officer writes one, the director or the chair signs it, the finance officer or the administrator, who keeps the
+envelopes, pays and takes back. The initiator's organisation reads its own as soon as it is signed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ OPEN = (AgreementState.SIGNED, AgreementState.ENDED)
 """States in which the recipient reads its agreement."""
 
 rule(Permission.AGREEMENT_DRAFT)(by_role(Role.OFFICER))
-rule(Permission.AGREEMENT_PAY)(by_role(Role.ADMINISTRATOR))
+rule(Permission.AGREEMENT_PAY)(by_role(Role.FINANCE, Role.ADMINISTRATOR))
 rule(Permission.AGREEMENT_VIEW)(by_role(*READERS))
 
-_signer = by_role(Role.ADMINISTRATOR, Role.CHAIR)
+_signer = by_role(Role.DIRECTOR, Role.CHAIR)
 
 
 @rule(Permission.AGREEMENT_SIGN)

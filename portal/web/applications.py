@@ -16,7 +16,7 @@ from portal.applications.corrections import may_answer, requests_of
 from portal.applications.dossier import Dossier
 from portal.applications.economics import economics
 from portal.applications.facts import facts
-from portal.applications.models import Application, CorrectionRequest, ParticipantRole
+from portal.applications.models import Application, CorrectionRequest, ParticipantRole, State
 from portal.applications.queries import (
     initiator_applications,
     open_tracks,
@@ -28,6 +28,7 @@ from portal.applications.queries import (
 from portal.applications.rules import EDITABLE, public_state
 from portal.applications.signing import unconfirmed
 from portal.applications.submission import Standing, standing
+from portal.awards.agreement_queries import has_agreement
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.models import Organisation
@@ -220,6 +221,7 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         checks=checks_of(session(), application_id) if application.number else [],
         exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
         result=told.sheet if (told := application_scores.published(dossier)) else None,
+        agreement=application.state == State.AWARDED and has_agreement(session(), g.actor, application.id),
         next_step=_next_step(dossier, stands, tasks, requests),
         track_names=TRACK_NAMES,
         Role=ParticipantRole,
