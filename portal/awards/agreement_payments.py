@@ -63,7 +63,8 @@ def pay(session: Session, actor: Actor, tranche_id: UUID, *, document: str, paid
         rules.paper_problems(document)
         + rules.day_problems(paid_on, "paid_on", today=today(session), not_before=row.signed_on)
     )
-    tranche.paid_on, tranche.paid_at, tranche.payment_document = paid_on, now(session), document.strip()
+    instant = now(session)
+    tranche.paid_on, tranche.paid_at, tranche.payment_document = paid_on, instant, document.strip()
     session.flush()
     budget.pay(
         session,
@@ -122,7 +123,8 @@ def end(session: Session, actor: Actor, agreement_id: UUID, *, document: str, re
     less = {tranche.id: tranche.amount for tranche in row.tranches if tranche.state == "open"}
     if less:
         _release(session, actor, row, less, document, reason)
-    row.state, row.ended_at = state, now(session)
+    instant = now(session)
+    row.state, row.ended_at = state, instant
     row.end_document, row.end_reason = document.strip(), reason.strip()
     session.flush()
     changes = {"document": document.strip(), "reason": reason.strip()}

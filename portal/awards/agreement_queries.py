@@ -261,7 +261,7 @@ def payments(
 
     Narrowed by the planned day (both ends included). The caller authorises.
     """
-    wanted = (
+    wanted: Select[Any] = (
         select(
             Tranche.id,
             Agreement.id,

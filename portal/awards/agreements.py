@@ -139,8 +139,9 @@ def sign(
     ]
     if problems:
         raise Problems(problems)
+    instant = now(session)
     row.state, row.number, row.signed_on = state, number.strip(), signed_on
-    row.signed_by, row.signed_at = actor.user_id, now(session)
+    row.signed_by, row.signed_at = actor.user_id, instant
     try:
         with session.begin_nested():
             session.flush()

@@ -5,7 +5,18 @@ from __future__ import annotations
 import time
 
 from portal.core.db import db
-from portal.demo import cluster_life, clusters, pool, programme, rehearsal, tender_2016, tender_2018, tender_open, ties
+from portal.demo import (
+    agreed,
+    cluster_life,
+    clusters,
+    pool,
+    programme,
+    rehearsal,
+    tender_2016,
+    tender_2018,
+    tender_open,
+    ties,
+)
 from portal.demo.filing import Register
 from portal.demo.moments import moment, moscow
 from portal.demo.people import People
@@ -22,7 +33,8 @@ def load() -> None:
     sums = {programme.IMPORTS: programme.SPLIT_2016}
     programme.give(people, programme_id, moscow(2016, 8, 8), "ДЕМО-3", sums)
     tender_2016.load(people, register, programme_id)
-    _say(began, "tender of 2016")
+    agreed.load(people)
+    _say(began, "tender of 2016, its agreements")
     programme.give(people, programme_id, moscow(2018, 1, 22), "ДЕМО-12", programme.years_of(2018))
     tender = tender_2018.load(people, register, programme_id)
     _say(began, "tender of 2018")
