@@ -256,12 +256,12 @@ class Payment:
 
 def payments(
     programme_id: UUID, *, track: str = "", year: int | None = None, first: date | None = None, last: date | None = None
-) -> Select[Any]:
+) -> Select[*tuple[Any, ...]]:
     """Columns of :class:`Payment` for the tranches of signed and ended agreements that are paid or open.
 
     Narrowed by the planned day (both ends included). The caller authorises.
     """
-    wanted: Select[Any] = (
+    wanted: Select[*tuple[Any, ...]] = (
         select(
             Tranche.id,
             Agreement.id,

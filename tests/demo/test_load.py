@@ -76,7 +76,11 @@ def test_in_2016_eight_came_six_were_admitted_three_won(loaded: Session) -> None
     )
     assert states == [("awarded", 3), ("rejected", 2), ("reserve", 3)]
     assert rows(loaded, "select results_published_at is not null from tender where code = '2016'") == [(True,)]
-    booked = rows(loaded, "select sum(reserved) from envelope")
+    booked = rows(
+        loaded,
+        "select sum(amount) from posting_line l join posting p on p.id = l.posting_id"
+        " where p.kind = 'reserve' and account = 'reserved'",
+    )
     won = rows(
         loaded,
         "select sum(requested_total) from application a join tender t on t.id = a.tender_id"
@@ -84,6 +88,17 @@ def test_in_2016_eight_came_six_were_admitted_three_won(loaded: Session) -> None
     )
     assert booked == won
     assert rows(loaded, "select count(*) from letter where kind = 'award'") == [(6,)]
+
+
+def test_the_winners_of_2016_have_agreements(loaded: Session) -> None:
+    assert rows(loaded, "select state, count(*) from agreement group by state") == [("signed", 3)]
+    open_, paid = rows(
+        loaded,
+        "select count(*) filter (where paid_on is null and released < planned),"
+        " sum(planned - released) filter (where paid_on is not null) from tranche",
+    )[0]
+    held = rows(loaded, "select sum(reserved), sum(paid + returned), sum(returned) > 0 from envelope where year < 2018")
+    assert (open_, held) == (1, [(0, paid, True)])
 
 
 def test_in_2018_twenty_four_projects_ask_for_nearly_seven_billion(loaded: Session) -> None:

@@ -82,6 +82,7 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "applications.part_section_fields": {"name": "costs"},
     "proof.download": {"code": "2016"},
     "proof.show": {"code": "2016"},
+    "own_agreement.show": {"application_id": "agreed_id"},
     "public.results": {"code": "2016"},
     "conflicts.person": {"user_id": "judge_id"},
     "conflicts.end": {"user_id": "judge_id"},
@@ -372,6 +373,17 @@ def _values(which: str) -> dict[str, Any]:
         "check_id": "select id from run_check where cast(:key as uuid) is not null order by id limit 1",
         "trial_id": "select d.id from dry_run d join tender_track t on t.rule_set_id = d.rule_set_id"
         " join application a on a.tender_track_id = t.id where a.id = :key",
+        "agreement_id": "select id from agreement where cast(:key as uuid) is not null order by number desc limit 1",
+        "agreed_id": "select l.application_id from agreement a join decision_line l on l.id = a.line_id"
+        " join membership m on m.organisation_id = a.organisation_id join user_account u on u.id = m.user_id"
+        " where u.email = 'signatory@demo.example' and cast(:key as uuid) is not null limit 1",
+        "tranche_id": "select t.id from tranche t join agreement a on a.id = t.agreement_id where t.paid_on is null"
+        " and cast(:key as uuid) is not null order by a.number desc, t.place limit 1",
+        "recovery_id": "select id from recovery where cast(:key as uuid) is not null limit 1",
+        "due_id": "select d.id from agreement_due d join agreement a on a.id = d.agreement_id"
+        " where d.received_on is null and cast(:key as uuid) is not null order by a.number desc, d.due_on limit 1",
+        "line_id": "select id from decision_line where outcome = 'award' and cast(:key as uuid) is not null"
+        " order by place limit 1",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
         "scenario_id": "select s.id from scenario s join user_account u on u.id = s.author_id"
         " where s.adopted_at is null and u.email = 'chair@demo.example' and cast(:key as uuid) is not null"
