@@ -82,6 +82,7 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "applications.part_section_fields": {"name": "costs"},
     "proof.download": {"code": "2016"},
     "proof.show": {"code": "2016"},
+    "agreement_payments.receive": {"agreement_id": "recovering_id"},
     "own_agreement.show": {"application_id": "agreed_id"},
     "public.results": {"code": "2016"},
     "conflicts.person": {"user_id": "judge_id"},
@@ -379,7 +380,9 @@ def _values(which: str) -> dict[str, Any]:
         " where u.email = 'signatory@demo.example' and cast(:key as uuid) is not null limit 1",
         "tranche_id": "select t.id from tranche t join agreement a on a.id = t.agreement_id where t.paid_on is null"
         " and cast(:key as uuid) is not null order by a.number desc, t.place limit 1",
-        "recovery_id": "select id from recovery where cast(:key as uuid) is not null limit 1",
+        "recovering_id": "select t.agreement_id from recovery r join tranche t on t.id = r.tranche_id"
+        " where cast(:key as uuid) is not null order by r.id limit 1",
+        "recovery_id": "select id from recovery where cast(:key as uuid) is not null order by id limit 1",
         "due_id": "select d.id from agreement_due d join agreement a on a.id = d.agreement_id"
         " where d.received_on is null and cast(:key as uuid) is not null order by a.number desc, d.due_on limit 1",
         "line_id": "select id from decision_line where outcome = 'award' and cast(:key as uuid) is not null"
