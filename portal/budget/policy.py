@@ -12,7 +12,6 @@ from portal.identity.policy import Actor, Permission, by_role, rule, scope_of
 
 READERS = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.AUDITOR, Role.DIRECTOR, Role.FINANCE)
 
-rule(Permission.BUDGET_ALARM)(by_role(Role.ADMINISTRATOR))
 rule(Permission.BUDGET_POST)(by_role(Role.ADMINISTRATOR))
 rule(Permission.BUDGET_VIEW)(by_role(*READERS))
 

@@ -38,16 +38,22 @@ class _Signed:
     days: Sequence[date]
 
 
-def load(people: People) -> None:
-    """From the drafts of December 2016 to the money that came back in 2018, in the order of time."""
+def begin(people: People) -> list[_Signed]:
+    """Drafts and signatures of December 2016, and the tranches of that year."""
     signed = [_sign(people, line_id, place) for place, line_id in enumerate(_winners())]
+    for number, (day, agreement, at) in enumerate(_schedule(signed), start=1):
+        if day.year == 2016:
+            _pay(people, agreement.tranches[at], day, number)
+    return signed
+
+
+def go_on(people: People, signed: Sequence[_Signed]) -> None:
+    """What was paid in 2017, what was not, and what came back in 2018, in the order of time."""
     first, second, third = signed[:3]
-    paid = sorted(
-        ((day, agreement, at) for agreement in signed for at, day in enumerate(agreement.days)),
-        key=lambda each: (each[0], each[1].id),
-    )
-    for number, (day, agreement, at) in enumerate(paid, start=1):
+    for number, (day, agreement, at) in enumerate(_schedule(signed), start=1):
         last = at == len(agreement.days) - 1
+        if day.year == 2016:
+            continue
         if last and agreement is second:
             _shrink(people, second)
         if last and agreement is third:
@@ -55,6 +61,12 @@ def load(people: People) -> None:
         _pay(people, agreement.tranches[at], day, number)
     _receive(people, first)
     work(moscow(2018, 4, 20, 12))
+
+
+def _schedule(signed: Sequence[_Signed]) -> list[tuple[date, _Signed, int]]:
+    """All tranches by their days."""
+    every = ((day, agreement, at) for agreement in signed for at, day in enumerate(agreement.days))
+    return sorted(every, key=lambda each: (each[0], each[1].id))
 
 
 def _winners() -> list[UUID]:

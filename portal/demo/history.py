@@ -33,7 +33,7 @@ def load() -> None:
     sums = {programme.IMPORTS: programme.SPLIT_2016}
     programme.give(people, programme_id, moscow(2016, 8, 8), "ДЕМО-3", sums)
     tender_2016.load(people, register, programme_id)
-    agreed.load(people)
+    agreed.go_on(people, agreed.begin(people))
     _say(began, "tender of 2016, its agreements")
     programme.give(people, programme_id, moscow(2018, 1, 22), "ДЕМО-12", programme.years_of(2018))
     tender = tender_2018.load(people, register, programme_id)

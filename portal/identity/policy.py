@@ -48,7 +48,6 @@ class Permission(StrEnum):
     AWARD_VIEW = "awards:decision:view"
     BOARD_MODERATE = "clusters:board:moderate"
     BOARD_POST = "clusters:board:post"
-    BUDGET_ALARM = "budget:alarm:set"
     BUDGET_POST = "budget:posting:create"
     BUDGET_VIEW = "budget:envelope:view"
     CALENDAR_FEED = "tenders:feed:own"
