@@ -15,6 +15,7 @@ from portal.awards import agreements as service
 from portal.awards.agreement_models import Agreement, AgreementState
 from portal.awards.agreement_queries import Filters, Listed, View
 from portal.awards.models import DecisionLine
+from portal.budget import queries as budget
 from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import Conflict, Problem, Problems, Refused
@@ -249,6 +250,7 @@ def _show_page(agreement_id: UUID, problems: Any = ()) -> str:
         view=view,
         agreement=view.agreement,
         postings=queries.postings(current, g.actor, view.agreement.line_id),
+        years={each.id: each.year for each in budget.by_programme(current, g.actor, view.tender.programme_id)},
         today=today(current),
         form=form,
         problems=problems,

@@ -377,7 +377,7 @@ def _values(which: str) -> dict[str, Any]:
         "agreement_id": "select id from agreement where cast(:key as uuid) is not null order by number desc limit 1",
         "agreed_id": "select l.application_id from agreement a join decision_line l on l.id = a.line_id"
         " join membership m on m.organisation_id = a.organisation_id join user_account u on u.id = m.user_id"
-        " where u.email = 'signatory@demo.example' and cast(:key as uuid) is not null limit 1",
+        " where u.email = 'initiator@demo.example' and cast(:key as uuid) is not null limit 1",
         "tranche_id": "select t.id from tranche t join agreement a on a.id = t.agreement_id where t.paid_on is null"
         " and cast(:key as uuid) is not null order by a.number desc, t.place limit 1",
         "recovering_id": "select t.agreement_id from recovery r join tranche t on t.id = r.tranche_id"

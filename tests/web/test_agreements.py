@@ -172,7 +172,7 @@ def test_pages_ask_equally_often(
     for url, words, statements in (
         ("/staff/agreements?q=N", "N0", 8),
         ("/staff/agreements/waiting", "Draft the agreement", 4),
-        (f"/staff/agreements/{first}", "Payment", 14),
+        (f"/staff/agreements/{first}", "Payment", 15),
         (f"/applications/{application}/agreement", "Paid to you", 12),
     ):
         with count_queries() as counted:
