@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 import portal.applications.models
 import portal.applications.prospect_models
+import portal.applications.seal_models
 import portal.audit.models
 import portal.awards.agreement_models
 import portal.awards.models
@@ -30,7 +31,8 @@ import portal.review.models
 import portal.review.pool_models
 import portal.scoring.draw_models
 import portal.scoring.models
-import portal.tenders.models  # noqa: F401
+import portal.tenders.models
+import portal.tenders.seal_models  # noqa: F401
 from portal.core.db import Base, db
 from portal.core.money import Money
 

@@ -108,7 +108,16 @@ def attach_to(
     """The same for a dossier that was loaded with its lock."""
     place = check_place(actor, dossier, participant_id, code, replaces)
     day = day_of_issue(issued_on, dossier)
-    file = documents.store(session, actor, name=name, stream=stream, allowed=allowed(place.requirement), sha256=sha256)
+    sealed = dossier.application.sealed
+    file = documents.store(
+        session,
+        actor,
+        name=name,
+        stream=stream,
+        allowed=allowed(place.requirement),
+        sha256=sha256,
+        encrypted=sealed,
+    )
     assert actor.user_id is not None
     key = uuid7()
     if place.earlier is not None:
@@ -128,7 +137,7 @@ def attach_to(
     )
     session.add(row)
     session.flush()
-    _record(session, actor, "attach", row, sha256=file.sha256, version=row.version)
+    _record(session, actor, "attach", row, sha256=None if sealed else file.sha256, version=row.version)
     return row
 
 

@@ -145,6 +145,8 @@ def revoke(session: Session, actor: Actor, exception_id: UUID, *, reason: str) -
 def _require_running(session: Session, row: Tender) -> None:
     if status(row, now(session)) not in ALLOWED["except"]:
         raise Conflict(N_("Exceptions are possible only in a published tender without results."))
+    if row.unsealed_at is not None:
+        raise Conflict(N_("The opening of the sealed applications has begun: nobody can be let in any more."))
 
 
 def _place(

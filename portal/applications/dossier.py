@@ -114,7 +114,7 @@ class Dossier:
         """The package as it is now."""
         found = assemble(self.application, self.typed, self.attachments, self.members, self.rules, self.today)
         letter = self.application.letter
-        if letter is not None and letter_binds(letter, found.content):
+        if letter is not None and letter["scope"] and letter_binds(letter, found.content):
             found.content["letter_of_fit"] = {
                 "signed_at": letter["signed_at"],
                 "digest": letter["digest"],
@@ -213,6 +213,7 @@ def intake_open(later: ColumnElement[datetime | None] | None = None) -> ColumnEl
             Tender.opens_at <= now,
             now < closing,
             Tender.cancelled_at.is_(None),
+            Tender.unsealed_at.is_(None),
         ),
         False,
     )

@@ -1,4 +1,4 @@
-"""Background work of this room: what waits for a membership or a signature, and telling people of a tender's events."""
+"""Background work: what waits for a membership or a signature, telling of a tender's events, opening seals."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal.applications import notices, prospects, readiness
+from portal.applications import notices, opening, prospects, readiness
 from portal.core.jobs import Claim, Progress, Task, handler
 from portal.tenders.amendments import NOTICE
+
+
+@handler(opening.KIND)
+def open_sealed(session: Session, payload: dict[str, Any], claim: Claim) -> Progress:
+    """Open the next sealed applications of a tender."""
+    return opening.step(session, UUID(payload["tender_id"]))
 
 
 @handler("membership_confirmed")

@@ -100,7 +100,16 @@ def write_to(
 
 
 def title_of(application: Application) -> dict[str, str]:
-    """The project's name for sentences; a draft without a name is called by its initiator, where that is loaded."""
+    """The project's name for sentences; a draft without a name is called by its initiator, where that is loaded.
+
+    Letters stand in the database as they are, so those of a sealed tender do not name the project.
+    """
+    if application.sealed:
+        number = application.number
+        return {
+            "ru": f"заявка {number}" if number else "проект закрытого конкурса",
+            "en": f"application {number}" if number else "project of a sealed tender",
+        }
     russian, english = application.title_ru, application.title_en
     if russian or english:
         return {"ru": russian or english, "en": english or russian}

@@ -76,6 +76,7 @@ def threads(*, waiting: bool) -> Select[Thread]:
         select(Thread)
         .join(Thread.application)
         .join(Application.initiator)
+        .where(~Application.sealed)
         .options(contains_eager(Thread.application).contains_eager(Application.initiator))
     )
     return statement.where(Thread.waiting_since.is_not(None)) if waiting else statement
@@ -100,6 +101,10 @@ def send(
     authorize(actor, permission, application)
     if application.submission_id is None and application.number is None:
         raise Conflict(N_("Messages begin with the submission. Before it, ask on the page of the tender."))
+    if application.sealed:
+        raise Conflict(
+            N_("The application is sealed: the fund cannot read messages about it yet. Ask on the page of the tender.")
+        )
     said = text.replace("\x00", "").replace("\r\n", "\n").strip()
     problems = []
     if not said:

@@ -21,9 +21,13 @@ from portal.tenders.models import Tender, TenderTrack, Track
 
 
 class State(StrEnum):
-    """States of an application (domain glossary): from the draft to the decision."""
+    """States of an application (domain glossary): from the draft to the decision.
+
+    ``sealed``: submitted in a sealed tender and not opened yet (decision 20).
+    """
 
     DRAFT = "draft"
+    SEALED = "sealed"
     SUBMITTED = "submitted"
     WITHDRAWN = "withdrawn"
     RETURNED = "returned"
@@ -88,7 +92,8 @@ class Application(Keyed, Stamped, Base):
 
     Titles and the requested total repeat what the sections say, for the lists; they are written by the room's
     verbs together with the section. ``requested_total`` is in roubles. ``content_sha256`` is what a submitted one
-    says (:mod:`portal.applications.twins`); an organisation says the same in a tender once.
+    says (:mod:`portal.applications.twins`); an organisation says the same in a tender once. ``sealed``: of a sealed
+    tender and never opened, so that the fund reads nothing of it, whatever its state.
     """
 
     if TYPE_CHECKING:
@@ -104,6 +109,11 @@ class Application(Keyed, Stamped, Base):
             name="registered",
         ),
         CheckConstraint("(state = 'returned') = (correction_due is not null)", name="correction_due"),
+        CheckConstraint(
+            "state != 'sealed' or (sealed and title_ru = '' and title_en = '' and requested_total is null)",
+            name="sealed",
+        ),
+        CheckConstraint("not sealed or state in ('draft', 'sealed', 'withdrawn')", name="sealed_state"),
         Index("ix_application_staff", "tender_id", "received_at", "id"),
         Index("ix_application_staff_state", "tender_id", "state", "received_at", "id"),
         Index("ix_application_received", "received_at", "id"),
@@ -136,6 +146,7 @@ class Application(Keyed, Stamped, Base):
     )
     correction_due: Mapped[date | None]
     content_sha256: Mapped[str | None]
+    sealed: Mapped[bool] = mapped_column(default=False, server_default="false")
     created_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     version: Mapped[int] = mapped_column(default=1)
 
@@ -416,6 +427,7 @@ class Submission(Keyed, Base):
     """A frozen version of an application: what was submitted, when by the database's clock, and its SHA-256.
 
     Immutable by trigger, but for ``withdrawn_at``. ``snapshot`` is the package, ``sha256`` of its canonical JSON.
+    Of a sealed application the snapshot is empty until it is opened; it is then written, once.
     """
 
     __tablename__ = "submission"

@@ -2,7 +2,7 @@
 
 From submission on it sees the project's name, who takes part, where it stands and what it asks for; nothing of what
 was typed, no score and no decision before it is published. Of a draft it knows only what it is asked for (the
-letters), not even that there is one.
+letters), not even that there is one; of a sealed one neither, until it is opened.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def projects(clusters: Iterable[Cluster]) -> Select[Application]:
             Application.cluster_id.in_([cluster.id for cluster in clusters]),
             Application.submission_id.is_not(None),
             Application.received_at.is_not(None),
+            ~Application.sealed,
         )
         .options(
             joinedload(Application.tender, innerjoin=True),

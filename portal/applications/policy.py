@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import Select, and_, false, or_, select
 
 from portal.applications.models import (
     Application,
@@ -89,7 +89,8 @@ def _visible(actor: Actor) -> Select[Application]:
         Participant.organisation_id.in_(actor.memberships),
         Participant.state.in_((ParticipantState.INVITED, ParticipantState.ACCEPTED)),
     )
-    submitted = Application.submission_id.is_not(None) if actor.has(*READERS) else false()
+    received = and_(Application.submission_id.is_not(None), ~Application.sealed)
+    submitted = received if actor.has(*READERS) else false()
     return select(Application).where(or_(Application.id.in_(own), submitted))
 
 
@@ -127,7 +128,7 @@ def _view(actor: Actor, application: Application | None) -> Decision:
         return no(N_("Sign in to continue."))
     if application is None or _takes_part(actor, application):
         return YES
-    if actor.has(*READERS) and application.submission_id is not None:
+    if actor.has(*READERS) and _with_the_fund(application):
         return YES
     if _holds(actor, application, ParticipantState.INVITED):
         return no(N_("Answer the invitation first: it is under My applications."))
@@ -227,7 +228,7 @@ def _message_read(actor: Actor, application: Application | None) -> Decision:
         return no(N_("Sign in to continue."))
     if application is None or _takes_part(actor, application):
         return YES
-    if actor.has(*CORRESPONDENTS) and application.submission_id is not None:
+    if actor.has(*CORRESPONDENTS) and _with_the_fund(application):
         return YES
     return HIDDEN
 
@@ -254,7 +255,7 @@ def _message_answer(actor: Actor, application: Application | None) -> Decision:
         return YES
     if any(actor.acts_for(part.organisation_id) for part in application.participants):
         return no(N_("You belong to an organisation that takes part in this project."))
-    return YES if application.submission_id is not None else HIDDEN
+    return YES if _with_the_fund(application) else HIDDEN
 
 
 def _seen_but(actor: Actor, application: Application, owner: Any, *, signs: bool = False) -> Decision:
@@ -272,6 +273,11 @@ def _seen_but(actor: Actor, application: Application, owner: Any, *, signs: bool
 def initiator_of(application: Application) -> Participant:
     """The initiator's part."""
     return next(part for part in application.participants if part.role == ParticipantRole.INITIATOR)
+
+
+def _with_the_fund(application: Application) -> bool:
+    """Whether the fund may read it: submitted, and opened where its tender is sealed."""
+    return application.submission_id is not None and not application.sealed
 
 
 def _takes_part(actor: Actor, application: Application) -> bool:

@@ -32,7 +32,7 @@ def tell(session: Session, file: StoredFile) -> None:
             application_id=application.id,
             key=f"file_refused:{item.id}",
             kind=letters.FILE_REFUSED,
-            subject=N_("A file was refused by the virus check: %(name)s", name=file.name),
+            subject=N_("A file was refused by the virus check: %(name)s", name=item.code if file.encrypted else file.name),
             paragraphs=[
                 N_("Project: %(title)s. Document: %(code)s.", title=letters.title_of(application), code=item.code),
                 N_("Found in the file: %(found)s. Its content has been deleted from the portal.",

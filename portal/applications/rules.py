@@ -16,7 +16,9 @@ DECIDED: Final = frozenset({State.REJECTED, State.AWARDED, State.RESERVE, State.
 TRANSITIONS: Final = Transitions(
     {
         "submit": (EDITABLE, State.SUBMITTED),
-        "withdraw": (frozenset({State.SUBMITTED}), State.WITHDRAWN),
+        "seal": (frozenset({State.DRAFT, State.WITHDRAWN}), State.SEALED),
+        "open": (frozenset({State.SEALED}), State.SUBMITTED),
+        "withdraw": (frozenset({State.SUBMITTED, State.SEALED}), State.WITHDRAWN),
         "return": (frozenset({State.SUBMITTED}), State.RETURNED),
         "refuse": (frozenset({State.SUBMITTED, State.RETURNED}), State.REJECTED),
         "admit": (frozenset({State.SUBMITTED}), State.EXPERTISE),

@@ -78,6 +78,7 @@ def start(session: Session, actor: Actor, *, track_id: UUID, organisation_id: UU
         initiator_id=organisation_id,
         created_by=actor.user_id,
         state=State.DRAFT,
+        sealed=track.tender.sealed,
     )
     session.add(application)
     session.flush()

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from portal.applications import letters, papers, twins
+from portal.applications import letters, papers, sealing, twins
 from portal.applications.completeness import problems as missing
 from portal.applications.corrections import unsettled
 from portal.applications.dossier import Dossier, correction_open, intake_open, later_closing, load
@@ -73,11 +73,21 @@ def _problems(dossier: Dossier) -> Iterator[Problem]:
         yield Problem("unanswered", "participants", message)
 
 
-def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged: bool = False) -> Submission:
+def submit(
+    session: Session,
+    actor: Actor,
+    *,
+    application_id: UUID,
+    acknowledged: bool = False,
+    password: str = "",
+    again: str = "",
+) -> Submission:
     """Freeze the package and its signatures under a registration number and a time.
 
     ``acknowledged``: the person has read that the application fails rules that lead to refusal. Submitting what is
-    with the fund already (a second click, another tab, a form sent again) gives the submission there is. Raises
+    with the fund already (a second click, another tab, a form sent again) gives the submission there is.
+    ``password``, typed ``again``: in a sealed tender, that with which the applicants read and take back what they
+    submit until it is opened (:mod:`portal.applications.sealing`). Raises
     :class:`Conflict` when it is too late or not possible any more, :class:`Problems` with everything at once.
     """
     received_at, is_open, may_correct = _gate(session, application_id)
@@ -88,13 +98,19 @@ def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged
     present = session.get(Submission, application.submission_id) if application.submission_id else None
     if before not in EDITABLE and present is not None:
         return present
-    after = TRANSITIONS.after("submit", before)
+    after = TRANSITIONS.after("seal" if application.sealed else "submit", before)
     if not (may_correct if before is State.RETURNED else is_open):
         raise Conflict(LATE)
-    _require_ready(dossier, acknowledged, unsettled(session, dossier))
+    _require_ready(
+        dossier,
+        acknowledged,
+        [*unsettled(session, dossier), *sealing.password_problems(dossier, password, again)],
+    )
     number = application.number or _next_number(session, dossier)
     twins.mark(session, application, dossier.package.content)
-    submission = _freeze(session, actor, dossier, number, received_at)
+    content = {**dossier.package.content, "signatures": of_submission(dossier)}
+    secret = sealing.collect(session, dossier, content) if application.sealed else None
+    submission = _freeze(session, actor, dossier, number, received_at, content)
     application.number = number
     application.state = after
     application.submission_id = submission.id
@@ -102,22 +118,29 @@ def submit(session: Session, actor: Actor, *, application_id: UUID, acknowledged
     # A correction keeps its place in the order of registration; what was withdrawn has lost it.
     if before is not State.RETURNED or application.received_at is None:
         application.received_at = received_at
+    if secret is not None:
+        application.title_ru = application.title_en = ""
+        application.requested_total = None
     session.flush()
+    if secret is not None:
+        sealing.seal(session, dossier, submission, secret, password)
     changes = {"number": number, "round": submission.round, "sha256": submission.sha256}
     audit.record(session, actor, "applications:application:submit", "application", application.id, changes)
-    jobs.enqueue(
-        session,
-        "score_submission",
-        {"submission_id": str(submission.id)},
-        key=f"score_submission:{submission.id}",
-    )
-    jobs.enqueue(session, "find_similar", {"submission_id": str(submission.id)}, key=f"find_similar:{submission.id}")
+    if secret is None:
+        for kind in ("score_submission", "find_similar"):
+            jobs.enqueue(session, kind, {"submission_id": str(submission.id)}, key=f"{kind}:{submission.id}")
     _send_receipts(session, application, submission)
     return submission
 
 
-def withdraw(session: Session, actor: Actor, *, application_id: UUID) -> Application:
-    """Take a submitted application back; possible until closing, and it may be submitted again until then."""
+def withdraw(
+    session: Session, actor: Actor, *, application_id: UUID, password: str = "", forget: bool = False
+) -> Application:
+    """Take a submitted application back; possible until closing, and it may be submitted again until then.
+
+    A sealed one becomes the draft that it was by its ``password``; who has lost it may ``forget`` what was typed.
+    Raises :class:`Problems` for another password.
+    """
     withdrawn_at, is_open, _ = _gate(session, application_id)
     dossier = load(session, application_id, lock=True)
     application = dossier.application
@@ -125,7 +148,10 @@ def withdraw(session: Session, actor: Actor, *, application_id: UUID) -> Applica
     after = TRANSITIONS.after("withdraw", State(application.state))
     if not is_open:
         raise Conflict(N_("The time for applications is over: it can no longer be withdrawn here."))
+    if application.state == State.SEALED:
+        sealing.take_back(session, actor, dossier, password, forget=forget)
     application.state, application.content_sha256 = after, None
+    session.flush()
     session.execute(
         update(Submission).where(Submission.id == application.submission_id).values(withdrawn_at=withdrawn_at)
     )
@@ -202,10 +228,13 @@ def _next_number(session: Session, dossier: Dossier) -> str:
     return registration_number(application.tender.code, Track(application.track), serial)
 
 
-def _freeze(session: Session, actor: Actor, dossier: Dossier, number: str, received_at: datetime) -> Submission:
+def _freeze(
+    session: Session, actor: Actor, dossier: Dossier, number: str, received_at: datetime, content: dict[str, Any]
+) -> Submission:
+    """Of a sealed application the number, the time and the digest only."""
+    sealed = dossier.application.sealed
     last = session.scalar(select(func.max(Submission.round)).where(Submission.application_id == dossier.application.id))
     assert actor.user_id is not None
-    content = {**dossier.package.content, "signatures": of_submission(dossier)}
     submission = Submission(
         application_id=dossier.application.id,
         tender_track_id=dossier.application.tender_track_id,
@@ -213,13 +242,13 @@ def _freeze(session: Session, actor: Actor, dossier: Dossier, number: str, recei
         number=number,
         received_at=received_at,
         submitted_by=actor.user_id,
-        snapshot=content,
+        snapshot={} if sealed else content,
         sha256=digest(content),
     )
     session.add(submission)
     session.flush()
     session.expire(submission, ["snapshot"])
-    if digest(submission.snapshot) != submission.sha256:
+    if not sealed and digest(submission.snapshot) != submission.sha256:
         raise RuntimeError(f"the database changed the snapshot of {submission.id}")
     return submission
 

@@ -56,6 +56,7 @@ TITLES: Final = {
 _AT: Final = {
     State.DRAFT: 0,
     State.WITHDRAWN: 0,
+    State.SEALED: 1,
     State.SUBMITTED: 1,
     State.RETURNED: 1,
     State.REJECTED: 1,
@@ -106,6 +107,7 @@ def _note(code: str, state: str, stands: str) -> Message | None:
     notes = {
         (PREPARE, State.DRAFT): N_("Being filled in and signed by the participants."),
         (PREPARE, State.WITHDRAWN): N_("Withdrawn: it can be changed and submitted again until applications close."),
+        (CHECK, State.SEALED): N_("Sealed: the fund opens all applications together after the closing."),
         (CHECK, State.SUBMITTED): N_("The fund checks completeness and eligibility."),
         (CHECK, State.RETURNED): N_("Returned: correct it and send it again in time."),
         (CHECK, State.REJECTED): N_("Not admitted."),

@@ -26,6 +26,7 @@ class StoredFile(Keyed, Stamped, Base):
     """A file in the store, under a generated key; its permission is that of the object which refers to it.
 
     Of a refused file the row is kept with ``scan_note``, the name of what was found; its content is deleted.
+    An encrypted file is AES-256-GCM under ``content_key``; without the key it is sealed: nobody reads it.
     """
 
     __tablename__ = "stored_file"
@@ -35,6 +36,7 @@ class StoredFile(Keyed, Stamped, Base):
         CheckConstraint("scan in ('unscanned', 'pending', 'clean', 'refused')", name="scan"),
         CheckConstraint("(scan in ('clean', 'refused')) = (scanned_at is not null)", name="scanned"),
         CheckConstraint("(scan = 'refused') = (scan_note is not null)", name="scan_note"),
+        CheckConstraint("content_key is null or (encrypted and length(content_key) = 32)", name="content_key"),
         Index("ix_stored_file_uploader", "uploaded_by"),
         Index("ix_stored_file_unscanned", "id", postgresql_where=text("scan in ('unscanned', 'pending')")),
     )
@@ -48,6 +50,8 @@ class StoredFile(Keyed, Stamped, Base):
     scan: Mapped[str] = mapped_column(default=Scan.UNSCANNED, server_default="unscanned")
     scanned_at: Mapped[datetime | None]
     scan_note: Mapped[str | None]
+    encrypted: Mapped[bool] = mapped_column(default=False, server_default="false")
+    content_key: Mapped[bytes | None] = mapped_column(deferred=True)
 
 
 class Upload(Keyed, Stamped, Base):

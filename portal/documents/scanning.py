@@ -15,6 +15,7 @@ from portal.core.clock import now
 from portal.core.errors import Problems
 from portal.core.language import N_
 from portal.documents import clamd, objects
+from portal.documents import service as documents
 from portal.documents.models import Scan, StoredFile
 from portal.identity.policy import system_actor
 
@@ -42,7 +43,9 @@ def scan(session: Session, file_id: UUID) -> Scan:
     file = session.get_one(StoredFile, file_id, with_for_update=True)
     if file.scan not in (Scan.UNSCANNED, Scan.PENDING) or not clamd.configured():
         return Scan(file.scan)
-    found = clamd.scan(objects.chunks(file.key))
+    if file.encrypted and file.content_key is None:
+        return Scan(file.scan)  # sealed: whoever opens it has it scanned
+    found = clamd.scan(documents.chunks(file))
     file.scanned_at = now(session)
     if found is None:
         file.scan = Scan.CLEAN
@@ -51,7 +54,7 @@ def scan(session: Session, file_id: UUID) -> Scan:
     file.scan, file.scan_note = Scan.REFUSED, found[:_LONGEST_NAME] or "?"
     session.flush()
     objects.delete_later(session, [file.key])
-    facts = {"name": file.name, "sha256": file.sha256, "found": file.scan_note}
+    facts = {"found": file.scan_note} | ({} if file.encrypted else {"name": file.name, "sha256": file.sha256})
     audit.record(session, _ACTOR, "documents:file:refuse", "stored_file", file.id, facts)
     for listener in _listeners:
         listener(session, file)

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.audit import service as audit
-from portal.core import jobs
+from portal.core import jobs, sealing
 from portal.core.db import uuid7
 from portal.core.errors import Problems
 from portal.core.language import N_
@@ -58,11 +58,13 @@ def store(
     stream: BinaryIO,
     allowed: frozenset[str],
     sha256: str | None = None,
+    encrypted: bool = False,
 ) -> StoredFile:
     """Take a file in; who may do so is the business of the room whose object it belongs to.
 
     ``stream`` is read once, to its end or to :data:`MAX_SIZE` bytes. ``allowed`` are content types of
-    :mod:`portal.documents.kinds`; ``sha256`` is what the sender says it sent, in lower hexadecimal. Raises
+    :mod:`portal.documents.kinds`; ``sha256`` is what the sender says it sent, in lower hexadecimal. ``encrypted``: the
+    store gets it under a key of its own, and the audit trail learns neither name nor digest. Raises
     :class:`Problems` (field ``file``): ``empty``, ``too_large``, ``wrong_type``, ``unknown_type``, ``damaged``,
     ``locked``, ``macros``, ``nested``, ``zip_bomb``, ``not_office``, ``old_office``, ``encoding``, ``xml``,
     ``wrong_hash``. Nothing is kept of a refused file.
@@ -79,9 +81,14 @@ def store(
             sha256=received.sha256,
             uploaded_by=actor.user_id,
             scan=Scan.PENDING if clamd.configured() else Scan.UNSCANNED,
+            encrypted=encrypted,
         )
         held.seek(0)
-        objects.put(session, row.key, held)  # type: ignore[arg-type]
+        if encrypted:
+            row.content_key = sealing.new_key()
+            objects.put(session, row.key, sealing.encrypt(row.content_key, held.read(), _context(row)))
+        else:
+            objects.put(session, row.key, held)  # type: ignore[arg-type]
     session.add(row)
     session.flush()
     audit.record(
@@ -90,7 +97,7 @@ def store(
         "documents:file:store",
         "stored_file",
         row.id,
-        {"name": row.name, "size": row.size, "sha256": row.sha256},
+        {"size": row.size} if encrypted else {"name": row.name, "size": row.size, "sha256": row.sha256},
     )
     if row.scan == Scan.PENDING:
         jobs.enqueue(session, "scan_file", {"file_id": str(row.id)}, key=f"scan_file:{row.id}")
@@ -137,10 +144,26 @@ def _receive(stream: BinaryIO, held: BinaryIO, allowed: frozenset[str], sha256: 
 
 
 def chunks(file: StoredFile) -> Iterator[bytes]:
-    """The content in blocks. Raises ``FileNotFoundError`` at once when it is not there, as of a refused file."""
+    """The content in blocks. Raises ``FileNotFoundError`` at once when it is not there, as of a refused file.
+
+    Of an encrypted one, :class:`portal.core.sealing.CannotOpen` when it is not what was stored; a sealed one is not there.
+    """
     if file.scan == Scan.REFUSED:
         raise FileNotFoundError(file.key)
-    return objects.chunks(file.key)
+    if not file.encrypted:
+        return objects.chunks(file.key)
+    if file.content_key is None:
+        raise FileNotFoundError(file.key)
+    return iter((opened(file, file.content_key),))
+
+
+def opened(file: StoredFile, key: bytes) -> bytes:
+    """The whole content of an encrypted file by its key. Raises what :func:`chunks` raises."""
+    return sealing.decrypt(key, b"".join(objects.chunks(file.key)), _context(file))
+
+
+def _context(file: StoredFile) -> dict[str, str]:
+    return {"file": str(file.id)}
 
 
 def content(file: StoredFile) -> bytes:

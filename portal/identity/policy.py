@@ -94,6 +94,8 @@ class Permission(StrEnum):
     SCORE_DRY_RUN = "scoring:rules:try"
     SCORE_RUN = "scoring:run:start"
     SCORE_VIEW = "scoring:score:view"
+    SEAL_KEEP = "tenders:seal:keep"
+    SEAL_VIEW = "tenders:seal:view"
     SIGNED_IN = "identity:account:own"
     STAFF_HOME = "fund:workspace:open"
     TENDER_EDIT = "tenders:tender:edit"

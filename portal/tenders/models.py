@@ -62,7 +62,8 @@ class Tender(Keyed, Stamped, Base):
     ``question_days``: working days before the closing until which questions are taken. ``moved``: milestones
     that an amendment has put on another day, ``{code: ISO date}``; all others are counted (``tenders.schedule``).
     ``exceptions`` counts the exceptions from the closing; a trigger moves it, so that whoever waits for this
-    row reads them anew.
+    row reads them anew. ``sealed``: applications stay sealed until two keepers open them (decision 20);
+    ``unsealed_at`` is when the first of the two did so, and from then on nothing is taken any more.
     """
 
     __tablename__ = "tender"
@@ -74,6 +75,7 @@ class Tender(Keyed, Stamped, Base):
         ),
         CheckConstraint("(cancelled_at is null) = (cancel_reason is null)", name="cancelled"),
         CheckConstraint("question_days between 0 and 60", name="question_days"),
+        CheckConstraint("unsealed_at is null or sealed", name="unsealed"),
         Index("ix_tender_closes", "closes_at"),
     )
 
@@ -95,6 +97,8 @@ class Tender(Keyed, Stamped, Base):
     question_days: Mapped[int] = mapped_column(default=5, server_default="5")
     moved: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     exceptions: Mapped[int] = mapped_column(default=0, server_default="0")
+    sealed: Mapped[bool] = mapped_column(default=False, server_default="false")
+    unsealed_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}

@@ -11,6 +11,7 @@ from portal.core.language import N_
 from portal.identity.models import Role
 from portal.identity.policy import FUND, HIDDEN, YES, Actor, Decision, Permission, by_role, no, rule, scope_of
 from portal.tenders.models import Programme, Question, RuleSetVersion, Tender, TenderTrack
+from portal.tenders.seal_models import SealKey
 
 QUESTION_READERS: Final = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.AUDITOR)
 """Roles of the fund that see who asks."""
@@ -18,6 +19,10 @@ QUESTION_READERS: Final = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.AU
 rule(Permission.TENDER_EDIT)(by_role(Role.ADMINISTRATOR))
 rule(Permission.QUESTION_ANSWER)(by_role(Role.OFFICER))
 rule(Permission.QUESTION_VIEW)(by_role(*QUESTION_READERS))
+SEAL_READERS: Final = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.AUDITOR)
+"""Roles of the fund that see how many sealed applications there are, and the protocol of their opening."""
+
+rule(Permission.SEAL_VIEW)(by_role(*SEAL_READERS))
 rule(Permission.TENDER_VIEW)(by_role(Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.AUDITOR))
 
 
@@ -48,6 +53,14 @@ def _rule_sets(actor: Actor) -> Select[Any]:
 @rule(Permission.TENDER_FOLLOW, Permission.CALENDAR_FEED)
 def _signed_in(actor: Actor, obj: Any) -> Decision:
     return YES if actor.is_authenticated else no(N_("Sign in to continue."))
+
+
+@rule(Permission.SEAL_KEEP)
+def _keep(actor: Actor, key: SealKey | None) -> Decision:
+    """Each keeper its own key, as long as it is an officer or the chair."""
+    if not actor.has(Role.OFFICER, Role.CHAIR):
+        return no(N_("Your role does not include this.")) if actor.has(*FUND) else HIDDEN
+    return YES if key is None or key.user_id == actor.user_id else HIDDEN
 
 
 @rule(Permission.QUESTION_ASK)

@@ -22,6 +22,7 @@ from portal.core.errors import Conflict, NotFound, Problem, Problems, Stale
 from portal.core.language import N_, Message
 from portal.identity.policy import Actor, Permission, authorize
 from portal.tenders import rules as life
+from portal.tenders import seal_queries
 from portal.tenders.models import Programme, RuleSetVersion, Tender, TenderTrack, Track
 from portal.tenders.rules import TenderStatus
 from portal.tenders.ruleset import RuleSet, from_json, rules_digest, settled, to_json
@@ -217,7 +218,7 @@ def publish(session: Session, actor: Actor, tender_id: UUID, *, expected_version
     row = locked(session, actor, tender_id, "publish")
     expect(row.version, expected_version)
     at = now(session)
-    found = life.publication_problems(row, at)
+    found = [*life.publication_problems(row, at), *seal_queries.publication_problems(session, row)]
     rule_sets = [
         session.get_one(RuleSetVersion, held.rule_set_id, with_for_update=True, populate_existing=True)
         for held in _tracks(session, row).values()

@@ -89,7 +89,7 @@ def _columns(locale: str) -> Select[Any]:
         )
         .join_from(Application.__table__, Organisation.__table__, _ORGANISATION.id == _APPLICATION.initiator_id)
         .outerjoin(Score.__table__, score)
-        .where(_APPLICATION.submission_id.is_not(None), _APPLICATION.received_at.is_not(None))
+        .where(_APPLICATION.submission_id.is_not(None), _APPLICATION.received_at.is_not(None), ~_APPLICATION.sealed)
     )
 
 
