@@ -159,6 +159,7 @@ def _open(session: Session, row: Seal, keys: dict[str, bytes]) -> None:
         raise Unopened(Fault.DIGEST)
     application.state = TRANSITIONS.after("open", State(application.state))
     application.sealed = False
+    sealing.name_again(application, secret)
     sealing.end(session, row, SealEnd.OPENED)
     session.flush()
     facts = {"number": row.number, "sha256": submission.sha256}

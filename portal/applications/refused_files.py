@@ -25,6 +25,7 @@ def tell(session: Session, file: StoredFile) -> None:
         owner = application.initiator_id
         if item.participant_id is not None:
             owner = session.get_one(Participant, item.participant_id).organisation_id
+        name = item.code if file.encrypted else file.name
         place = f"participants/{item.participant_id}/documents" if item.participant_id else "documents"
         letters.write_to(
             session,
@@ -32,7 +33,7 @@ def tell(session: Session, file: StoredFile) -> None:
             application_id=application.id,
             key=f"file_refused:{item.id}",
             kind=letters.FILE_REFUSED,
-            subject=N_("A file was refused by the virus check: %(name)s", name=item.code if file.encrypted else file.name),
+            subject=N_("A file was refused by the virus check: %(name)s", name=name),
             paragraphs=[
                 N_("Project: %(title)s. Document: %(code)s.", title=letters.title_of(application), code=item.code),
                 N_("Found in the file: %(found)s. Its content has been deleted from the portal.",

@@ -35,8 +35,8 @@ class Fault(StrEnum):
 class Seal(Base):
     """A submission's content under its own key (:mod:`portal.applications.sealing`).
 
-    ``wraps`` holds the key for each pair of keepers (base64), ``own_salt`` and ``own_key`` for the applicants' password.
-    ``vault`` is the ciphertext, gone once it is opened or withdrawn; ``vault_sha256`` and ``size`` (bytes) are of it.
+    ``wraps`` holds the key for each pair of keepers (base64), ``own_salt`` and ``own_key`` for the applicants'
+    password. ``vault`` is the ciphertext, gone once it is opened or withdrawn; ``vault_sha256`` and ``size`` are of it.
     ``fault`` says why the last try to open failed, ``fault_at`` which file it was.
     """
 

@@ -57,7 +57,7 @@ def password_problems(dossier: Dossier, password: str, again: str) -> list[Probl
 
 
 def collect(session: Session, dossier: Dossier, snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that is to be sealed, as plain JSON."""
+    """Everything that is to be sealed, as plain JSON; what an earlier seal has taken for good is not there any more."""
     application = dossier.application
     signatures = session.scalars(
         select(Signature)
@@ -95,6 +95,7 @@ def collect(session: Session, dossier: Dossier, snapshot: Mapping[str, Any]) -> 
                 "cms": row.cms,
             }
             for row in signatures
+            if row.manifest
         ],
         "voids": [{"id": str(row.id), "changes": row.changes} for row in voids],
         "files": [
@@ -107,6 +108,7 @@ def collect(session: Session, dossier: Dossier, snapshot: Mapping[str, Any]) -> 
                 "key": _text(row.content_key),
             }
             for row in files
+            if row.content_key is not None
         ],
     }
 
@@ -217,21 +219,27 @@ def read_own(session: Session, actor: Actor, dossier: Dossier, password: str) ->
     return snapshot
 
 
-def take_back(session: Session, actor: Actor, dossier: Dossier, password: str, *, forget: bool) -> None:
+def take_back(
+    session: Session, actor: Actor, dossier: Dossier, password: str, *, forget: bool
+) -> Mapping[str, Any] | None:
     """Make a sealed application a draft again: as it was by its password, or, to ``forget`` it, an empty one.
 
-    The keys of the keepers go in either case. The caller authorises and changes the state.
+    The keys of the keepers go in either case. The caller authorises, changes the state, and names the application
+    again (:func:`name_again`) by what is returned.
     """
     application = dossier.application
     row = present(session, application)
+    secret = None
     if forget:
         _start_anew(session, actor, dossier)
     else:
+        secret = own_secret(session, application, password)
         try:
-            put_back(session, application, own_secret(session, application, password))
+            put_back(session, application, secret)
         except Damaged:
             raise Conflict(N_("The sealed content is damaged. Please tell the fund.")) from None
     end(session, row, SealEnd.WITHDRAWN)
+    return secret
 
 
 def put_back(session: Session, application: Application, secret: Mapping[str, Any]) -> None:
@@ -258,6 +266,10 @@ def put_back(session: Session, application: Application, secret: Mapping[str, An
         facts = {name: item[name] for name in ("name", "content_type", "size", "sha256")}
         _write(session, StoredFile, item["id"], **facts, content_key=_bytes(item["key"]))
     _forget(session)
+
+
+def name_again(application: Application, secret: Mapping[str, Any]) -> None:
+    """The columns of the application itself, together with its next state."""
     written = secret["application"]
     total = written["requested_total"]
     application.title_ru, application.title_en = written["title_ru"], written["title_en"]
@@ -266,9 +278,10 @@ def put_back(session: Session, application: Application, secret: Mapping[str, An
 
 def end(session: Session, row: Seal, ended: SealEnd) -> None:
     """The seal has done its work: keys and vault go."""
+    ended_at = now(session)
     row.wraps, row.own_key, row.vault = {}, None, None
     row.fault = row.fault_at = None
-    row.ended, row.ended_at = ended, now(session)
+    row.ended, row.ended_at = ended, ended_at
 
 
 def _start_anew(session: Session, actor: Actor, dossier: Dossier) -> None:

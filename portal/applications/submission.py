@@ -148,9 +148,12 @@ def withdraw(
     after = TRANSITIONS.after("withdraw", State(application.state))
     if not is_open:
         raise Conflict(N_("The time for applications is over: it can no longer be withdrawn here."))
+    secret = None
     if application.state == State.SEALED:
-        sealing.take_back(session, actor, dossier, password, forget=forget)
+        secret = sealing.take_back(session, actor, dossier, password, forget=forget)
     application.state, application.content_sha256 = after, None
+    if secret is not None:
+        sealing.name_again(application, secret)
     session.flush()
     session.execute(
         update(Submission).where(Submission.id == application.submission_id).values(withdrawn_at=withdrawn_at)

@@ -26,8 +26,9 @@ from portal.core.canonical import canonical_json
 KEY_SIZE: Final = 32
 SALT_SIZE: Final = 16
 NONCE_SIZE: Final = 12
-ARGON2: Final[Mapping[str, int]] = {"iterations": 3, "lanes": 4, "memory_cost": 64 * 1024}
-"""Passes, lanes, and kibibytes: RFC 9106, section 4, second option."""
+PASSES: Final = 3
+LANES: Final = 4
+KIBIBYTES: Final = 64 * 1024
 _SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _DOMAIN: Final = "joint-projects-portal/sealing/1"
 
@@ -114,7 +115,7 @@ def wrap(key: bytes, keepers: Mapping[str, bytes], context: Mapping[str, str]) -
 
 
 def unwrap(wrapped: Mapping[str, bytes], keepers: Mapping[str, bytes], context: Mapping[str, str]) -> bytes:
-    """The key by the private keys of any two keepers. Raises :class:`CannotOpen` for fewer, others, or changed bytes."""
+    """The key by the private keys of any two keepers. :class:`CannotOpen` for fewer, others, or changed bytes."""
     for pair in combinations(sorted(keepers), 2):
         content = wrapped.get(":".join(pair))
         if content is None:
@@ -146,7 +147,8 @@ def unpack(packed: bytes) -> dict[str, Any]:
 
 
 def _stretched(passphrase: str, salt: bytes) -> bytes:
-    return Argon2id(salt=salt, length=KEY_SIZE, **ARGON2).derive(passphrase.encode("utf-8", "surrogatepass"))
+    stretch = Argon2id(salt=salt, length=KEY_SIZE, iterations=PASSES, lanes=LANES, memory_cost=KIBIBYTES)
+    return stretch.derive(passphrase.encode("utf-8", "surrogatepass"))
 
 
 def _bound(context: Mapping[str, str]) -> bytes:

@@ -79,8 +79,8 @@ def _keep(session: Session) -> None:
 
 @event.listens_for(Session, "after_soft_rollback")
 def _discard(session: Session, previous: SessionTransaction) -> None:
-    if session.in_nested_transaction():
-        return
+    if previous.nested or session.in_nested_transaction():
+        return  # what was written before a savepoint stays with its transaction; the rest is for the sweep
     keys: list[Any] = session.info.pop(_NEW, [])
     for key in keys:
         delete(key)

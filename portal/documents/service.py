@@ -146,7 +146,7 @@ def _receive(stream: BinaryIO, held: BinaryIO, allowed: frozenset[str], sha256: 
 def chunks(file: StoredFile) -> Iterator[bytes]:
     """The content in blocks. Raises ``FileNotFoundError`` at once when it is not there, as of a refused file.
 
-    Of an encrypted one, :class:`portal.core.sealing.CannotOpen` when it is not what was stored; a sealed one is not there.
+    Of an encrypted one, ``sealing.CannotOpen`` when it is not what was stored; a sealed one is not there.
     """
     if file.scan == Scan.REFUSED:
         raise FileNotFoundError(file.key)

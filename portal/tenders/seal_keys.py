@@ -43,7 +43,8 @@ def appoint(
 ) -> Tender:
     """Whether a tender in preparation is sealed, and who keeps its keys: two people, and a third as reserve.
 
-    A keeper that stays in its place keeps its key. Problems: the first two missing, one person twice, somebody who may not.
+    A keeper that stays in its place keeps its key. Problems: the first two missing, one person twice, somebody who
+    may not be one.
     """
     row = locked(session, actor, tender_id, "edit")
     expect(row.version, expected_version)
@@ -100,9 +101,9 @@ def make_key(session: Session, actor: Actor, tender_id: UUID, *, passphrase: str
     if tender.unsealed_at is not None or tender.cancelled_at is not None:
         raise Conflict(N_("This tender takes no applications any more."))
     made = sealing.make_keeper_key(passphrase, _context(row))
-    replaced = row.public is not None
+    replaced, made_at = row.public is not None, now(session)
     row.public, row.salt, row.private = made.public, made.private.salt, made.private.content
-    row.made_at = now(session)
+    row.made_at = made_at
     session.flush()
     changes = {"place": row.place, "public": made.public.hex(), "replaced": replaced}
     record(session, actor, "tenders:seal:make_key", "tender", tender_id, changes)

@@ -54,5 +54,6 @@ class SealKey(Keyed, Stamped, Base):
     @property
     def locked(self) -> Locked:
         """The private half under the passphrase, of a key that has been made."""
-        assert self.salt is not None and self.private is not None
+        assert self.salt is not None
+        assert self.private is not None
         return Locked(self.salt, self.private)

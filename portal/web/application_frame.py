@@ -14,25 +14,28 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, g, request, url_for
+from flask import Blueprint, abort, g, redirect, request, url_for
 
 from portal.applications import sections
 from portal.applications.attachments import asked
 from portal.applications.confidential import hidden_parts
 from portal.applications.dossier import Dossier, load
-from portal.applications.models import Participant, ParticipantRole
+from portal.applications.models import Participant, ParticipantRole, State
 from portal.applications.policy import Part
 from portal.applications.rules import EDITABLE
+from portal.applications.sealing import SEALED
 from portal.applications.sections import Place, Section, place_of
 from portal.applications.signing import confirmation
 from portal.applications.submission import Standing, standing
 from portal.core.db import session
-from portal.core.errors import Problem, Refused
+from portal.core.errors import Conflict, Problem, Refused
 from portal.core.formats import format_date, format_time
 from portal.core.language import N_, Message
 from portal.identity.policy import Permission, allowed, authorize
 from portal.tenders.ruleset import Giver, RuleSet, Text
 from portal.web.language import locale, say
+from portal.web.problem_json import speaks_json
+from portal.web.sessions import SAFE
 from portal.web.templating import localised
 
 blueprint = Blueprint("applications", __name__, url_prefix="/applications")
@@ -64,7 +67,22 @@ def opened(application_id: UUID) -> Dossier:
     dossier = load(session(), application_id)
     authorize(g.actor, Permission.APPLICATION_VIEW, dossier.application)
     _keep_confidential(dossier)
+    _keep_sealed(dossier)
     return dossier
+
+
+WHEN_SEALED: Final = frozenset({"sealed", "receipt", "receipt_pdf", "withdraw", "history", "messages_page"})
+"""Pages of a sealed application; all others are about what nobody can read until the opening."""
+
+
+def _keep_sealed(dossier: Dossier) -> None:
+    """Instead of other pages the reader of a sealed application gets the one that says what there is."""
+    endpoint = (request.endpoint or "").removeprefix("applications.")
+    if dossier.application.state != State.SEALED or endpoint in WHEN_SEALED:
+        return
+    if request.method in SAFE and not speaks_json():
+        abort(redirect(url_for("applications.sealed", application_id=dossier.application.id), 303))
+    raise Conflict(SEALED)
 
 
 ABOUT_A_PART: Final = frozenset(

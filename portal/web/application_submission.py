@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from flask import Response, flash, g, redirect, render_template, request
@@ -22,6 +22,7 @@ from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
 from portal.documents import pdf
 from portal.identity.policy import Permission, authorize
+from portal.tenders.seal_keys import FIELD
 from portal.web.application_frame import (
     Tasks,
     blueprint,
@@ -31,6 +32,7 @@ from portal.web.application_frame import (
     section_url,
     wording,
 )
+from portal.web.application_sealed import typed_password
 from portal.web.application_signing import signed_rows
 from portal.web.forms import ActionForm
 from portal.web.language import locale
@@ -57,6 +59,8 @@ def submit(application_id: UUID) -> ResponseReturnValue:
             g.actor,
             application_id=application_id,
             acknowledged=request.form.get("acknowledged") == "y",
+            password=typed_password(),
+            again=typed_password(f"{FIELD}_again"),
         )
     except Problems as refused:
         return _submit(dossier, standing(dossier), refused.problems), 422
@@ -66,7 +70,7 @@ def submit(application_id: UUID) -> ResponseReturnValue:
 def _submit(dossier: Dossier, stands: Standing, refused: tuple[Problem, ...] = ()) -> str:
     problems = refused or (*stands.problems, *unconfirmed(dossier), *unsettled(session(), dossier))
     links = hrefs(dossier, problems)
-    links["acknowledged"] = "#acknowledged"
+    links |= {name: f"#{name}" for name in IN_PLACE}
     return render_template(
         "applications/submit.html",
         dossier=dossier,
@@ -76,12 +80,16 @@ def _submit(dossier: Dossier, stands: Standing, refused: tuple[Problem, ...] = (
         labelled=labelled(dossier, problems),
         hrefs=links,
         refused=bool(refused),
-        ready=not [p for p in problems if p.field != "acknowledged"],
+        ready=not [p for p in problems if p.field not in IN_PLACE],
         in_time=_in_time(dossier),
         wording=wording,
         action_form=ActionForm(formdata=None),
         tasks=Tasks(dossier, stands).mine(),
     )
+
+
+IN_PLACE: Final = ("acknowledged", FIELD, f"{FIELD}_again")
+"""Problems that are corrected on the page of submission itself."""
 
 
 def _in_time(dossier: Dossier) -> bool:
@@ -100,15 +108,29 @@ def withdraw(application_id: UUID) -> ResponseReturnValue:
     dossier = opened(application_id)
     authorize(g.actor, Permission.APPLICATION_WITHDRAW, dossier.application)
     if request.method == "POST":
-        submission.withdraw(session(), g.actor, application_id=application_id)
+        try:
+            submission.withdraw(
+                session(),
+                g.actor,
+                application_id=application_id,
+                password=typed_password(),
+                forget=request.form.get("forget") == "y",
+            )
+        except Problems as refused:
+            return _withdraw(dossier, refused.problems), 422
         flash(_("The application has been withdrawn. You can change it and submit it again."), "success")
         return redirect(section_url(dossier, "overview", None), 303)
     if not TRANSITIONS.allows("withdraw", State(dossier.application.state)):
         return redirect(section_url(dossier, "overview", None), 303)
+    return _withdraw(dossier)
+
+
+def _withdraw(dossier: Dossier, problems: tuple[Problem, ...] = ()) -> str:
     return render_template(
         "applications/withdraw.html",
         dossier=dossier,
         application=dossier.application,
+        problems=problems,
         action_form=ActionForm(formdata=None),
     )
 
@@ -172,16 +194,16 @@ def receipt_data(row: Submission, dossier: Dossier, language: str) -> dict[str, 
         "number": row.number,
         "round": str(row.round),
         "received": letters.instant(row.received_at, tender.zone)[language],
-        "project": _name(content["project"], language),
+        "project": _name(content["project"], language) if content else _("Sealed until the opening"),
         "tender": tender.title_ru if language == "ru" else tender.title_en,
-        "cluster": _name(content["cluster"], language),
+        "cluster": _name(content["cluster"], language) if content else "—",
         "participants": [
             {
                 "name": _name(part["organisation"], language),
                 "inn": part["organisation"]["inn"],
                 "initiator": part["role"] == "initiator",
             }
-            for part in content["participants"]
+            for part in content.get("participants") or ()
         ],
         "signed": signed_rows(content, tender.zone, language),
         "sha256": row.sha256,

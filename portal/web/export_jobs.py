@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications import exports
 from portal.applications.dossier import load
-from portal.applications.models import Export, Submission
+from portal.applications.models import Application, Export, State, Submission
 from portal.core import jobs
 from portal.documents import names, pdf
 from portal.documents import service as documents
@@ -33,7 +33,7 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 def make_export(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
     """Make one archive, unless it is made or its days are over."""
     row = session.get(Export, UUID(payload["export_id"]))
-    if row is None or row.made_at is not None:
+    if row is None or row.made_at is not None or not _readable(session, row.application_id):
         return
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as held:
         _write(session, row, held)  # type: ignore[arg-type]
@@ -44,6 +44,12 @@ def make_export(session: Session, payload: dict[str, Any], claim: jobs.Claim) ->
             sha256.update(block)
         held.seek(0)
         exports.keep(session, row, held, size, sha256.hexdigest())  # type: ignore[arg-type]
+
+
+def _readable(session: Session, application_id: UUID) -> bool:
+    """Whether the application is not sealed; it cannot be until this archive is kept, and is then deleted with it."""
+    state = select(Application.state).where(Application.id == application_id).with_for_update(read=True)
+    return session.scalar(state) != State.SEALED
 
 
 def _write(session: Session, row: Export, out: BinaryIO) -> None:

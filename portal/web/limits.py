@@ -55,7 +55,8 @@ def init_limits(app: Flask, redis_url: str) -> None:
     for endpoint in ("security.register", "security.forgot_password", "security.send_confirmation"):
         guard(endpoint, (_LETTERS, _account), (_LETTERS_OF_ADDRESS, get_remote_address))
     guard("security.change_email", (_LETTERS, _person))
-    guard("applications.sign", (_TRIES, _person), failures=True)
+    for endpoint in ("applications.sign", "applications.sealed", "applications.withdraw", "sealed.unseal"):
+        guard(endpoint, (_TRIES, _person), failures=True)
     for endpoint in ("organisations.invite", "organisations.resend"):
         guard(endpoint, (_INVITATIONS, _person))
 

@@ -165,7 +165,12 @@ def _form_key() -> UUID | None:
 
 
 def _body_hash() -> str:
-    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token",)]
+    # Of a password not even the digest: what is quick to compute is quick to guess.
+    fields = [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name != "csrf_token" and "password" not in name
+    ]
     files = [(name, f"{file.filename}:{file.content_length}") for name, file in request.files.items(multi=True)]
     return idempotency.body_hash(fields + files)
 

@@ -17,6 +17,7 @@ from portal.web.language import locale
 WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
     "application": {
         "draft": (N_("Draft"), "grey"),
+        "sealed": (N_("Sealed"), "purple"),
         "submitted": (N_("Submitted"), "blue"),
         "withdrawn": (N_("Withdrawn"), "grey"),
         "returned": (N_("Returned for rework"), "yellow"),

@@ -21,7 +21,7 @@ from portal.core.db import session
 from portal.core.errors import NotFound, Problems
 from portal.core.formats import EXAMPLE_DAY, EXAMPLE_YEAR
 from portal.identity.policy import Permission, authorize, find
-from portal.tenders import amendments, queries, rules, service
+from portal.tenders import amendments, queries, rules, seal_queries, service
 from portal.tenders.models import Programme, Tender, Track
 from portal.tenders.rules import ALLOWED, TenderStatus
 from portal.tenders.values import ProgrammeValues, TenderValues
@@ -190,7 +190,11 @@ def show(tender_id: UUID) -> ResponseReturnValue:
     instant = now(session())
     place = ZoneInfo(row.tender.zone)
     draft = row.status is TenderStatus.DRAFT
-    missing = rules.publication_problems(row.tender, instant) if draft else []
+    missing = (
+        [*rules.publication_problems(row.tender, instant), *seal_queries.publication_problems(session(), row.tender)]
+        if draft
+        else []
+    )
     warnings = (
         rules.publication_warnings(row.tender, row.tender.year, list(held.values()), instant, place) if draft else []
     )
