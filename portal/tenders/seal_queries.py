@@ -52,7 +52,7 @@ def candidates(session: Session) -> list[User]:
     return list(session.scalars(statement))
 
 
-def ends(tender_id: UUID) -> Select[tuple[datetime, bool]]:
+def ends(tender_id: UUID) -> Select[datetime, bool]:
     """When the last application may come in, exceptions counted, and whether that is over by the database's clock."""
     ending = func.sealing_ends(tender_id, type_=Tender.closes_at.type)
     return select(ending, func.coalesce(func.portal_now() >= ending, false()))

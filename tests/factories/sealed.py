@@ -39,7 +39,13 @@ def tender(session: Session, *, reserve: bool = False, keys: bool = True, **fiel
     """Open since yesterday, closing tomorrow."""
     at = now(session)
     row = tenders.tender(
-        session, published_at=at - 2 * DAY, opens_at=at - DAY, closes_at=at + DAY, sealed=True, **fields
+        session,
+        published_at=at - 2 * DAY,
+        opens_at=at - DAY,
+        closes_at=at + DAY,
+        sealed=True,
+        rules={"min_participants": 1},
+        **fields,
     )
     people = [identity.user(session, Role.OFFICER), identity.user(session, Role.OFFICER)]
     people += [identity.user(session, Role.CHAIR)] if reserve else []
