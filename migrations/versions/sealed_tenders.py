@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "sealed_tenders"
-down_revision = "desk_remarks"
+down_revision = "ledger_movements"
 branch_labels = None
 depends_on = None
 
