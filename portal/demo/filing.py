@@ -26,6 +26,7 @@ from portal.demo.moments import moment
 from portal.demo.papers import paper
 from portal.demo.people import People
 from portal.demo.projects import Project, package
+from portal.demo.sign_ins import PASSWORD
 from portal.documents import service as documents
 from portal.documents.kinds import PDF
 from portal.identity.models import Organisation
@@ -250,7 +251,10 @@ class Desk:
         """What :func:`attachments.attach` writes, without reading the whole dossier each time."""
         assert actor.user_id is not None
         content = io.BytesIO(paper(f"{code} {day.isoformat()}", subject))
-        file = documents.store(session, actor, name=f"{code}.pdf", stream=content, allowed=frozenset({PDF}))
+        sealed = dossier.application.sealed
+        file = documents.store(
+            session, actor, name=f"{code}.pdf", stream=content, allowed=frozenset({PDF}), encrypted=sealed
+        )
         key = uuid7()
         row = Attachment(
             id=key,
@@ -266,7 +270,8 @@ class Desk:
         session.add(row)
         session.flush()
         changes = {
-            "attachment": row.id, "participant": row.participant_id, "code": code, "sha256": file.sha256
+            "attachment": row.id, "participant": row.participant_id, "code": code,
+            "sha256": None if sealed else file.sha256,
         }  # fmt: skip
         record(session, actor, "applications:attachment:attach", "application", row.application_id, changes)
 
@@ -282,7 +287,9 @@ class Desk:
             )
         initiator = self._people.owner(session, dossier.initiator.organisation)
         # Some of the demo's projects break a rule on purpose, and say so before they are sent.
-        done = submission.submit(session, initiator, application_id=application_id, acknowledged=True)
+        done = submission.submit(
+            session, initiator, application_id=application_id, acknowledged=True, password=PASSWORD, again=PASSWORD
+        )
         return done.id
 
 

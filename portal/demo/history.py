@@ -15,6 +15,7 @@ from portal.demo import (
     tender_2016,
     tender_2018,
     tender_open,
+    tender_sealed,
     ties,
 )
 from portal.demo.filing import Register
@@ -46,6 +47,8 @@ def load() -> None:
     cluster_life.post(people, register)
     pool.propose(people, tender)
     _say(began, "open tender")
+    tender_sealed.load(people, register, programme_id)
+    _say(began, "sealed tender")
     rehearsal.load(people, programme_id)
     _say(began, "rules in preparation")
     db.session.remove()

@@ -16,13 +16,16 @@ from portal.budget import service as budget
 from portal.core.clock import MOSCOW
 from portal.demo.moments import moment, moscow
 from portal.demo.people import People
+from portal.demo.sign_ins import PASSWORD
 from portal.identity.policy import Actor
+from portal.tenders import seal_keys
 from portal.tenders import service as tenders
 from portal.tenders.models import RuleSetVersion, TenderTrack, Track
 from portal.tenders.rulebook import anchored, load_lanes, load_questions, load_rulebook
 from portal.tenders.ruleset import ExpertMean, TieRule, from_json, to_json
 from portal.tenders.values import ProgrammeValues, TenderValues
 
+KEEPERS: Final = ("officer", "chair", "director")
 MILLION: Final = Decimal(1_000_000)
 IMPORTS, EXPORTS = Track.IMPORT_SUBSTITUTION, Track.EXPORT
 SPLIT: Final[Mapping[Track, tuple[int, int, int]]] = {
@@ -78,19 +81,23 @@ def announce(
     years: Sequence[int] = (),
     questions: bool = False,
     calibrated: bool = False,
+    sealed: bool = False,
 ) -> Announced:
     """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have.
 
     ``questions``: whether it asks the extra questions of the rulebook and has the three lanes of expertise;
-    ``calibrated``: whether the reviewers' severity is taken out of their marks, and lots decide between equal totals.
+    ``calibrated``: whether the reviewers' severity is taken out of their marks, and lots decide between equal totals;
+    ``sealed``: whether applications stay sealed until the officer and the chair open them, the director in reserve.
     """
     with moment(noticed) as session:
         actor = people.actor(session, "admin")
         values = TenderValues(
-            code=str(year),
+            code=f"{year}-S" if sealed else str(year),
             year=year,
-            title_ru=f"Конкурс совместных проектов {year} года",
-            title_en=f"Joint projects tender {year}",
+            title_ru=f"Конкурс с опечатанными заявками {year} года"
+            if sealed
+            else f"Конкурс совместных проектов {year} года",
+            title_en=f"Tender with sealed applications {year}" if sealed else f"Joint projects tender {year}",
             notice_ru=NOTICE_RU,
             notice_en=NOTICE_EN,
             opens=opens.astimezone(MOSCOW).replace(tzinfo=None),
@@ -109,8 +116,21 @@ def announce(
         if calibrated:
             for held in rows:
                 _calibrate(session, actor, held)
+        if sealed:
+            _seal(session, people, row.id, row.version)
         tenders.publish(session, actor, row.id, expected_version=row.version)
         return Announced(row.id, year, {held.track: held.id for held in rows}, opens, closes)
+
+
+def _seal(session: Session, people: People, tender_id: UUID, version: int) -> None:
+    """Keepers whose passphrases are the demo's password, so that everybody can try the opening."""
+    keepers = [people.key(account) for account in KEEPERS]
+    seal_keys.appoint(
+        session, people.actor(session, "admin"), tender_id, sealed=True, keepers=keepers, expected_version=version
+    )
+    for account in KEEPERS:
+        actor = people.actor(session, account)
+        seal_keys.make_key(session, actor, tender_id, passphrase=PASSWORD, again=PASSWORD)
 
 
 def _shorten(session: Session, actor: Actor, held: TenderTrack, year: int, years: Sequence[int]) -> None:

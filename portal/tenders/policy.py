@@ -19,7 +19,7 @@ QUESTION_READERS: Final = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.AU
 rule(Permission.TENDER_EDIT)(by_role(Role.ADMINISTRATOR))
 rule(Permission.QUESTION_ANSWER)(by_role(Role.OFFICER))
 rule(Permission.QUESTION_VIEW)(by_role(*QUESTION_READERS))
-SEAL_READERS: Final = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.AUDITOR)
+SEAL_READERS: Final = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.DIRECTOR, Role.AUDITOR)
 """Roles of the fund that see how many sealed applications there are, and the protocol of their opening."""
 
 rule(Permission.SEAL_VIEW)(by_role(*SEAL_READERS))
@@ -57,8 +57,8 @@ def _signed_in(actor: Actor, obj: Any) -> Decision:
 
 @rule(Permission.SEAL_KEEP)
 def _keep(actor: Actor, key: SealKey | None) -> Decision:
-    """Each keeper its own key, as long as it is an officer or the chair."""
-    if not actor.has(Role.OFFICER, Role.CHAIR):
+    """Each keeper its own key, as long as it is an officer, the chair or a director."""
+    if not actor.has(Role.OFFICER, Role.CHAIR, Role.DIRECTOR):
         return no(N_("Your role does not include this.")) if actor.has(*FUND) else HIDDEN
     return YES if key is None or key.user_id == actor.user_id else HIDDEN
 

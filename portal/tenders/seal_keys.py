@@ -60,7 +60,7 @@ def appoint(
         if key is None:
             continue
         if key not in allowed:
-            problems.append(Problem("unknown", f"keeper_{place}", N_("Choose an officer or the chair.")))
+            problems.append(Problem("unknown", f"keeper_{place}", N_("Choose an officer, the chair or a director.")))
         elif key in chosen:
             problems.append(Problem("twice", f"keeper_{place}", N_("Each keeper must be another person.")))
         chosen.add(key)

@@ -16,7 +16,7 @@ from portal.tenders.models import Tender
 from portal.tenders.seal_models import SealKey
 
 NEEDED: Final = 2
-KEEPERS: Final = (Role.OFFICER, Role.CHAIR)
+KEEPERS: Final = (Role.OFFICER, Role.CHAIR, Role.DIRECTOR)
 """Roles whose people may be keepers."""
 
 
@@ -39,7 +39,7 @@ def given_keys(session: Session, tender_id: UUID) -> dict[str, bytes]:
 
 
 def candidates(session: Session) -> list[User]:
-    """Who may be a keeper: the fund's officers and the chair."""
+    """Who may be a keeper: the fund's officers, the chair and directors."""
     statement = (
         select(User)
         .where(

@@ -42,6 +42,7 @@ _OWN: Final[Mapping[str, Message]] = {
 """What people of the participants do."""
 
 _FUND: Final[Mapping[str, Message]] = {
+    "applications:application:open": N_("Opened together with all sealed applications"),
     "applications:application:admit": N_("Formal check passed: the application goes to the experts"),
     "applications:application:return": N_("Returned for correction"),
     "applications:application:refuse": N_("Not admitted"),

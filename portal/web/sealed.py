@@ -25,7 +25,6 @@ from portal.core.language import N_
 from portal.documents import pdf
 from portal.identity.policy import Permission, allowed
 from portal.tenders import queries, seal_keys, seal_queries
-from portal.tenders.queries import Listed
 from portal.tenders.rules import TenderStatus
 from portal.tenders.seal_models import SealKey
 from portal.web.files import disposition
@@ -96,17 +95,19 @@ def _key(text: str) -> UUID | None:
 @page(pages, "/<uuid:tender_id>/sealed", get=Permission.SEAL_VIEW)
 def show(tender_id: UUID) -> ResponseReturnValue:
     """How many applications are sealed, who keeps the keys, and what comes next."""
-    return _show(queries.by_id(session(), g.actor, tender_id))
+    return _show(tender_id)
 
 
 def _show(
-    row: Listed,
+    tender_id: UUID,
     *,
     keepers_form: KeepersForm | None = None,
     key_form: KeyForm | None = None,
     open_form: OpenForm | None = None,
 ) -> str:
-    tender, current = row.tender, session()
+    current = session()
+    row = queries.by_id(current, g.actor, tender_id)
+    tender = row.tender
     appoints = row.status is TenderStatus.DRAFT and allowed(g.actor, Permission.TENDER_EDIT, tender)
     if not tender.sealed and not appoints:
         raise NotFound
@@ -155,7 +156,7 @@ def _show(
 @page(pages, "/<uuid:tender_id>/sealed/keepers", post=Permission.TENDER_EDIT)
 def appoint(tender_id: UUID) -> ResponseReturnValue:
     """Seal a tender in preparation, or not, and name the keepers."""
-    row = queries.by_id(session(), g.actor, tender_id)
+    queries.by_id(session(), g.actor, tender_id)
     form = KeepersForm()
     form.offer([])
     try:
@@ -169,7 +170,7 @@ def appoint(tender_id: UUID) -> ResponseReturnValue:
         )
     except Problems as problems:
         form.attach(problems.problems)
-        return _show(row, keepers_form=form), 422
+        return _show(tender_id, keepers_form=form), 422
     flash(_("Saved. The keepers make their keys on this page."), "success")
     return redirect(url_for(".show", tender_id=tender_id), 303)
 
@@ -177,7 +178,7 @@ def appoint(tender_id: UUID) -> ResponseReturnValue:
 @page(pages, "/<uuid:tender_id>/sealed/key", post=Permission.SEAL_KEEP)
 def make_key(tender_id: UUID) -> ResponseReturnValue:
     """A keeper makes a key, or replaces it."""
-    row = queries.by_id(session(), g.actor, tender_id)
+    queries.by_id(session(), g.actor, tender_id)
     form = KeyForm()
     try:
         seal_keys.make_key(
@@ -189,7 +190,7 @@ def make_key(tender_id: UUID) -> ResponseReturnValue:
         )
     except Problems as problems:
         form.attach(problems.problems)
-        return _show(row, key_form=form), 422
+        return _show(tender_id, key_form=form), 422
     flash(_("Your key is made. Keep the passphrase safe: nobody can restore it."), "success")
     return redirect(url_for(".show", tender_id=tender_id), 303)
 
@@ -197,7 +198,7 @@ def make_key(tender_id: UUID) -> ResponseReturnValue:
 @page(pages, "/<uuid:tender_id>/sealed/open", post=Permission.SEAL_KEEP)
 def unseal(tender_id: UUID) -> ResponseReturnValue:
     """A keeper opens; with the second one the opening begins."""
-    row = queries.by_id(session(), g.actor, tender_id)
+    queries.by_id(session(), g.actor, tender_id)
     form = OpenForm()
     try:
         begun = opening.give_key(
@@ -205,7 +206,7 @@ def unseal(tender_id: UUID) -> ResponseReturnValue:
         )
     except Problems as problems:
         form.attach(problems.problems)
-        return _show(row, open_form=form), 422
+        return _show(tender_id, open_form=form), 422
     flash(
         _("Both keys are here: the applications are being opened.")
         if begun
