@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "sealed_tenders"
-down_revision = "ledger_movements"
+down_revision = "whatif_scenarios"
 branch_labels = None
 depends_on = None
 
