@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "sealed_tenders"
-down_revision = "whatif_scenarios"
+down_revision = "agreements"
 branch_labels = None
 depends_on = None
 
