@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.core.db import Base, Keyed
@@ -48,13 +48,10 @@ class PostingKind(StrEnum):
     REVERSE = "reverse"
 
 
-ORDERED: Final = (
-    PostingKind.APPROPRIATE,
-    PostingKind.ADJUST,
-    PostingKind.REALLOCATE,
-    PostingKind.CARRY_OVER,
-    PostingKind.RESTORE,
-)
+SIGNED: Final = (PostingKind.REALLOCATE, PostingKind.CARRY_OVER, PostingKind.RESTORE)
+"""Kinds that only the second signature of an order posts."""
+
+ORDERED: Final = (PostingKind.APPROPRIATE, PostingKind.ADJUST, *SIGNED)
 """Kinds that name the number of an order."""
 
 HELD: Final = (PostingKind.RESERVE, PostingKind.COMMIT, PostingKind.PAY, PostingKind.RELEASE, PostingKind.RETURN)
@@ -172,3 +169,50 @@ class EnvelopeBalance(Base):
     paid: Mapped[Decimal] = mapped_column(Money)
     returned: Mapped[Decimal] = mapped_column(Money)
     carried_over: Mapped[Decimal] = mapped_column(Money)
+
+
+class BudgetOrder(Keyed, Base):
+    """What one person has drafted and another signs: money moves between envelopes, or comes back into one.
+
+    The signature posts. What was drafted never changes; a signed or discarded order never does anything again.
+    """
+
+    __tablename__ = "budget_order"
+    __table_args__ = (
+        CheckConstraint(f"kind in {sql_list(SIGNED)}", name="kind"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("length(number) > 0 and length(reason) > 0", name="words"),
+        CheckConstraint("(kind = 'restore') = (target_id is null)", name="target"),
+        CheckConstraint("source_id <> target_id", name="two_envelopes"),
+        CheckConstraint(
+            "(signed_by is null) = (signed_at is null) and (signed_by is null) = (posting_id is null)", name="signed"
+        ),
+        CheckConstraint("signed_by <> drafted_by", name="second_person"),
+        CheckConstraint("(discarded_by is null) = (discarded_at is null)", name="discarded"),
+        CheckConstraint("signed_at is null or discarded_at is null", name="one_end"),
+        Index("ix_budget_order_programme", "programme_id", "id"),
+        Index("ix_budget_order_waiting", "id", postgresql_where=text("signed_at is null and discarded_at is null")),
+    )
+
+    programme_id: Mapped[UUID] = mapped_column(ForeignKey("programme.id"))
+    kind: Mapped[str]
+    source_id: Mapped[UUID] = mapped_column(ForeignKey("envelope.id"))
+    target_id: Mapped[UUID | None] = mapped_column(ForeignKey("envelope.id"))
+    amount: Mapped[Decimal] = mapped_column(Money)
+    number: Mapped[str]
+    reason: Mapped[str]
+    drafted_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    drafted_at: Mapped[datetime] = mapped_column(server_default=func.portal_now())
+    signed_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    signed_at: Mapped[datetime | None]
+    discarded_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    discarded_at: Mapped[datetime | None]
+    posting_id: Mapped[UUID | None] = mapped_column(ForeignKey("posting.id"), unique=True)
+
+    source: Mapped[Envelope] = relationship(foreign_keys=source_id, lazy="raise")
+    target: Mapped[Envelope | None] = relationship(foreign_keys=target_id, lazy="raise")
+
+    @property
+    def waiting(self) -> bool:
+        """Nobody has signed or discarded it."""
+        return self.signed_at is None and self.discarded_at is None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from portal.audit.models import AuditEvent
 from portal.budget.ledger import AUDIT_TAG, OPEN_TAG, input_hash, posting_digest
 from portal.budget.models import Account, Envelope, EnvelopeBalance, Posting, PostingKind, PostingLine
+from portal.budget.order_checks import order_fault
 from portal.budget.rules import Line, floors
 
 Balances = dict[UUID, dict[Account, Decimal]]
@@ -39,8 +40,8 @@ def verify(session: Session) -> tuple[int, str | None]:
     Looked at, in the order of the numbers: a posting has lines that sum to zero in each envelope; no account
     ever goes below its floor; what it says has the digest of its audit event and the hash of its input; the
     balances kept after it are those of the replay, and instants do not fall. Then: every audit event has its
-    posting, no balance stands without a posting, and every envelope is the one that was opened and holds the
-    sum of its lines.
+    posting, no balance stands without a posting, every envelope is the one that was opened and holds the sum of its
+    lines, and every order is the one that was drafted, signed or discarded.
     """
     session.flush()
     balances: Balances = {}
@@ -50,7 +51,9 @@ def verify(session: Session) -> tuple[int, str | None]:
         fault = _fault(read, balances) or _kept(read, balances)
         if fault is not None:
             return count, f"posting {read.posting.number}: {fault}"
-    return count, _missing(session) or _stray_balance(session) or _differing(session, balances)
+    return count, (
+        _missing(session) or _stray_balance(session) or _differing(session, balances) or order_fault(session)
+    )
 
 
 def _fault(read: _Read, balances: Balances) -> str | None:

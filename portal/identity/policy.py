@@ -48,6 +48,8 @@ class Permission(StrEnum):
     AWARD_VIEW = "awards:decision:view"
     BOARD_MODERATE = "clusters:board:moderate"
     BOARD_POST = "clusters:board:post"
+    BUDGET_ORDER_DRAFT = "budget:order:draft"
+    BUDGET_ORDER_SIGN = "budget:order:sign"
     BUDGET_POST = "budget:posting:create"
     BUDGET_VIEW = "budget:envelope:view"
     CALENDAR_FEED = "tenders:feed:own"

@@ -229,7 +229,7 @@ def test_old_posting_takes_no_more_lines(session: Session, envelope: Envelope) -
 def without_fences(session: Session, *statements: str) -> None:
     """What somebody with the rights of a superuser could do."""
     session.execute(text("set constraints all immediate"))
-    tables = ("posting", "posting_line", "envelope", "envelope_balance", "audit_event")
+    tables = ("posting", "posting_line", "envelope", "envelope_balance", "budget_order", "audit_event")
     for table in tables:
         session.execute(text(f"alter table {table} disable trigger user"))
     for statement in statements:

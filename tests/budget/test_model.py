@@ -27,15 +27,18 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from portal.budget import queries, rules, service
+from portal.budget import orders, queries, rules, service
 from portal.budget.ledger import Overdrawn, post
 from portal.budget.models import Account, Envelope, Posting, PostingKind
 from portal.core.clock import now
 from portal.core.errors import Conflict, Problems
-from tests.factories import budget
+from portal.identity.models import Role
+from portal.identity.policy import Actor
+from tests.factories import budget, identity
 from tests.factories import tenders as tenders_factory
 
 YEARS = (2018, 2019, 2020)
+GIVEN = Decimal("300.00")
 EXAMPLES = 500 if os.environ.get("FULL") else 40
 money = st.decimals(min_value=Decimal("0.01"), max_value=Decimal("100.00"), places=2)
 by_year = st.dictionaries(st.sampled_from(YEARS), money, min_size=1)
@@ -58,20 +61,25 @@ class Ledger(RuleBasedStateMachine):
     """Random movements of three awards and of orders over three envelopes, reversals and replays."""
 
     session: Session
+    officers: tuple[Actor, Actor]
     postings: Bundle[Posting] = Bundle("postings")
 
     @initialize()
     def open_envelopes(self) -> None:
         self.programme = tenders_factory.programme(self.session, f"M{next(serial)}")
         self.envelopes: dict[int, Envelope] = {
-            year: budget.envelope(self.session, self.programme.id, year=year) for year in YEARS
+            year: budget.envelope(self.session, self.programme.id, year=year, amount=GIVEN) for year in YEARS
         }
         self.years = {row.id: year for year, row in self.envelopes.items()}
-        self.model: Balances = {year: dict.fromkeys(Account, Decimal("0.00")) for year in YEARS}
+        given = {**dict.fromkeys(Account, Decimal(0)), Account.APPROPRIATION: -GIVEN, Account.AVAILABLE: GIVEN}
+        self.model: Balances = {year: dict(given) for year in YEARS}
         self.subjects = [("decision_line", uuid4()) for _ in range(3)]
         self.held: dict[tuple[int, int, Account], Decimal] = defaultdict(Decimal)
         self.reversed: set[UUID] = set()
         self.history: list[tuple[datetime, Balances]] = []
+        for award, verbs in enumerate((["reserve"], ["reserve", "commit"], ["reserve", "commit", "pay"])):
+            for verb in verbs:
+                self.move(verb, award, dict.fromkeys(YEARS, Decimal(50)))
 
     def expect(self, lines: list[rules.Line]) -> Balances | None:
         """What the balances are after the lines, or None when a floor would break."""
@@ -105,6 +113,30 @@ class Ledger(RuleBasedStateMachine):
         assert after is not None
         return self.note(posting, after)
 
+    def signed(
+        self, kind: PostingKind, source: UUID, target: UUID | None, amount: Decimal, lines: list[rules.Line]
+    ) -> None:
+        """An order of two people, refused when it is drafted where a floor would break."""
+        after = self.expect(lines)
+        drafter, signer = self.officers
+        try:
+            drafted = orders.draft(
+                self.session,
+                drafter,
+                kind=kind,
+                source_id=source,
+                target_id=target,
+                amount=amount,
+                order="№ 1",
+                reason="Model",
+            )
+        except Problems:
+            assert after is None
+            return
+        assert after is not None
+        row = orders.sign(self.session, signer, drafted.id)
+        self.note(self.session.get_one(Posting, row.posting_id), after)
+
     @rule(target=postings, amounts=by_year)
     def appropriation(self, amounts: dict[int, Decimal]) -> object:
         lines = rules.appropriate({self.envelopes[year].id: amount for year, amount in amounts.items()})
@@ -120,20 +152,26 @@ class Ledger(RuleBasedStateMachine):
         if giver == taker:
             return
         ends = (self.envelopes[giver].id, self.envelopes[taker].id)
-        if over:
-            self.order(PostingKind.CARRY_OVER, rules.carry_over(*ends, amount))
+        if over and taker == giver + 1:
+            self.signed(PostingKind.CARRY_OVER, *ends, amount, rules.carry_over(*ends, amount))
         else:
-            self.order(PostingKind.REALLOCATE, rules.reallocate(*ends, amount))
+            self.signed(PostingKind.REALLOCATE, *ends, amount, rules.reallocate(*ends, amount))
 
     @rule(year=year, amount=money)
     def returned_money_is_restored(self, year: int, amount: Decimal) -> None:
-        self.order(PostingKind.RESTORE, rules.restore({self.envelopes[year].id: amount}))
+        key = self.envelopes[year].id
+        self.signed(PostingKind.RESTORE, key, None, amount, rules.restore({key: amount}))
 
     @rule(verb=st.sampled_from(sorted(HELD)), award=st.integers(0, 2), amounts=by_year, all_of_it=st.booleans())
     def movement(self, verb: str, award: int, amounts: dict[int, Decimal], all_of_it: bool) -> None:
-        move, options, source, target = HELD[verb]
         if all_of_it:
+            source = HELD[verb][2]
             amounts = {y: self.held[award, y, source] or amount for y, amount in amounts.items()}
+        self.move(verb, award, amounts)
+
+    def move(self, verb: str, award: int, amounts: dict[int, Decimal]) -> None:
+        """A movement of an award, which goes through when the award holds enough and no floor breaks."""
+        move, options, source, target = HELD[verb]
         enough = source is Account.AVAILABLE or all(self.held[award, y, source] >= a for y, a in amounts.items())
         lines = [
             rules.Line(self.envelopes[y].id, account, sign * amount)
@@ -205,7 +243,8 @@ class Ledger(RuleBasedStateMachine):
 
 @pytest.mark.slow
 def test_ledger_is_its_model(session: Session) -> None:
-    machine = type("Machine", (Ledger,), {"session": session})
+    officers = tuple(identity.actor(session, identity.user(session, Role.ADMINISTRATOR)) for _ in range(2))
+    machine = type("Machine", (Ledger,), {"session": session, "officers": officers})
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -218,4 +257,4 @@ def test_ledger_is_its_model(session: Session) -> None:
     )
     count, fault = queries.verify(session)
     assert fault is None
-    assert count > EXAMPLES
+    assert count > EXAMPLES * 12
