@@ -139,9 +139,18 @@ def order_digest(row: BudgetOrder) -> str:
     return digest(_told(row))
 
 
-def orders(actor: Actor, programme_id: UUID) -> Select[Any]:
-    """The orders of a programme with their envelopes; page them by ``BudgetOrder.id``."""
-    return _with_envelopes(scope(actor, BudgetOrder)).where(BudgetOrder.programme_id == programme_id)
+def orders(actor: Actor, programme_id: UUID, *, stage: str = "") -> Select[Any]:
+    """The orders of a programme with their envelopes; page them by ``BudgetOrder.id``.
+
+    ``stage``: only those that are ``waiting``, ``signed`` or ``discarded``.
+    """
+    wanted = _with_envelopes(scope(actor, BudgetOrder)).where(BudgetOrder.programme_id == programme_id)
+    if stage == "waiting":
+        return wanted.where(BudgetOrder.signed_at.is_(None), BudgetOrder.discarded_at.is_(None))
+    if stage:
+        ended = BudgetOrder.signed_at if stage == "signed" else BudgetOrder.discarded_at
+        return wanted.where(ended.is_not(None))
+    return wanted
 
 
 def waiting() -> Select[Any]:

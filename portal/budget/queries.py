@@ -24,6 +24,7 @@ __all__ = (
     "as_of",
     "available",
     "available_after",
+    "balances_after",
     "by_programme",
     "envelope_of",
     "held_by_year",
@@ -254,6 +255,12 @@ def available_after(
         .group_by(Posting.id, EnvelopeBalance.available)
     )
     return {posting_id: (change, after) for posting_id, change, after in rows}
+
+
+def balances_after(session: Session, number: int) -> dict[UUID, EnvelopeBalance]:
+    """Envelope -> its balances after the posting of this number, for those that it moved."""
+    rows = session.scalars(select(EnvelopeBalance).where(EnvelopeBalance.number == number))
+    return {row.envelope_id: row for row in rows}
 
 
 def held_by_year(session: Session, subject: Subject) -> dict[int, dict[Account, Decimal]]:

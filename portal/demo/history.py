@@ -7,6 +7,7 @@ import time
 from portal.core.db import db
 from portal.demo import (
     agreed,
+    budget_orders,
     cluster_life,
     clusters,
     pool,
@@ -34,7 +35,9 @@ def load() -> None:
     sums = {programme.IMPORTS: programme.SPLIT_2016}
     programme.give(people, programme_id, moscow(2016, 8, 8), "ДЕМО-3", sums)
     tender_2016.load(people, register, programme_id)
-    agreed.go_on(people, agreed.begin(people))
+    signed = agreed.begin(people)
+    budget_orders.carry_over(people, programme_id)
+    agreed.go_on(people, signed)
     _say(began, "tender of 2016, its agreements")
     programme.give(people, programme_id, moscow(2018, 1, 22), "ДЕМО-12", programme.years_of(2018))
     tender = tender_2018.load(people, register, programme_id)
@@ -50,6 +53,7 @@ def load() -> None:
     tender_sealed.load(people, register, programme_id)
     _say(began, "sealed tender")
     rehearsal.load(people, programme_id)
+    budget_orders.propose(people, programme_id)
     _say(began, "rules in preparation")
     db.session.remove()
 

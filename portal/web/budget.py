@@ -332,13 +332,13 @@ def reverse(envelope_id: UUID, posting_id: UUID) -> ResponseReturnValue:
         programme=owner,
         posting=posting,
         effects=[
-            Effect(line.account, *_seen(line, Decimal(getattr(envelope, line.account.value))))
+            Effect(line.account, *seen(line, Decimal(getattr(envelope, line.account.value))))
             for line in rules.reverse(lines)
         ],
     ), 422 if form.is_submitted() else 200
 
 
-def _seen(line: rules.Line, held: Decimal) -> tuple[Decimal, Decimal]:
+def seen(line: rules.Line, held: Decimal) -> tuple[Decimal, Decimal]:
     """Before and change as people read them: the source is kept below zero, and shown as what was given."""
     return (-held, -line.amount) if line.account is Account.APPROPRIATION else (held, line.amount)
 

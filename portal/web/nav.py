@@ -61,7 +61,7 @@ STAFF: Final = (
     Entry(N_("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring evaluation draws"),
     Entry(N_("Decisions"), "awards.index", Permission.AWARD_VIEW, "awards"),
     Entry(N_("Agreements"), "agreements.index", Permission.AGREEMENT_VIEW, "agreements agreement_payments"),
-    Entry(N_("Budget"), "budget.index", Permission.BUDGET_VIEW, "budget"),
+    Entry(N_("Budget"), "budget.index", Permission.BUDGET_VIEW, "budget budget_orders"),
     Entry(N_("Tenders and rules"), "tenders.index", Permission.TENDER_VIEW, "tenders"),
     Entry(N_("Register of clusters"), "register.index", Permission.CLUSTER_IMPORT, "register"),
     Entry(N_("People and roles"), "users.index", Permission.USER_MANAGE, "users"),

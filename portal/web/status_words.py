@@ -83,6 +83,11 @@ WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
         "paid": (N_("Paid"), "green"),
         "cancelled": (N_("Cancelled"), "grey"),
     },
+    "budget_order": {
+        "waiting": (N_("Waits for the second signature"), "yellow"),
+        "signed": (N_("Signed and booked"), "green"),
+        "discarded": (N_("Discarded"), "grey"),
+    },
     "task": {
         "done": (N_("Done"), "green"),
         "in_progress": (N_("In progress"), "blue"),
