@@ -20,12 +20,12 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from portal.audit.models import AuditEvent
 from portal.audit.sealing import new_salt, seal
-from portal.core.clock import now
 
 GENESIS: Final = "0" * 64
 _PENDING: Final = "portal.audit.pending"
 _MARKS: Final = "portal.audit.savepoints"
 _CHAIN_LOCK: Final = 0x4A50_0001
+_HEAD: Final = text("select seq, hash, at from audit_head(:chain)").bindparams(chain=_CHAIN_LOCK)
 
 
 class Author(Protocol):
@@ -98,12 +98,9 @@ def _chain(session: Session) -> None:
     if not pending:
         return
     session.flush()
-    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _CHAIN_LOCK})
-    head = session.execute(
-        select(AuditEvent.seq, AuditEvent.hash).order_by(AuditEvent.seq.desc()).limit(1)
-    ).one_or_none()
-    seq, previous = (head.seq, head.hash) if head else (0, GENESIS)
-    at = now(session)
+    # One statement: while the chain is locked, everybody else who commits waits.
+    seq, previous, at = session.execute(_HEAD).one()
+    seq, previous = (seq, previous) if seq else (0, GENESIS)
     for content in pending:
         seq += 1
         row = AuditEvent(seq=seq, at=at, previous=previous, hash="", salt=new_salt(), **content)

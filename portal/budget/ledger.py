@@ -1,8 +1,9 @@
 """The one way into the ledger: :func:`post`. What it refuses, the database refuses as well.
 
-The envelopes are locked first, in id order, and the posting gets its number while they are held: in each
-envelope the order of the numbers is the order in which the balances moved, and two postings never wait for
-each other in a circle. The balances themselves move in a trigger, by a guarded UPDATE.
+It is one statement, the function ``ledger_post``: the envelopes are locked first, in id order, and the posting gets
+its number while they are held, so that in each envelope the order of the numbers is the order in which the balances
+moved, and two postings never wait for each other in a circle. The balances themselves move in a trigger, by a guarded
+UPDATE. On an envelope that everybody wants, the time between this statement and the commit is what others wait for.
 """
 
 from __future__ import annotations
@@ -14,19 +15,17 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm.util import identity_key
 
 from portal.audit.service import record
 from portal.budget import rules
-from portal.budget.models import Account, Envelope, Posting, PostingKind, PostingLine
+from portal.budget.models import Account, Envelope, Posting, PostingKind
 from portal.budget.rules import Line
 from portal.core.canonical import digest
 from portal.core.db import uuid7
-from portal.core.errors import Conflict, NotFound
+from portal.core.errors import Conflict, NotFound, PortalError
 from portal.core.figures import roubles
 from portal.core.language import N_, Message
 from portal.identity.policy import Actor
@@ -35,8 +34,13 @@ from portal.tenders.rules import TRACK_NAMES
 
 AUDIT_TAG: Final = "budget:posting:post"
 OPEN_TAG: Final = "budget:envelope:open"
-OVERDRAW: Final = "ledger_overdraw"
+NO_ENVELOPE: Final = "no_envelope"
 REVERSED_TWICE: Final = "uq_posting_reverses_id"
+
+_POST: Final = (
+    "select number, at, transaction, refused from ledger_post("
+    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s::text[], %s::numeric[])"
+)
 
 ACCOUNT_NAMES: Final[Mapping[Account, Message]] = {
     Account.APPROPRIATION: N_("Appropriated"),
@@ -110,42 +114,54 @@ def post(
     ``ValueError`` for lines that are no posting.
     """
     rules.check(lines)
-    values: dict[str, Any] = {
-        "id": uuid7(),
-        "key": key,
-        "kind": kind,
-        "reason": reason,
-        "document": document,
-        "author_id": actor.user_id,
-        "author_name": actor.audit_name,
-        "subject_type": subject[0] if subject else None,
-        "subject_id": subject[1] if subject else None,
-        "reverses_id": reverses,
-        "input_hash": input_hash(kind, lines, reason, document, subject, reverses),
-    }
-    envelopes = lock(session, {line.envelope_id for line in lines})
-    shortages = _shortages(envelopes, lines)
-    # A clock that steps back does not: in an envelope instants rise with the numbers (``ledger_backdated``).
-    moved = [envelope.moved_at for envelope in envelopes.values() if envelope.moved_at is not None]
-    values["at"] = sa.func.greatest(sa.func.portal_now(), *moved)
-    try:
-        with session.begin_nested():
-            written = session.scalar(
-                insert(Posting)
-                .values(**values)
-                .on_conflict_do_nothing(index_elements=[Posting.key])
-                .returning(Posting.id)
-            )
-            if written is None:
-                return _first(session, key, values["input_hash"])
-            _write_lines(session, written, lines)
-    except IntegrityError as error:
-        raise _refusal(error, shortages) from error
-    for envelope in envelopes.values():
-        session.expire(envelope)
-    posting = session.get_one(Posting, written)
+    asked = input_hash(kind, lines, reason, document, subject, reverses)
+    posting = Posting(
+        id=uuid7(),
+        key=key,
+        input_hash=asked,
+        kind=kind.value,
+        reason=reason,
+        document=document,
+        author_id=actor.user_id,
+        author_name=actor.audit_name,
+        subject_type=subject[0] if subject else None,
+        subject_id=subject[1] if subject else None,
+        reverses_id=reverses,
+    )
+    session.flush()
+    answer = session.connection().exec_driver_sql(_POST, _arguments(posting, lines)).one()
+    if answer.refused == "repeated":
+        return _first(session, key, asked)
+    if answer.refused is not None:
+        raise _refusal(session, answer.refused, lines)
+    posting.number, posting.at, posting.transaction = answer.number, answer.at, answer.transaction
+    # The row is there: the object stands for it without being read.
+    make_transient_to_detached(posting)
+    session.add(posting)
+    for key_of_row in {identity_key(Envelope, line.envelope_id) for line in lines}:
+        if (envelope := session.identity_map.get(key_of_row)) is not None:
+            session.expire(envelope)
     record(session, actor, AUDIT_TAG, "posting", posting.id, _noted(posting, lines))
     return posting
+
+
+def _arguments(posting: Posting, lines: Sequence[Line]) -> tuple[Any, ...]:
+    return (
+        posting.id,
+        posting.key,
+        posting.input_hash,
+        posting.kind,
+        posting.reason,
+        posting.document,
+        posting.author_id,
+        posting.author_name,
+        posting.subject_type,
+        posting.subject_id,
+        posting.reverses_id,
+        [line.envelope_id for line in lines],
+        [line.account.value for line in lines],
+        [line.amount for line in lines],
+    )
 
 
 def lock(session: Session, envelope_ids: set[UUID]) -> dict[UUID, Envelope]:
@@ -201,21 +217,6 @@ def _noted(posting: Posting, lines: Sequence[Line]) -> dict[str, Any]:
     }
 
 
-def _write_lines(session: Session, posting_id: UUID, lines: Sequence[Line]) -> None:
-    """All lines in one statement: the trigger moves each envelope once, balanced before and after."""
-    rows = [
-        {
-            "posting_id": posting_id,
-            "line": number,
-            "envelope_id": line.envelope_id,
-            "account": line.account,
-            "amount": line.amount,
-        }
-        for number, line in enumerate(lines, start=1)
-    ]
-    session.execute(sa.insert(PostingLine).values(rows))
-
-
 def _first(session: Session, key: str, input_hash: str) -> Posting:
     first = session.scalars(select(Posting).where(Posting.key == key)).one()
     if first.input_hash != input_hash:
@@ -225,17 +226,17 @@ def _first(session: Session, key: str, input_hash: str) -> Posting:
     return first
 
 
-def _refusal(error: IntegrityError, shortages: Sequence[Shortage]) -> Exception:
-    constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
-    if constraint == OVERDRAW and shortages:
-        return Overdrawn(shortages)
-    if constraint == REVERSED_TWICE:
+def _refusal(session: Session, refused: str, lines: Sequence[Line]) -> PortalError:
+    """In words what the database has refused; the envelopes are still locked and hold what they held."""
+    if refused == NO_ENVELOPE:
+        return NotFound()
+    if refused == REVERSED_TWICE:
         return Conflict(N_("This posting was reversed already."))
-    return error
+    return Overdrawn(_shortages(lock(session, {line.envelope_id for line in lines}), lines))
 
 
 def _shortages(envelopes: Mapping[UUID, Envelope], lines: Sequence[Line]) -> list[Shortage]:
-    """What is lacking, for the words of the refusal; whether to refuse is the database's decision."""
+    """What is lacking, for the words of the refusal."""
     found = []
     for line in lines:
         envelope = envelopes[line.envelope_id]

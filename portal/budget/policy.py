@@ -1,7 +1,7 @@
 """Who moves money and who looks at it; what is left in the envelopes is public.
 
-An order that moves money between envelopes is drafted by an administrator and signed by another administrator or by
-the chair: never by the one who drafted it.
+An order that moves money between envelopes is drafted by the finance officer or an administrator, and signed by
+another of them, the director or the chair: never by the one who drafted it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ READERS = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.A
 
 rule(Permission.BUDGET_POST)(by_role(Role.ADMINISTRATOR))
 rule(Permission.BUDGET_VIEW)(by_role(*READERS))
-rule(Permission.BUDGET_ORDER_DRAFT)(by_role(Role.ADMINISTRATOR))
+rule(Permission.BUDGET_ORDER_DRAFT)(by_role(Role.ADMINISTRATOR, Role.FINANCE))
 
-_signer = by_role(Role.ADMINISTRATOR, Role.CHAIR)
+_signer = by_role(Role.ADMINISTRATOR, Role.FINANCE, Role.DIRECTOR, Role.CHAIR)
 
 
 @rule(Permission.BUDGET_ORDER_SIGN)

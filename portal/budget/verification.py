@@ -13,12 +13,15 @@ from sqlalchemy import String, and_, cast, func, select
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent
+from portal.budget.holdings import HOLDING
 from portal.budget.ledger import AUDIT_TAG, OPEN_TAG, input_hash, posting_digest
 from portal.budget.models import Account, Envelope, EnvelopeBalance, Posting, PostingKind, PostingLine
 from portal.budget.order_checks import order_fault
 from portal.budget.rules import Line, floors
 
 Balances = dict[UUID, dict[Account, Decimal]]
+Held = dict[tuple[str, UUID, UUID, Account], Decimal]
+"""Table and key of a subject, envelope, account -> roubles held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,19 @@ def verify(session: Session) -> tuple[int, str | None]:
     """Recompute every balance from the first posting. Returns how many were read and the first fault.
 
     Looked at, in the order of the numbers: a posting has lines that sum to zero in each envelope; no account
-    ever goes below its floor; what it says has the digest of its audit event and the hash of its input; the
-    balances kept after it are those of the replay, and instants do not fall. Then: every audit event has its
-    posting, no balance stands without a posting, every envelope is the one that was opened and holds the sum of its
-    lines, and every order is the one that was drafted, signed or discarded.
+    ever goes below its floor, and no more is taken than is held for its subject; what it says has the digest of
+    its audit event and the hash of its input; the balances kept after it are those of the replay, and instants do
+    not fall. Then: every audit event has its posting, no balance stands without a posting, every envelope is the
+    one that was opened and holds the sum of its lines, and every order is the one that was drafted, signed or
+    discarded.
     """
     session.flush()
     balances: Balances = {}
+    held: Held = {}
     count = 0
     for read in _postings(session):
         count += 1
-        fault = _fault(read, balances) or _kept(read, balances)
+        fault = _fault(read, balances) or _not_held(read, held) or _kept(read, balances)
         if fault is not None:
             return count, f"posting {read.posting.number}: {fault}"
     return count, (
@@ -79,6 +84,20 @@ def _fault(read: _Read, balances: Balances) -> str | None:
         below = floors(balances[envelope_id])
         if below:
             return f"takes {below[0].value} of envelope {envelope_id} below zero"
+    return None
+
+
+def _not_held(read: _Read, held: Held) -> str | None:
+    """More taken from an account than is held there for the subject."""
+    subject, key = read.posting.subject_type, read.posting.subject_id
+    if subject is None or key is None:
+        return None
+    for line in read.plain:
+        if line.account in HOLDING:
+            place = (subject, key, line.envelope_id, line.account)
+            held[place] = held.get(place, Decimal(0)) + line.amount
+            if held[place] < 0:
+                return f"takes more {line.account.value} of envelope {line.envelope_id} than its subject holds"
     return None
 
 

@@ -20,7 +20,7 @@ from portal.tenders.models import Track
 
 
 def carry_over(people: People, programme_id: UUID) -> None:
-    """What the awards of 2016 have left goes to 2017; the chair signs the day after."""
+    """What the awards of 2016 have left goes to 2017; the director signs the day after."""
     with moment(moscow(2016, 12, 27, 12)) as session:
         source = _envelope(session, programme_id, IMPORTS, 2016)
         drafted = _draft(
@@ -34,7 +34,7 @@ def carry_over(people: People, programme_id: UUID) -> None:
             "Демо: остаток 2016 года нужен проектам 2017 года",
         )
     with moment(moscow(2016, 12, 28, 11)) as session:
-        orders.sign(session, people.actor(session, "chair"), drafted.id)
+        orders.sign(session, people.actor(session, "director"), drafted.id)
 
 
 def propose(people: People, programme_id: UUID) -> None:
@@ -65,7 +65,7 @@ def _draft(
 ) -> BudgetOrder:
     return orders.draft(
         session,
-        people.actor(session, "admin"),
+        people.actor(session, "finance"),
         kind=kind,
         source_id=source.id,
         target_id=target.id,

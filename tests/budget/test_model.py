@@ -13,7 +13,7 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -166,7 +166,7 @@ class Ledger(RuleBasedStateMachine):
     def movement(self, verb: str, award: int, amounts: dict[int, Decimal], all_of_it: bool) -> None:
         if all_of_it:
             source = HELD[verb][2]
-            amounts = {y: self.held[award, y, source] or amount for y, amount in amounts.items()}
+            amounts = {y: self.held.get((award, y, source)) or amount for y, amount in amounts.items()}
         self.move(verb, award, amounts)
 
     def move(self, verb: str, award: int, amounts: dict[int, Decimal]) -> None:
@@ -198,8 +198,9 @@ class Ledger(RuleBasedStateMachine):
         assert after is not None
         self.note(posting, after)
         for y, amount in amounts.items():
-            self.held[award, y, source] -= amount
-            self.held[award, y, target] += amount
+            for account, sign in ((source, -1), (target, 1)):
+                if account is not Account.AVAILABLE:
+                    self.held[award, y, account] += sign * amount
 
     @rule(posting=postings)
     def reversal(self, posting: Posting) -> None:
@@ -253,6 +254,7 @@ def test_ledger_is_its_model(session: Session) -> None:
             deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
+            phases=[Phase.generate],  # a story that fails is short enough to read; making it shorter takes minutes
         ),
     )
     count, fault = queries.verify(session)

@@ -341,7 +341,7 @@ def test_who_looks(session: Session, programme: Programme, envelope: Envelope) -
         if allowed(actor := identity.actor(session, identity.user(session, role)), Permission.BUDGET_VIEW)
         and queries.by_programme(session, actor, programme.id)
     }
-    assert seen == {"administrator", "officer", "chair", "commission", "auditor"}
+    assert seen == {"administrator", "officer", "chair", "commission", "auditor", "director", "finance"}
     outsider = identity.actor(session, identity.member(session, identity.organisation(session)))
     assert queries.by_programme(session, outsider, programme.id) == []
     with pytest.raises(NotFound):
