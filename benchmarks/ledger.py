@@ -1,8 +1,9 @@
 """Bookings on one hot envelope, 16 clients, against pgbench with the same statements and rows, in one run.
 
-``python -m benchmarks.ledger [seconds [processes]]``: rounds take turns on one durable server. A booking of the portal
-is a transaction with one reservation: ``post``, its audit event sealed into the chain, the commit. pgbench sends the
-same five statements and computes nothing.
+``python -m benchmarks.ledger [seconds [processes [careless]]]``: rounds take turns on one server, which writes its log
+to the disk before each commit, or does not (``careless``: what is left is the work of the processors). A booking of the
+portal is a transaction with one reservation: ``post``, its audit event sealed into the chain, the commit. pgbench
+sends the same five statements and computes nothing.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ select number, at, transaction, refused from ledger_post(gen_random_uuid(), 'pgb
  array['{envelope}', '{envelope}']::uuid[], array['available', 'reserved'], array[-1.00, 1.00]) \\gset
 select seq, hash, at as stamp from audit_head({chain}) \\gset
 insert into audit_event (seq, at, actor, actor_name, tag, object_type, object_id, changes, previous, hash{columns})
- values (:seq::bigint + 1, :stamp::timestamptz, 'benchmark', 'benchmark', translate('budget.posting.post', '.', chr(58)), 'posting',
- gen_random_uuid()::text,
+ values (:seq::bigint + 1, :stamp::timestamptz, 'benchmark', '', translate('budget.posting.post', '.', chr(58)),
+ 'posting', gen_random_uuid()::text,
  '{changes}'::jsonb, :hash::text,
  encode(sha256(convert_to(:hash::text || :seq::text, 'UTF8')), 'hex'){values});
 commit;
@@ -58,7 +59,8 @@ commit;
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 6
     processes = int(sys.argv[2]) if len(sys.argv) > 2 else 4
-    with TemporaryDirectory(prefix="portal-bench-") as folder, services(Path(folder), {}) as running:
+    durable = "careless" not in sys.argv
+    with TemporaryDirectory(prefix="portal-bench-") as folder, services(Path(folder), {}, durable=durable) as running:
         app = migrated(environment(running))
         with app.app_context():
             hot = _envelope()
