@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "ledger_orders"
-down_revision = "ledger_movements"
+down_revision = "proof_bundles"
 branch_labels = None
 depends_on = None
 
