@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "ledger_orders"
-down_revision = "proof_bundles"
+down_revision = "agreements"
 branch_labels = None
 depends_on = None
 
