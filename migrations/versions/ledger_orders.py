@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "ledger_orders"
-down_revision = "agreements"
+down_revision = "sealed_tenders"
 branch_labels = None
 depends_on = None
 
