@@ -13,8 +13,11 @@ import portal.applications.prospect_models
 import portal.applications.seal_models
 import portal.audit.models
 import portal.awards.agreement_models
+import portal.awards.appeal_models
+import portal.awards.meeting_models
 import portal.awards.models
 import portal.awards.proof_models
+import portal.awards.reserve_models
 import portal.awards.scenario_models
 import portal.budget.models
 import portal.clusters.board_models

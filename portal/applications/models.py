@@ -36,6 +36,7 @@ class State(StrEnum):
     AWARDED = "awarded"
     RESERVE = "reserve"
     DECLINED = "declined"
+    RENOUNCED = "renounced"
 
 
 class ParticipantRole(StrEnum):

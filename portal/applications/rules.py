@@ -11,7 +11,8 @@ from portal.tenders.models import TRACK_CODES, Tender, Track
 EDITABLE: Final = frozenset({State.DRAFT, State.WITHDRAWN, State.RETURNED})
 """States in which what was typed may be changed."""
 
-DECIDED: Final = frozenset({State.REJECTED, State.AWARDED, State.RESERVE, State.DECLINED})
+DECIDED: Final = frozenset({State.REJECTED, State.AWARDED, State.RESERVE, State.DECLINED, State.RENOUNCED})
+_REVISED: Final = frozenset({State.AWARDED, State.RESERVE, State.DECLINED})
 
 TRANSITIONS: Final = Transitions(
     {
@@ -25,6 +26,10 @@ TRANSITIONS: Final = Transitions(
         "award": (frozenset({State.EXPERTISE, State.RESERVE}), State.AWARDED),
         "reserve": (frozenset({State.EXPERTISE}), State.RESERVE),
         "decline": (frozenset({State.EXPERTISE, State.RESERVE}), State.DECLINED),
+        "revise_award": (_REVISED, State.AWARDED),
+        "revise_reserve": (_REVISED, State.RESERVE),
+        "revise_decline": (_REVISED, State.DECLINED),
+        "renounce": (frozenset({State.AWARDED}), State.RENOUNCED),
     }
 )
 
@@ -40,5 +45,5 @@ COMMISSION: Final = "commission"
 
 def public_state(application: Application, tender: Tender) -> str:
     """The state as applicants and the public may know it: a decision only once the results are published."""
-    decided = application.state in (State.AWARDED, State.RESERVE, State.DECLINED)
+    decided = application.state in (State.AWARDED, State.RESERVE, State.DECLINED, State.RENOUNCED)
     return COMMISSION if decided and tender.results_published_at is None else application.state

@@ -220,6 +220,19 @@ def decline(session: Session, actor: Actor, application_id: UUID) -> Application
     return _move(session, actor, application_id, "decline")
 
 
+def revise(session: Session, actor: Actor, application_id: UUID, outcome: str) -> Application:
+    """What a later decision makes of a decided application: ``award``, ``reserve`` or ``decline``.
+
+    The caller authorises, and books or frees the money in the same transaction.
+    """
+    return _move(session, actor, application_id, f"revise_{outcome}")
+
+
+def renounce(session: Session, actor: Actor, application_id: UUID) -> Application:
+    """The initiator does not take the award. The caller authorises, and frees the money."""
+    return _move(session, actor, application_id, "renounce")
+
+
 def _move(session: Session, actor: Actor, application_id: UUID, verb: str, **facts: object) -> Application:
     application = session.scalar(
         select(Application)

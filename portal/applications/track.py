@@ -65,8 +65,9 @@ _AT: Final = {
     State.AWARDED: 4,
     State.RESERVE: 3,
     State.DECLINED: 3,
+    State.RENOUNCED: 4,
 }
-_ENDED: Final = frozenset({State.REJECTED, State.DECLINED})
+_ENDED: Final = frozenset({State.REJECTED, State.DECLINED, State.RENOUNCED})
 
 
 def latest_days(closes: date, rules: RuleSet) -> dict[str, date]:
@@ -116,5 +117,6 @@ def _note(code: str, state: str, stands: str) -> Message | None:
         (DECIDE, State.RESERVE): N_("On the reserve list: supported if money becomes free."),
         (DECIDE, State.DECLINED): N_("Not supported."),
         (AGREE, State.AWARDED): N_("The fund sends the agreement."),
+        (AGREE, State.RENOUNCED): N_("The initiator has refused the subsidy."),
     }
     return notes.get((code, state))

@@ -22,6 +22,7 @@ from portal.awards.agreement_models import (
     Tranche,
 )
 from portal.awards.agreements import SUBJECT
+from portal.awards.chain import superseded
 from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.budget.models import Posting
 from portal.core.errors import NotFound
@@ -103,11 +104,13 @@ def waiting(actor: Actor) -> Select[Any]:
     return (
         select(DecisionLine)
         .join(DecisionLine.application)
+        .join(DecisionLine.decision)
         .options(
             contains_eager(DecisionLine.application).joinedload(Application.initiator, innerjoin=True),
             selectinload(DecisionLine.amounts),
         )
         .where(
+            ~superseded(signed=True),
             DecisionLine.outcome == Award.AWARD,
             DecisionLine.approved_at.is_not(None),
             DecisionLine.decision_id.in_(decisions),

@@ -30,6 +30,7 @@ from portal.awards.agreement_models import (
     Tranche,
 )
 from portal.awards.agreement_rules import STATES, Draft, DueValues, ResultValues, TrancheValues
+from portal.awards.chain import superseded
 from portal.awards.models import Award, DecisionLine
 from portal.awards.policy import interest_refusal
 from portal.awards.queries import interests
@@ -67,6 +68,9 @@ def start(session: Session, actor: Actor, line_id: UUID) -> Agreement:
     live = select(Agreement.id).where(Agreement.line_id == line.id, Agreement.state != AgreementState.DISCARDED)
     if session.scalar(live) is not None:
         raise Conflict(N_("There is an agreement for this award already."))
+    replaced = select(DecisionLine.id).join(DecisionLine.decision).where(DecisionLine.id == line.id)
+    if session.scalar(replaced.where(superseded(signed=True))) is not None:
+        raise Conflict(N_("A later decision has changed this award."))
     _refuse_interested(session, [actor.user_id], line.application_id)
     assert actor.user_id is not None
     row = Agreement(line_id=line.id, organisation_id=line.application.initiator_id, drafted_by=actor.user_id)

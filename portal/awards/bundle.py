@@ -80,7 +80,10 @@ class Track:
 
 
 def published(session: Session, tender_id: UUID) -> Sequence[AwardDecision]:
-    """The decisions that are public, with their lines, in the order of the tracks."""
+    """The public decisions that follow from ranking and money, with their lines, in the order of the tracks.
+
+    Later ones (from the reserve list, corrections) follow from their grounds: nothing computes them anew.
+    """
     return session.scalars(
         select(AwardDecision)
         .join(TenderTrack, TenderTrack.id == AwardDecision.tender_track_id)
@@ -88,6 +91,7 @@ def published(session: Session, tender_id: UUID) -> Sequence[AwardDecision]:
             TenderTrack.tender_id == tender_id,
             AwardDecision.published_at.is_not(None),
             AwardDecision.discarded_at.is_(None),
+            AwardDecision.number == 1,
         )
         .options(selectinload(AwardDecision.lines).selectinload(DecisionLine.amounts))
         .order_by(TenderTrack.track)

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.awards import letters, simulating
+from portal.awards import letters, reserve_list, simulating
 from portal.awards.models import AwardDecision, DecisionLine
 from portal.awards.service import LETTERS
 from portal.core import jobs
@@ -42,3 +42,9 @@ def award_letters(session: Session, payload: dict[str, Any], claim: jobs.Claim) 
 def rank_acceptability(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
     """Simulate and keep the answer; again changes nothing."""
     simulating.run(session, payload)
+
+
+@jobs.handler(reserve_list.PROPOSE)
+def propose_reserve(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
+    """Money has returned to an envelope: say who is next on the reserve list. The database writes these tasks."""
+    reserve_list.propose(session, UUID(payload["posting_id"]))

@@ -23,13 +23,22 @@ class Award(StrEnum):
     DECLINE = "decline"
 
 
+class DecisionKind(StrEnum):
+    """The list over a track; awards from its reserve list; a correction of what was published."""
+
+    FIRST = "first"
+    SUPPLEMENTARY = "supplementary"
+    CORRECTION = "correction"
+
+
 class AwardDecision(Keyed, Stamped, Base):
     """The list drafted by one person and signed by others; the last signature books the awards in the ledger.
 
     ``available`` is what the envelopes had when it was drafted (year -> roubles, both as text); ``digest`` covers
     it together with the scoring run and every line, so that nobody signs another list than was drafted.
     ``signed_by`` and ``signed_at`` are those of the last signature, with which it took effect. ``letters_at``: until
-    then the letters of a published decision wait and can be stopped.
+    then the letters of a published decision wait and can be stopped. Decisions on a track are counted from 1; a later
+    one follows the published one before it, says why (``grounds``), and has lines only for what it changes.
     """
 
     __tablename__ = "award_decision"
@@ -48,13 +57,23 @@ class AwardDecision(Keyed, Stamped, Base):
         Index(
             "uq_award_decision_live",
             "tender_track_id",
+            "number",
             unique=True,
             postgresql_where=text("discarded_at is null"),
         ),
+        CheckConstraint(one_of("kind", DecisionKind), name="kind"),
+        CheckConstraint(
+            "(number = 1) = (follows_id is null) and (number = 1) = (kind = 'first') and number > 0", name="chain"
+        ),
+        CheckConstraint("kind = 'first' or grounds <> ''", name="grounds"),
     )
 
     tender_track_id: Mapped[UUID] = mapped_column(ForeignKey("tender_track.id"))
     run_id: Mapped[UUID] = mapped_column(ForeignKey("score_run.id"))
+    number: Mapped[int] = mapped_column(default=1, server_default="1")
+    kind: Mapped[str] = mapped_column(default=DecisionKind.FIRST, server_default="first")
+    follows_id: Mapped[UUID | None] = mapped_column(ForeignKey("award_decision.id"))
+    grounds: Mapped[str] = mapped_column(default="", server_default="")
     digest: Mapped[str]
     available: Mapped[dict[str, Any]]
     drafted_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 import portal.applications.policy  # noqa: F401 - registers the scope of applications
 from portal.applications.models import Application, State
+from portal.awards.chain import superseded
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine
 from portal.core.clock import now
 from portal.identity.policy import Actor, scope
@@ -101,11 +102,14 @@ def published_totals(session: Session, tender_ids: Sequence[UUID]) -> dict[UUID,
         .join(AwardDecision, AwardDecision.tender_track_id == TenderTrack.id)
         .join(DecisionLine, DecisionLine.decision_id == AwardDecision.id)
         .join(AwardAmount, AwardAmount.line_id == DecisionLine.id)
+        .join(Application, Application.id == DecisionLine.application_id)
         .where(
+            Application.state != State.RENOUNCED,
             TenderTrack.tender_id.in_(tender_ids),
             AwardDecision.published_at.is_not(None),
             AwardDecision.discarded_at.is_(None),
             DecisionLine.outcome == Award.AWARD,
+            ~superseded(),
         )
         .group_by(TenderTrack.tender_id)
     )

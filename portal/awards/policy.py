@@ -12,10 +12,13 @@ from uuid import UUID
 
 from sqlalchemy import Select, false, select
 
+from portal.applications.models import Application
+from portal.awards.appeal_models import Appeal
+from portal.awards.meeting_models import Meeting, MeetingMember
 from portal.awards.models import AwardDecision
 from portal.core.language import N_, Message
-from portal.identity.models import Role
-from portal.identity.policy import YES, Actor, Decision, Permission, by_role, no, rule, scope_of
+from portal.identity.models import OrgRole, Role
+from portal.identity.policy import HIDDEN, YES, Actor, Decision, Permission, by_role, no, rule, scope_of
 
 READERS = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.AUDITOR, Role.DIRECTOR, Role.FINANCE)
 
@@ -24,6 +27,28 @@ rule(Permission.AWARD_PUBLISH)(by_role(Role.OFFICER, Role.CHAIR))
 rule(Permission.AWARD_VIEW)(by_role(*READERS))
 
 _signer = by_role(Role.CHAIR, Role.COMMISSION, Role.DIRECTOR, Role.FINANCE)
+
+
+rule(Permission.APPEAL_DECIDE)(by_role(Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.DIRECTOR))
+rule(Permission.APPEAL_VIEW)(by_role(*READERS))
+rule(Permission.MEETING_CONDUCT)(by_role(Role.OFFICER, Role.CHAIR))
+rule(Permission.MEETING_VIEW)(by_role(*READERS))
+rule(Permission.MEETING_VOTE)(by_role(Role.CHAIR, Role.COMMISSION))
+
+
+_SIGNATORIES = (OrgRole.OWNER, OrgRole.SIGNATORY)
+
+
+@rule(Permission.AWARD_REFUSE, Permission.APPEAL_FILE)
+def _for_the_initiator(actor: Actor, application: Application | None) -> Decision:
+    """What binds the initiator is done by its owners and signatories."""
+    if not actor.is_authenticated:
+        return no(N_("Sign in to continue."))
+    if application is None or actor.acts_for(application.initiator_id, *_SIGNATORIES):
+        return YES
+    if actor.acts_for(application.initiator_id):
+        return no(N_("An owner or a signatory of the initiator does this."))
+    return HIDDEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +112,22 @@ def interest_refusal(user_id: UUID | None, interests: Sequence[Interest]) -> Mes
 @scope_of(AwardDecision)
 def _decisions(actor: Actor) -> Select[Any]:
     every = select(AwardDecision)
+    return every if actor.system or actor.has(*READERS) else every.where(false())
+
+
+@scope_of(Meeting)
+def _meetings(actor: Actor) -> Select[Any]:
+    """The fund's readers see every meeting; a member of the commission those in which it has a seat."""
+    every = select(Meeting)
+    if actor.system or actor.has(*(role for role in READERS if role is not Role.COMMISSION)):
+        return every
+    if not actor.has(Role.COMMISSION):
+        return every.where(false())
+    return every.where(Meeting.id.in_(select(MeetingMember.meeting_id).where(MeetingMember.user_id == actor.user_id)))
+
+
+@scope_of(Appeal)
+def _appeals(actor: Actor) -> Select[Any]:
+    """The fund's readers see every appeal; applicants read theirs on the page of the application."""
+    every = select(Appeal)
     return every if actor.system or actor.has(*READERS) else every.where(false())

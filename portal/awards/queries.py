@@ -47,7 +47,7 @@ def interests(session: Session, user_ids: Iterable[UUID], application_ids: Itera
 
 @dataclass(frozen=True, slots=True)
 class TrackRow:
-    """A track of a tender with its live decision, if any, and how many applications are in play."""
+    """A track of a tender with its latest decision, if any, and how many applications are in play."""
 
     track: TenderTrack
     decision: AwardDecision | None
@@ -55,19 +55,24 @@ class TrackRow:
 
 
 def tracks(actor: Actor) -> Select[Any]:
-    """Rows (track with tender, live decision, applications) of published tenders; page by (closes_at, track id)."""
+    """Rows (track with tender, latest decision, applications) of published tenders; page by (closes_at, track id)."""
     counted = (
         select(Application.tender_track_id, func.count().label("count"))
         .where(Application.state.in_(IN_PLAY))
         .group_by(Application.tender_track_id)
         .subquery()
     )
-    live = aliased(AwardDecision)
+    live, later = aliased(AwardDecision), aliased(AwardDecision)
+    last = ~(
+        select(later.id)
+        .where(later.tender_track_id == live.tender_track_id, later.discarded_at.is_(None), later.number > live.number)
+        .exists()
+    )
     return (
         scope(actor, TenderTrack)
         .where(Tender.published_at.is_not(None), Tender.cancelled_at.is_(None))
         .options(contains_eager(TenderTrack.tender))
-        .outerjoin(live, and_(live.tender_track_id == TenderTrack.id, live.discarded_at.is_(None)))
+        .outerjoin(live, and_(live.tender_track_id == TenderTrack.id, live.discarded_at.is_(None), last))
         .outerjoin(counted, counted.c.tender_track_id == TenderTrack.id)
         .add_columns(live, func.coalesce(counted.c.count, 0))
     )
@@ -216,21 +221,38 @@ class ResultLine:
     total: Decimal | None
     amounts: Mapping[int, Decimal]
     reason: Mapping[str, str]
+    refused: bool = False
 
     @property
     def awarded(self) -> Decimal:
-        return sum(self.amounts.values(), Decimal("0.00"))
+        """What the project gets, roubles: nothing when its initiator has refused the award."""
+        return Decimal("0.00") if self.refused else sum(self.amounts.values(), Decimal("0.00"))
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One published decision of a track: its number, kind, day, why it was made, and its digest."""
+
+    number: int
+    kind: str
+    published_at: datetime
+    grounds: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class TrackResults:
-    """The published decision on one track."""
+    """What is published on one track: the outcomes that stand, and every decision that made them, the first one first.
+
+    Day, key and digest are those of the last decision.
+    """
 
     track: str
     published_at: datetime
     decision_id: UUID
     digest: str
     lines: Sequence[ResultLine]
+    chain: Sequence[Published] = ()
 
     @property
     def awarded(self) -> Decimal:
@@ -259,14 +281,24 @@ def published_results(session: Session, tender_id: UUID) -> list[TrackResults]:
                 ),
             )
         )
-        .order_by(TenderTrack.track.desc())
+        .order_by(TenderTrack.track.desc(), AwardDecision.number)
     )
-    found = []
+    found: dict[str, TrackResults] = {}
     for decision, track in decisions:
         assert decision.published_at is not None
-        lines = [_result(line) for line in decision.lines]
-        found.append(TrackResults(track, decision.published_at, decision.id, decision.digest, lines))
-    return found
+        said = Published(decision.number, decision.kind, decision.published_at, decision.grounds, decision.digest)
+        before = found.get(track)
+        lines = {line.number: line for line in before.lines} if before else {}
+        lines |= {line.number: line for line in map(_result, decision.lines)}
+        found[track] = TrackResults(
+            track,
+            decision.published_at,
+            decision.id,
+            decision.digest,
+            sorted(lines.values(), key=lambda line: line.place),
+            (*(before.chain if before else ()), said),
+        )
+    return list(found.values())
 
 
 def _result(line: DecisionLine) -> ResultLine:
@@ -284,6 +316,7 @@ def _result(line: DecisionLine) -> ResultLine:
         total=line.total,
         amounts={amount.year: amount.amount for amount in line.amounts},
         reason=line.reason,
+        refused=application.state == State.RENOUNCED,
     )
 
 
@@ -310,6 +343,8 @@ def outcome_of(session: Session, application_id: UUID) -> Outcome | None:
             AwardDecision.discarded_at.is_(None),
         )
         .options(selectinload(DecisionLine.amounts))
+        .order_by(AwardDecision.number.desc())
+        .limit(1)
     ).one_or_none()
     if row is None:
         return None

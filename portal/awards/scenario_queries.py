@@ -118,7 +118,9 @@ def standing(session: Session, place: Room) -> Standing | None:
     if run is None:
         return None
     decision = session.scalar(
-        select(AwardDecision).where(AwardDecision.tender_track_id == place.id, AwardDecision.discarded_at.is_(None))
+        select(AwardDecision).where(
+            AwardDecision.tender_track_id == place.id, AwardDecision.discarded_at.is_(None), AwardDecision.number == 1
+        )
     )
     if decision is not None and decision.signed_at is not None:
         available = {int(year): Decimal(amount) for year, amount in decision.available.items()}

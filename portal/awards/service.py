@@ -19,7 +19,9 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import basis, bundles, scenario_service, sign_offs
+from portal.awards import amending, basis, bundles, scenario_service, sign_offs
+from portal.awards.meeting_models import ItemState
+from portal.awards.meetings import on_agenda
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine, DecisionSignature
 from portal.awards.policy import Signing, interest_refusal
 from portal.awards.queries import interests
@@ -103,6 +105,11 @@ def discard(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
     decision = _locked(session, decision_id, expected_version)
     if decision.signed_at is not None:
         raise Conflict(N_("A signed decision is not discarded."))
+    item = on_agenda(session, decision.id)
+    if item is not None and item.state in (ItemState.VOTING, ItemState.TIED):
+        raise Conflict(N_("The commission is voting on this list."))
+    if item is not None and item.state == ItemState.WAITING:
+        item.state = ItemState.WITHDRAWN
     decision.discarded_at = now(session)
     session.flush()
     record(session, actor, "awards:decision:discard", "award_decision", decision.id, {"digest": decision.digest})
@@ -129,11 +136,16 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     if decision.signed_at is not None:
         raise Conflict(N_("This decision is signed already."))
     track = _lock_track(session, decision.tender_track_id)
-    _require_evaluation(session, track.tender)
-    what = basis.difference(session, track, decision)
-    if what is not None:
-        raise Conflict(N_(CHANGED.msgid, what=what))
-    needed = sign_offs.listed(rules_of(session, track.id), sign_offs.awarded(decision), signatures)
+    if decision.number == 1:
+        _require_evaluation(session, track.tender)
+        what = basis.difference(session, track, decision)
+        if what is not None:
+            raise Conflict(N_(CHANGED.msgid, what=what))
+    rules = rules_of(session, track.id)
+    item = on_agenda(session, decision.id)
+    if rules.commission and (item is None or item.state != ItemState.ADOPTED):
+        raise Conflict(N_("The commission has not adopted this list yet: it is signed after the meeting."))
+    needed = sign_offs.listed(rules, sign_offs.awarded(decision), signatures)
     office = sign_offs.office_for(actor, needed)
     assert actor.user_id is not None
     session.add(
@@ -148,7 +160,7 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     decision.signed_by, decision.signed_at = actor.user_id, now(session)
     session.flush()
     for line in decision.lines:
-        _carry_out(session, actor, line)
+        _carry_out(session, actor, decision, line)
     changes = {
         "digest": decision.digest,
         "drafted_by": decision.drafted_by,
@@ -187,13 +199,16 @@ def approve(session: Session, actor: Actor, line_id: UUID) -> DecisionLine:
     )
     barring.refuse_barred(session, people, [line.application_id])
     if line.approved_at is None:
-        _approve(session, actor, line)
+        _approve(session, actor, decision, line)
     return line
 
 
-def _approve(session: Session, actor: Actor, line: DecisionLine) -> None:
+def _approve(session: Session, actor: Actor, decision: AwardDecision, line: DecisionLine) -> None:
     """Book an award; the row of the line, or that of its decision, is locked."""
-    application = applications.award(session, actor, line.application_id)
+    if decision.number == 1:
+        application = applications.award(session, actor, line.application_id)
+    else:
+        application = applications.revise(session, actor, line.application_id, Award.AWARD)
     _book(session, actor, line, application)
     line.approved_at = now(session)
     session.flush()
@@ -224,10 +239,11 @@ def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
     session.flush()
     payload = {"decision_id": str(decision.id)}
     jobs.enqueue(session, LETTERS, payload, key=f"{LETTERS}:{decision.id}", after=decision.letters_at)
-    bundles.make_later(session, track.tender_id, decision.id)
+    if decision.number == 1:
+        bundles.make_later(session, track.tender_id, decision.id)
     changes = {"tender": track.tender.code, "track": track.track, "digest": decision.digest}
     record(session, actor, "awards:decision:publish", "award_decision", decision.id, changes)
-    if not _open_tracks(session, track.tender_id):
+    if track.tender.results_published_at is None and not _open_tracks(session, track.tender_id):
         tenders.note_results(session, actor, track.tender_id)
     return decision
 
@@ -276,9 +292,13 @@ def send_letters(
     return decision
 
 
-def _carry_out(session: Session, actor: Actor, line: DecisionLine) -> None:
+def _carry_out(session: Session, actor: Actor, decision: AwardDecision, line: DecisionLine) -> None:
+    if decision.number > 1:
+        amending.free_former(session, actor, decision, line)
     if line.outcome == Award.AWARD:
-        _approve(session, actor, line)
+        _approve(session, actor, decision, line)
+    elif decision.number > 1:
+        applications.revise(session, actor, line.application_id, line.outcome)
     elif line.outcome == Award.RESERVE:
         applications.reserve(session, actor, line.application_id)
     else:

@@ -21,8 +21,8 @@ from portal.identity.policy import Actor
 from portal.tenders import seal_keys
 from portal.tenders import service as tenders
 from portal.tenders.models import RuleSetVersion, TenderTrack, Track
-from portal.tenders.rulebook import anchored, load_lanes, load_questions, load_rulebook
-from portal.tenders.ruleset import ExpertMean, TieRule, from_json, to_json
+from portal.tenders.rulebook import anchored, load_commission, load_lanes, load_questions, load_rulebook
+from portal.tenders.ruleset import Ballot, ExpertMean, TieRule, from_json, to_json
 from portal.tenders.values import ProgrammeValues, TenderValues
 
 KEEPERS: Final = ("officer", "chair", "director")
@@ -82,12 +82,14 @@ def announce(
     questions: bool = False,
     calibrated: bool = False,
     sealed: bool = False,
+    commission: bool = False,
 ) -> Announced:
     """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have.
 
     ``questions``: whether it asks the extra questions of the rulebook and has the three lanes of expertise;
     ``calibrated``: whether the reviewers' severity is taken out of their marks, and lots decide between equal totals;
-    ``sealed``: whether applications stay sealed until the officer and the chair open them, the director in reserve.
+    ``sealed``: whether applications stay sealed until the officer and the chair open them, the director in reserve;
+    ``commission``: whether a commission adopts the decision, by secret ballot on the track of export.
     """
     with moment(noticed) as session:
         actor = people.actor(session, "admin")
@@ -118,6 +120,9 @@ def announce(
                 _calibrate(session, actor, held)
         if sealed:
             _seal(session, people, row.id, row.version)
+        if commission:
+            for held in rows:
+                _seat(session, actor, held)
         tenders.publish(session, actor, row.id, expected_version=row.version)
         return Announced(row.id, year, {held.track: held.id for held in rows}, opens, closes)
 
@@ -152,6 +157,13 @@ def _calibrate(session: Session, actor: Actor, held: TenderTrack) -> None:
     ties = (*(tie for tie in rules.tie_rules if tie is not TieRule.NUMBER), TieRule.DRAW, TieRule.NUMBER)
     content = to_json(replace(anchored(rules), expert_mean=ExpertMean.CALIBRATED, tie_rules=ties))
     tenders.edit_rules(session, actor, held.rule_set_id, content=content, expected_version=version.version)
+
+
+def _seat(session: Session, actor: Actor, held: TenderTrack) -> None:
+    version = session.get_one(RuleSetVersion, held.rule_set_id)
+    ballot = Ballot.CLOSED if held.track == EXPORTS else Ballot.OPEN
+    rules = replace(from_json(version.content), commission=replace(load_commission(), ballot=ballot))
+    tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
 
 
 def give(

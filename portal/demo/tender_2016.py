@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from portal.awards import service as awards
-from portal.demo import what_if
+from portal.demo import commission, what_if
 from portal.demo.filing import Desk, Filed, Plan, Register, scaled
 from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
@@ -31,6 +30,7 @@ PROJECTS_2016: Final = (
     ("P38", "P03", "0.40", "D3", 1, "Полимерные изоляторы", "Polymer insulators"),
 )  # fmt: skip
 REFUSED: Final = ("P37", "P38")
+APPEALS: Final = "P34"
 MARKS: Final = {"P31": (9, 8), "P32": (8, 8), "P33": (8, 7), "P34": (7, 7), "P35": (6, 7), "P36": (6, 6)}
 
 
@@ -45,6 +45,7 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
         noticed=moscow(2016, 8, 22),
         opens=moscow(2016, 9, 1, 9),
         closes=CLOSES,
+        commission=True,
     )
     desk = Desk(people, register, tender.tracks)
     filed = {plan.project.code: desk.file(plan) for plan in plans()}
@@ -53,7 +54,8 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
     work(moscow(2016, 11, 3))
     score(people, tender, moscow(2016, 11, 7))
     what_if.of_2016(people, tender.tracks[IMPORTS])
-    _decide(people, tender.tracks[IMPORTS])
+    commission.decide_2016(people, tender.id, tender.tracks[IMPORTS])
+    commission.appeal_2016(people, filed[APPEALS].id)
 
 
 def plans() -> list[Plan]:
@@ -88,14 +90,3 @@ def _check(people: People, filed: dict[str, Filed]) -> None:
         for reviewer, mark in zip(reviewers, marks, strict=True):
             with moment(moscow(2016, 10, 28, 10) + timedelta(hours=number, minutes=reviewer)) as session:
                 fund.review(session, filed[code], reviewer, mark)
-
-
-def _decide(people: People, track_id: UUID) -> None:
-    with moment(moscow(2016, 11, 14, 15)) as session:
-        decision_id = awards.draft(session, people.actor(session, "chair"), track_id).id
-    with moment(moscow(2016, 11, 15, 11)) as session:
-        awards.sign(session, people.actor(session, "commission"), decision_id)
-    work(moscow(2016, 11, 15, 11, 5))
-    with moment(moscow(2016, 11, 18, 10)) as session:
-        awards.publish(session, people.actor(session, "chair"), decision_id)
-    work(moscow(2016, 11, 18, 10, 5))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from portal.demo import calls, pool, what_if
+from portal.demo import calls, commission, pool, what_if
 from portal.demo.filing import Desk, Filed, Plan, Register, scaled
 from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
@@ -75,6 +75,7 @@ def load(people: People, register: Register, programme_id: UUID) -> Announced:
         opens=moscow(2018, 8, 1, 9),
         closes=moscow(2018, 8, 24, 18),
         calibrated=True,
+        commission=True,
     )
     calls.of_2018(people, tender, CLOSES)
     desk = Desk(people, register, tender.tracks)
@@ -86,6 +87,7 @@ def load(people: People, register: Register, programme_id: UUID) -> Announced:
     score(people, tender, moscow(2018, 9, 24))
     _draw(people, tender.tracks[IMPORTS])
     what_if.of_2018(people, tender.tracks[IMPORTS])
+    commission.plan_2018(people, tender.id, [tender.tracks[IMPORTS], tender.tracks[EXPORTS]])
     return tender
 
 

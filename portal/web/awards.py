@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import TextAreaField
 
 import portal.awards.jobs  # noqa: F401 - publishing writes a task of this kind
-from portal.awards import queries, service, sign_offs
+from portal.awards import queries, reserve_list, service, sign_offs
 from portal.awards.models import Award, AwardDecision
 from portal.awards.policy import Interest, Signing
 from portal.awards.queries import DecisionView, TrackRow
@@ -209,6 +209,7 @@ def _track_page(
         "awards/track.html",
         row=row,
         letters=_letters(decision, instant),
+        proposed=reserve_list.open_proposal(current, place),
         wait=_wait(decision, instant),
         stopping=stopping,
         tender=row.track.tender,

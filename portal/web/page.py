@@ -76,6 +76,7 @@ def page(
     writes: bool = False,
     from_letters: bool = False,
     repeatable: bool = False,
+    unhashed: tuple[str, ...] = (),
 ) -> Callable[[View], View]:
     """Declare a page with the permission of each method.
 
@@ -84,7 +85,8 @@ def page(
     carries an idempotency key, except where its verb is ``repeatable``: doing it twice is doing it once. A PATCH is
     a script's: it carries no form and no key, and says itself what it continues.
     ``from_letters``: mail programs send the POST, with neither idempotency key nor CSRF token (RFC 8058); such a view
-    acts on nothing but the signed token in its address and changes nothing the second time.
+    acts on nothing but the signed token in its address and changes nothing the second time. ``unhashed``: fields that
+    stay out of the hash of the body, because whoever knows the form could find out by it what was chosen.
     """
     given = (("GET", get), ("POST", post), ("PATCH", patch))
     permissions = {method: held for method, held in given if held is not None}
@@ -98,7 +100,8 @@ def page(
                 return _sign_in_first()
             authorize(actor, permission)
             commits = writes or request.method not in SAFE
-            return _run(view, values, actor, commits=commits, keyed=not (from_letters or repeatable))
+            keyed = not (from_letters or repeatable)
+            return _run(view, values, actor, commits=commits, keyed=keyed, unhashed=unhashed)
 
         guarded.permissions = permissions  # type: ignore[attr-defined]
         guarded.from_letters = from_letters  # type: ignore[attr-defined]
@@ -108,9 +111,11 @@ def page(
     return register
 
 
-def _run(view: View, values: dict[str, Any], actor: Actor, *, commits: bool, keyed: bool) -> Response:
+def _run(
+    view: View, values: dict[str, Any], actor: Actor, *, commits: bool, keyed: bool, unhashed: tuple[str, ...]
+) -> Response:
     try:
-        return _done(view, values, actor, commits=commits, keyed=keyed)
+        return _done(view, values, actor, commits=commits, keyed=keyed, unhashed=unhashed)
     finally:
         _note_refusals()
 
@@ -131,7 +136,9 @@ def _note_refusals() -> None:
                 note(current)
 
 
-def _done(view: View, values: dict[str, Any], actor: Actor, *, commits: bool, keyed: bool) -> Response:
+def _done(
+    view: View, values: dict[str, Any], actor: Actor, *, commits: bool, keyed: bool, unhashed: tuple[str, ...]
+) -> Response:
     if not commits:
         read_only(session())
         response = make_response(view(**values))
@@ -141,7 +148,7 @@ def _done(view: View, values: dict[str, Any], actor: Actor, *, commits: bool, ke
         with transaction() as current:
             key = _form_key() if keyed else None
             if key is not None:
-                place = idempotency.begin(current, key, actor.audit_id, request.path, _body_hash())
+                place = idempotency.begin(current, key, actor.audit_id, request.path, _body_hash(unhashed))
                 if place is not None:
                     raise _Abandon(make_response(redirect(place or request.path)))
             response = make_response(view(**values))
@@ -164,12 +171,13 @@ def _form_key() -> UUID | None:
         raise Problems.one("incomplete_form", "", problem) from None
 
 
-def _body_hash() -> str:
+def _body_hash(unhashed: tuple[str, ...]) -> str:
     # Of a password not even the digest: what is quick to compute is quick to guess.
+    left_out = ("csrf_token", *unhashed)
     fields = [
         (name, value)
         for name, value in request.form.items(multi=True)
-        if name != "csrf_token" and "password" not in name
+        if name not in left_out and "password" not in name
     ]
     files = [(name, f"{file.filename}:{file.content_length}") for name, file in request.files.items(multi=True)]
     return idempotency.body_hash(fields + files)

@@ -145,6 +145,7 @@ _COLOURS: Final = {
     State.AWARDED: "green",
     State.RESERVE: "purple",
     State.DECLINED: "red",
+    State.RENOUNCED: "grey",
 }
 
 
@@ -159,6 +160,7 @@ def state_words() -> dict[str, str]:
         State.AWARDED: _("Awarded"),
         State.RESERVE: _("Reserve list"),
         State.DECLINED: _("Not supported"),
+        State.RENOUNCED: _("Refused by the initiator"),
     }
 
 

@@ -28,6 +28,7 @@ WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
         "awarded": (N_("Awarded"), "green"),
         "reserve": (N_("Reserve list"), "purple"),
         "declined": (N_("Not supported"), "red"),
+        "renounced": (N_("Refused by the initiator"), "grey"),
     },
     "participant": {
         "invited": (N_("Invited"), "yellow"),
@@ -87,6 +88,27 @@ WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
         "waiting": (N_("Waits for the second signature"), "yellow"),
         "signed": (N_("Signed and booked"), "green"),
         "discarded": (N_("Discarded"), "grey"),
+    },
+    "appeal": {
+        "filed": (N_("Filed"), "yellow"),
+        "admitted": (N_("Admitted"), "blue"),
+        "inadmissible": (N_("Not admitted for examination"), "red"),
+        "upheld": (N_("Upheld"), "green"),
+        "dismissed": (N_("Dismissed"), "red"),
+    },
+    "meeting": {
+        "planned": (N_("Planned"), "yellow"),
+        "open": (N_("Going on"), "blue"),
+        "closed": (N_("Held"), "green"),
+    },
+    "agenda": {
+        "waiting": (N_("Not voted on yet"), "grey"),
+        "voting": (N_("The vote is going on"), "blue"),
+        "tied": (N_("The chair decides"), "yellow"),
+        "adopted": (N_("Adopted"), "green"),
+        "rejected": (N_("Not adopted"), "red"),
+        "no_quorum": (N_("No quorum"), "red"),
+        "withdrawn": (N_("Taken off the agenda"), "grey"),
     },
     "task": {
         "done": (N_("Done"), "green"),

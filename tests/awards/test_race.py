@@ -18,15 +18,17 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State
 from portal.audit.service import verify as verify_trail
-from portal.awards import service
+from portal.awards import service, sitting
 from portal.awards.models import DecisionLine
 from portal.budget import queries as budget
 from portal.budget.ledger import Overdrawn
 from portal.budget.models import Posting
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, PortalError
+from portal.identity.models import Role
 from portal.identity.policy import Actor
-from tests.factories import awards
+from portal.tenders.ruleset import Ballot
+from tests.factories import awards, commission
 
 AT_ONCE = 50
 ROOM = 10
@@ -117,3 +119,36 @@ def test_a_decision_is_signed_once(wide_app: Flask) -> None:
     assert Counter(answers) == {"done": 1, Conflict.__name__: 9}
     with wide_app.app_context():
         assert budget.verify(db.session()) == (3, None)
+
+
+@pytest.mark.slow
+def test_two_last_signatures_book_once(wide_app: Flask) -> None:
+    """Three offices, three people each: nine at once give three signatures, and the last of them books."""
+    with wide_app.app_context(), transaction() as session:
+        stage = commission.stage(session, [{2018: 400_000_000}])
+        decision = commission.adopted(stage, service.draft(session, stage.officer, stage.track.id)).id
+        people = [awards.person(session, role) for role in (Role.DIRECTOR, Role.CHAIR, Role.FINANCE) for _ in range(3)]
+    answers = all_at_once(wide_app, 9, lambda session, number: service.sign(session, people[number], decision))
+    assert Counter(answers) == {"done": 3, Conflict.__name__: 6}
+    with wide_app.app_context():
+        assert db.session.scalar(select(func.count()).where(Posting.kind == "reserve")) == 1
+        assert budget.verify(db.session()) == (2, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ballot", list(Ballot))
+def test_votes_at_once_are_counted_once_each(wide_app: Flask, ballot: Ballot) -> None:
+    """Six members vote twice each at the same time."""
+    with wide_app.app_context(), transaction() as session:
+        stage = commission.stage(session, [{2018: 1}], ballot=ballot)
+        held = commission.sitting_of(stage, 5)
+        item = held.item(service.draft(session, stage.officer, stage.track.id)).id
+        sitting.open_item(session, stage.officer, item)
+        people, secretary = held.everybody, stage.officer
+    answers = all_at_once(
+        wide_app, 12, lambda session, number: sitting.vote(session, people[number % 6], item, choice="yes")
+    )
+    assert Counter(answers) == {"done": 6, Conflict.__name__: 6}
+    with wide_app.app_context(), transaction() as session:
+        closed = sitting.close_item(session, secretary, item)
+        assert (closed.state, closed.present, closed.yes) == ("adopted", 6, 6)

@@ -22,7 +22,9 @@ from werkzeug.routing import Rule
 from portal.applications import exports, messages, prospects
 from portal.applications.messages import Attached
 from portal.applications.models import Application, DeadlineException
-from portal.awards import scenario_service
+from portal.awards import meetings, scenario_service
+from portal.awards.meeting_models import ItemKind
+from portal.awards.meetings import Question as AgendaQuestion
 from portal.awards.scenarios import Changes
 from portal.clusters import board, functional_map, profile, roadmap
 from portal.clusters import service as clusters
@@ -50,6 +52,7 @@ TEASER_CANARY: Final = "CANARY-TEASER-3b6d"
 VOLUME_CANARY: Final = re.compile(r"31[\s\u00a0\u202f,]?415[\s\u00a0\u202f,]?926")
 """The volume of a supply in the initiator's cluster, however it is written."""
 QUESTION_CANARY: Final = "CANARY-QUESTION-7f3c"
+AGENDA_CANARY: Final = "CANARY-AGENDA-2d90"
 SCENARIO_CANARY: Final = "CANARY-SCENARIO-8e02"
 OWN_SCENARIO_CANARY: Final = "CANARY-OWN-SCENARIO-51c9"
 """Names of scenarios: of those that are shared, and of one that is the officer's own."""
@@ -85,6 +88,9 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "agreement_payments.receive": {"agreement_id": "recovering_id"},
     "own_agreement.show": {"application_id": "agreed_id"},
     "public.results": {"code": "2016"},
+    "meetings.attend": {"user_id": "seat_id"},
+    "meeting_paper.as_pdf": {"meeting_id": "held_meeting_id"},
+    "meeting_paper.as_docx": {"meeting_id": "held_meeting_id"},
     "conflicts.person": {"user_id": "judge_id"},
     "conflicts.end": {"user_id": "judge_id"},
     "conflicts.strike": {"user_id": "judge_id"},
@@ -188,6 +194,7 @@ def _plant() -> None:
     _plant_calls(session, administrator)
     _plant_scoring(session, administrator)
     _plant_scenario(session)
+    _plant_commission(session)
     session.commit()
 
 
@@ -276,6 +283,20 @@ def _plant_scenario(session: Session) -> None:
     )
     officer = load_actor(session, _user("officer@demo.example"))
     scenario_service.create(session, officer, track, name=OWN_SCENARIO_CANARY, changes=Changes())
+
+
+def _plant_commission(session: Session) -> None:
+    """A question on the agenda of the planned meeting, and a proposal for the reserve list of 2016."""
+    officer = load_actor(session, _user("officer@demo.example"))
+    meeting_id = _one("select id from meeting where state = 'planned' order by id limit 1")[0]
+    meetings.add_item(session, officer, meeting_id, AgendaQuestion(ItemKind.OTHER, title=AGENDA_CANARY))
+    session.execute(
+        text(
+            "insert into reserve_proposal (id, tender_track_id, posting_id, available, lines, state)"
+            " select gen_random_uuid(), d.tender_track_id, p.id, '{}', '[]', 'open' from award_decision d, posting p"
+            " where d.published_at is not null order by p.number limit 1"
+        )
+    )
 
 
 def _plant_calls(session: Session, administrator: Actor) -> None:
@@ -389,6 +410,15 @@ def _values(which: str) -> dict[str, Any]:
         " where d.received_on is null and cast(:key as uuid) is not null order by a.number desc, d.due_on limit 1",
         "line_id": "select id from decision_line where outcome = 'award' and cast(:key as uuid) is not null"
         " order by place limit 1",
+        "meeting_id": "select id from meeting where state = 'planned' and cast(:key as uuid) is not null limit 1",
+        "held_meeting_id": "select id from meeting where state = 'closed' and cast(:key as uuid) is not null limit 1",
+        "item_id": "select i.id from agenda_item i join meeting m on m.id = i.meeting_id where m.state = 'planned'"
+        " and cast(:key as uuid) is not null order by i.place limit 1",
+        "seat_id": "select id from user_account where email = 'commission@demo.example'"
+        " and cast(:key as uuid) is not null",
+        "appeal_id": "select id from appeal where cast(:key as uuid) is not null limit 1",
+        "proposal_id": "select id from reserve_proposal where state = 'open' and cast(:key as uuid) is not null"
+        " limit 1",
         "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
         "scenario_id": "select s.id from scenario s join user_account u on u.id = s.author_id"
         " where s.adopted_at is null and u.email = 'chair@demo.example' and cast(:key as uuid) is not null"

@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from portal.web.problem_json import JSON
 from portal.web.security import LIBRARY_ROUTES
 from tests.fences.stage import (
+    AGENDA_CANARY,
     BOARD_CANARY,
     DRAFT_CANARY,
     MESSAGE_CANARY,
@@ -51,6 +52,8 @@ CIRCLE: Final = OWN | KEEPERS | {"officer", "chair", "commission"}
 """Those who may read the figures of the cluster's single members."""
 CORRESPONDENTS: Final = OWN | {"officer", "administrator", "auditor"}
 """Those who may read the messages about its submitted project."""
+COMMISSION: Final = frozenset({"officer", "chair", "commission", "administrator", "auditor"})
+"""Those who may read the agenda of a meeting in which the member of the commission has a seat."""
 ASKER_KNOWN: Final = frozenset({"newcomer", "officer", "chair", "administrator", "auditor"})
 """The asker of the question, and those of the fund who read questions before they are answered."""
 
@@ -131,6 +134,7 @@ def _leaks(name: str, body: bytes) -> list[str]:
         (OWN_SCENARIO_CANARY, {"officer"}, "a scenario that is not shared"),
         (MESSAGE_CANARY, CORRESPONDENTS, "a message that is not for them"),
         (QUESTION_CANARY, ASKER_KNOWN, "a question before it is answered"),
+        (AGENDA_CANARY, COMMISSION, "the agenda of the commission"),
         (ROADMAP_CANARY, KEEPERS, "a roadmap that is not published"),
         (BOARD_CANARY, CIRCLE, "a post that is meant for another cluster"),
         (TEASER_CANARY, CIRCLE | {"stranger"}, "more than the teaser of a post"),

@@ -1,0 +1,258 @@
+"""A later decision on a track: awards from the reserve list, or the correction of what was published.
+
+What was published is never changed. A later decision follows the last published one, says why, and has lines for the
+applications that it decides anew; it is signed, adopted and published as the first one is. What was reserved for an
+award that it changes is freed in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+
+from portal.applications.models import Application, State
+from portal.audit.service import record
+from portal.awards import basis
+from portal.awards.chain import superseded
+from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine
+from portal.awards.policy import interest_refusal
+from portal.awards.queries import interests
+from portal.budget import queries as budget_queries
+from portal.budget import service as budget
+from portal.core.canonical import digest
+from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
+from portal.core.language import N_, Message, both, render
+from portal.identity.policy import Actor, Permission, authorize
+from portal.review import barring
+from portal.tenders.models import TenderTrack
+
+MAX_GROUNDS: Final = 2_000
+GAINING: Final = (Award.AWARD, Award.RESERVE)
+REVISED: Final = (State.AWARDED, State.RESERVE, State.DECLINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an application gets now; ``amounts``: year -> roubles, of an award only."""
+
+    application_id: UUID
+    outcome: Award
+    amounts: Mapping[int, Decimal]
+
+
+def amend(
+    session: Session,
+    actor: Actor,
+    tender_track_id: UUID,
+    *,
+    kind: DecisionKind,
+    changes: Sequence[Change],
+    grounds: str,
+) -> AwardDecision:
+    """Draft a decision that follows the last published one on a track.
+
+    Raises :class:`Problems` with everything that is wrong, :class:`Conflict` while the last decision is not published,
+    :class:`Refused` for a drafter who belongs to, or has a conflict with, whoever gains by it.
+    """
+    authorize(actor, Permission.AWARD_DRAFT)
+    track = session.scalar(
+        select(TenderTrack)
+        .join(TenderTrack.tender)
+        .where(TenderTrack.id == tender_track_id)
+        .options(contains_eager(TenderTrack.tender))
+        .with_for_update(of=TenderTrack)
+    )
+    if track is None:
+        raise NotFound
+    last = last_decision(session, track.id)
+    if last is None or last.published_at is None:
+        raise Conflict(N_("A later decision is drafted once the one before it is published."))
+    said = " ".join(grounds.replace("\x00", "").split())
+    former = in_force(session, track.id, [change.application_id for change in changes])
+    problems = _problems(changes, former, said)
+    if problems:
+        raise Problems(problems)
+    winners = [change.application_id for change in changes if change.outcome is Award.AWARD]
+    assert actor.user_id is not None
+    refusal = interest_refusal(actor.user_id, interests(session, [actor.user_id], winners))
+    if refusal:
+        raise Refused(refusal)
+    barring.refuse_barred(
+        session, [actor.user_id], [change.application_id for change in changes if change.outcome in GAINING]
+    )
+    available = basis.as_text(budget_queries.available(session, track.tender.programme_id, track.track))
+    decision = AwardDecision(
+        tender_track_id=track.id,
+        run_id=last.run_id,
+        number=last.number + 1,
+        kind=kind,
+        follows_id=last.id,
+        grounds=said,
+        digest=_digest(last, kind, said, changes),
+        available=available,
+        drafted_by=actor.user_id,
+    )
+    session.add(decision)
+    session.flush()
+    for change in changes:
+        old = former[change.application_id]
+        line = DecisionLine(
+            decision_id=decision.id,
+            application_id=change.application_id,
+            place=old.place,
+            outcome=change.outcome,
+            total=old.total,
+            reason=both(_reason(kind, last.number)),
+        )
+        session.add(line)
+        session.flush()
+        amounts = change.amounts.items() if change.outcome is Award.AWARD else ()
+        session.add_all(AwardAmount(line_id=line.id, year=year, amount=amount) for year, amount in amounts if amount)
+    session.flush()
+    facts = {"kind": kind, "number": decision.number, "follows": last.id, "digest": decision.digest}
+    record(session, actor, "awards:decision:amend", "award_decision", decision.id, facts)
+    return decision
+
+
+def last_decision(session: Session, tender_track_id: UUID) -> AwardDecision | None:
+    """The latest decision on a track that is not discarded, locked."""
+    return session.scalars(
+        select(AwardDecision)
+        .where(AwardDecision.tender_track_id == tender_track_id, AwardDecision.discarded_at.is_(None))
+        .order_by(AwardDecision.number.desc())
+        .limit(1)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+
+
+def in_force(
+    session: Session, tender_track_id: UUID, application_ids: Sequence[UUID] | None = None
+) -> dict[UUID, DecisionLine]:
+    """What was published of each application last, with its amounts and application; two queries."""
+    statement = (
+        select(DecisionLine)
+        .join(DecisionLine.decision)
+        .where(
+            AwardDecision.tender_track_id == tender_track_id,
+            AwardDecision.published_at.is_not(None),
+            AwardDecision.discarded_at.is_(None),
+            ~superseded(),
+        )
+        .options(selectinload(DecisionLine.amounts), joinedload(DecisionLine.application, innerjoin=True))
+        .order_by(DecisionLine.place)
+        .execution_options(populate_existing=True)
+    )
+    if application_ids is not None:
+        statement = statement.where(DecisionLine.application_id.in_(list(application_ids)))
+    return {line.application_id: line for line in session.scalars(statement)}
+
+
+def free_former(session: Session, actor: Actor, decision: AwardDecision, line: DecisionLine) -> None:
+    """Free what is reserved for the award that a line changes. Conflict where an agreement binds the money.
+
+    The track's earlier lines are those in force: this decision is not published yet.
+    """
+    old = in_force(session, decision.tender_track_id, [line.application_id]).get(line.application_id)
+    if old is None or old.outcome != Award.AWARD:
+        return
+    application = session.get_one(Application, line.application_id)
+    track = session.get_one(TenderTrack, decision.tender_track_id, options=[joinedload(TenderTrack.tender)])
+    release(
+        session,
+        actor,
+        old,
+        key=f"revise:{line.id}",
+        programme_id=track.tender.programme_id,
+        track=application.track,
+        reason=render(N_("Award to %(number)s is changed by a later decision", number=application.number or ""), "ru"),
+        document=render(N_("Decision No. %(number)s on the track", number=decision.number), "ru"),
+    )
+
+
+def release(
+    session: Session,
+    actor: Actor,
+    line: DecisionLine,
+    *,
+    key: str,
+    programme_id: UUID,
+    track: str,
+    reason: str,
+    document: str,
+) -> None:
+    """Give back all that is reserved for an award. Conflict where it is not all there any more."""
+    try:
+        budget.release(
+            session,
+            actor,
+            key=key,
+            programme_id=programme_id,
+            track=track,
+            amounts={amount.year: amount.amount for amount in line.amounts},
+            reason=reason,
+            document=document,
+            subject=("decision_line", line.id),
+        )
+    except Problems as problems:
+        raise Conflict(
+            N_("This award is bound by an agreement already: it ends with the agreement, not here.")
+        ) from problems
+
+
+def _problems(changes: Sequence[Change], former: Mapping[UUID, DecisionLine], grounds: str) -> list[Problem]:
+    found = []
+    if not 0 < len(grounds) <= MAX_GROUNDS:
+        message = N_("Say why in 1 to %(limit)s characters.", limit=MAX_GROUNDS)
+        found.append(Problem("required", "grounds", message))
+    if not changes or len({change.application_id for change in changes}) < len(changes):
+        found.append(Problem("required", "application", N_("Choose each application that is decided anew once.")))
+    for change in changes:
+        old = former.get(change.application_id)
+        if old is None or old.application.state not in REVISED:
+            message = N_("This application has no published outcome that can be changed.")
+            found.append(Problem("not_decided", "application", message))
+            continue
+        held = {amount.year: amount.amount for amount in old.amounts}
+        wanted = {year: amount for year, amount in change.amounts.items() if amount}
+        if change.outcome is Award.AWARD and not wanted:
+            found.append(Problem("required", "amounts", N_("An award has an amount in at least one year.")))
+        elif any(amount < 0 for amount in wanted.values()):
+            found.append(Problem("not_positive", "amounts", N_("Enter an amount above zero.")))
+        elif change.outcome == old.outcome and (change.outcome is not Award.AWARD or wanted == held):
+            found.append(Problem("same", "outcome", N_("This is what was decided already.")))
+    return found
+
+
+def _reason(kind: DecisionKind, follows: int) -> Message:
+    if kind is DecisionKind.SUPPLEMENTARY:
+        return N_(
+            "From the reserve list: money has returned to the envelopes. It follows decision No. %(number)s.",
+            number=follows,
+        )
+    return N_("Correction of the published decision No. %(number)s.", number=follows)
+
+
+def _digest(last: AwardDecision, kind: DecisionKind, grounds: str, changes: Sequence[Change]) -> str:
+    return digest(
+        {
+            "follows": last.digest,
+            "number": last.number + 1,
+            "kind": kind.value,
+            "grounds": grounds,
+            "lines": [
+                {
+                    "application": str(change.application_id),
+                    "outcome": change.outcome.value,
+                    "amounts": basis.as_text(change.amounts),
+                }
+                for change in changes
+            ],
+        }
+    )

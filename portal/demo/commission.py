@@ -1,0 +1,102 @@
+"""The commission of the demo: the meeting over 2016 with its minutes, the one planned over 2018, an appeal."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application
+from portal.awards import appeals, meetings, minutes, queries, service, sitting
+from portal.awards.meeting_models import ItemKind
+from portal.awards.meetings import MeetingValues, Question
+from portal.demo.moments import moment, moscow, work
+from portal.demo.people import People
+from portal.identity.models import Organisation
+
+MEMBERS: Final = ("commission", "commission2", "commission3", "commission4")
+PLACE: Final = "Демо: Москва, Пресненская наб., 10, зал заседаний"
+VOTES: Final = {"chair": "yes", "commission": "yes", "commission2": "yes", "commission3": "abstain"}
+"""How those who came voted on the list of 2016; the fourth member was away."""
+
+
+def plan(session: Session, people: People, tender_id: UUID, starts_at: datetime) -> UUID:
+    """A meeting with all members, the officer as its secretary."""
+    values = MeetingValues(
+        starts_at=starts_at,
+        place=PLACE,
+        chair_id=people.key("chair"),
+        secretary_id=people.key("officer"),
+        members=[people.key(account) for account in MEMBERS],
+    )
+    return meetings.plan(session, people.actor(session, "officer"), tender_id, values).id
+
+
+def decide_2016(people: People, tender_id: UUID, track_id: UUID) -> UUID:
+    """The list of 2016: drafted, adopted, signed by those whom the amount asks for, published. Returns the decision."""
+    with moment(moscow(2016, 11, 10, 12)) as session:
+        meeting_id = plan(session, people, tender_id, moscow(2016, 11, 15, 11))
+    with moment(moscow(2016, 11, 14, 15)) as session:
+        officer = people.actor(session, "officer")
+        decision_id = service.draft(session, officer, track_id).id
+        question = Question(ItemKind.DECISION, decision_id=decision_id)
+        item_id = meetings.add_item(session, officer, meeting_id, question).id
+    with moment(moscow(2016, 11, 15, 11)) as session:
+        officer = people.actor(session, "officer")
+        sitting.open_meeting(session, officer, meeting_id)
+        for account in VOTES:
+            sitting.attend(session, officer, meeting_id, people.key(account), present=True)
+        sitting.open_item(session, officer, item_id)
+        for account, choice in VOTES.items():
+            sitting.vote(session, people.actor(session, account), item_id, choice=choice)
+        sitting.close_item(session, officer, item_id)
+    with moment(moscow(2016, 11, 15, 12, 10)) as session:
+        officer = people.actor(session, "officer")
+        sitting.close_meeting(session, officer, meeting_id)
+        digest = minutes.write(session, officer, meeting_id).digest
+        minutes.sign(session, officer, meeting_id, seen=digest)
+        minutes.sign(session, people.actor(session, "chair"), meeting_id, seen=digest)
+    _sign(people, decision_id)
+    work(moscow(2016, 11, 16, 12))
+    with moment(moscow(2016, 11, 18, 10)) as session:
+        service.publish(session, people.actor(session, "chair"), decision_id)
+    work(moscow(2016, 11, 18, 12, 5))
+    return decision_id
+
+
+def _sign(people: People, decision_id: UUID) -> None:
+    with moment(moscow(2016, 11, 16, 11)) as session:
+        view = queries.decision_view(session, people.actor(session, "director"), decision_id)
+        for item in view.signatures:
+            service.sign(session, people.actor(session, item.office), decision_id)
+
+
+def appeal_2016(people: People, application_id: UUID) -> None:
+    """An appeal of somebody on the reserve list, examined and dismissed by a member who signed nothing."""
+    filed = moscow(2016, 11, 23, 10)
+    with moment(filed) as session:
+        text = "Демо: просим пересмотреть баллы по критерию CR-07: кооперация с тремя участниками учтена не полностью."
+        initiator = session.get_one(Organisation, session.get_one(Application, application_id).initiator_id)
+        appeal_id = appeals.file(session, people.owner(session, initiator), application_id, text=text).id
+    with moment(filed + timedelta(days=2)) as session:
+        judge = people.actor(session, "commission2")
+        reason = "Демо: подана в срок, касается опубликованного решения."
+        appeals.examine(session, judge, appeal_id, admit=True, reason=reason, expected_version=1)
+    with moment(filed + timedelta(days=7)) as session:
+        judge = people.actor(session, "commission2")
+        reason = "Демо: баллы пересчитаны, расчёт верен; договоры с третьим участником в заявке не приложены."
+        appeals.decide(session, judge, appeal_id, uphold=False, reason=reason, expected_version=2)
+
+
+def plan_2018(people: People, tender_id: UUID, tracks: list[UUID]) -> None:
+    """The meeting over the tender in review, planned, with both rankings on its agenda."""
+    with moment(moscow(2018, 10, 8, 12)) as session:
+        officer = people.actor(session, "officer")
+        meeting_id = plan(session, people, tender_id, moscow(2018, 10, 17, 11))
+        for track_id in tracks:
+            question = Question(ItemKind.TRACK, tender_track_id=track_id)
+            meetings.add_item(session, officer, meeting_id, question)
+        title = "Демо: сроки заключения соглашений"
+        meetings.add_item(session, officer, meeting_id, Question(ItemKind.OTHER, title=title))
