@@ -119,7 +119,9 @@ class AgendaItem(Keyed, Base):
         CheckConstraint("casting is null or casting in ('yes', 'no')", name="casting"),
         CheckConstraint("quorum_parts > 0 and quorum_parts <= quorum_of", name="quorum"),
         CheckConstraint(
-            "(entitled is null) = (state not in ('tied', 'adopted', 'rejected', 'no_quorum'))", name="counted"
+            "(entitled is null) = (state not in ('tied', 'adopted', 'rejected', 'no_quorum'))"
+            " and num_nulls(entitled, present, yes, no, abstained) in (0, 5)",
+            name="counted",
         ),
         CheckConstraint("yes + no + abstained <= present and present <= entitled", name="counts"),
         CheckConstraint(
@@ -128,7 +130,8 @@ class AgendaItem(Keyed, Base):
             name="has_quorum",
         ),
         CheckConstraint(
-            "state <> 'adopted' or 2 * yes > present or (2 * yes = present and casting = 'yes')", name="majority"
+            "state <> 'adopted' or 2 * yes > present or (2 * yes = present and casting is not distinct from 'yes')",
+            name="majority",
         ),
         CheckConstraint("state <> 'tied' or (2 * yes = present and casting is null)", name="tie"),
         CheckConstraint("(closed_at is null) = (state in ('waiting', 'voting', 'tied', 'withdrawn'))", name="closed"),

@@ -120,7 +120,7 @@ class DecisionRow:
 class DecisionView:
     """A decision with its lines in order. ``before`` and ``after``: roubles by year in the envelopes.
 
-    ``signatures``: all that its amount asks for, given or not.
+    ``signatures``: all that its amount asks for, given or not. ``freed``: what awards held that it decides anew, by year.
     """
 
     decision: AwardDecision
@@ -130,6 +130,7 @@ class DecisionView:
     people: Mapping[UUID, str]
     years: Sequence[int] = field(default_factory=list)
     signatures: Sequence[SignOff] = field(default_factory=list)
+    freed: Mapping[int, Decimal] = field(default_factory=dict)
 
     @property
     def winners(self) -> list[UUID]:
@@ -141,11 +142,16 @@ class DecisionView:
     @property
     def awarded(self) -> Decimal:
         """All awards together, roubles."""
-        return sum((self.before[year] - self.after[year] for year in self.before), Decimal("0.00"))
+        return sum((self.booked(year) for year in self.before), Decimal("0.00"))
+
+    def booked(self, year: int) -> Decimal:
+        """The awards of a year, roubles."""
+        return self.before[year] + self.freed.get(year, Decimal("0.00")) - self.after[year]
 
 
 def decision_view(session: Session, actor: Actor, decision_id: UUID) -> DecisionView:
-    """A decision with lines, amounts, applications, and the running rest of each envelope; seven queries."""
+    """A decision with lines, amounts, applications, and the running rest of each envelope; seven queries, two more for a
+    later decision."""
     decision = session.scalar(
         scope(actor, AwardDecision)
         .where(AwardDecision.id == decision_id)
@@ -160,8 +166,11 @@ def decision_view(session: Session, actor: Actor, decision_id: UUID) -> Decision
         raise NotFound
     asked = _asked(session, decision)
     before = {int(year): Decimal(amount) for year, amount in decision.available.items()}
-    years = sorted({*before, *(year for amounts in asked.values() for year, amount in amounts.items() if amount)})
-    left = {year: before.get(year, Decimal("0.00")) for year in years}
+    freed = _freed(session, decision)
+    wanted = (year for amounts in asked.values() for year, amount in amounts.items() if amount)
+    years = sorted({*before, *freed, *wanted})
+    nothing = Decimal("0.00")
+    left = {year: before.get(year, nothing) + freed.get(year, nothing) for year in years}
     rows = []
     for line in decision.lines:
         for amount in line.amounts:
@@ -176,7 +185,31 @@ def decision_view(session: Session, actor: Actor, decision_id: UUID) -> Decision
     )
     people = {row.id: row.full_name or row.email for row in session.scalars(select(User).where(User.id.in_(ids)))}
     held = {year: before.get(year, Decimal("0.00")) for year in years}
-    return DecisionView(decision, rows, held, left, people, years, signatures)
+    return DecisionView(decision, rows, held, left, people, years, signatures, freed)
+
+
+def _freed(session: Session, decision: AwardDecision) -> dict[int, Decimal]:
+    """What a later decision takes back: the awards that stood before it of the applications it has lines for."""
+    if decision.number == 1:
+        return {}
+    earlier = session.scalars(
+        select(DecisionLine)
+        .join(DecisionLine.decision)
+        .where(
+            AwardDecision.tender_track_id == decision.tender_track_id,
+            AwardDecision.discarded_at.is_(None),
+            AwardDecision.number < decision.number,
+            DecisionLine.application_id.in_([line.application_id for line in decision.lines]),
+        )
+        .options(selectinload(DecisionLine.amounts))
+        .order_by(AwardDecision.number)
+    )
+    stood = {line.application_id: line for line in earlier}
+    freed: dict[int, Decimal] = {}
+    for line in stood.values():
+        for amount in line.amounts:
+            freed[amount.year] = freed.get(amount.year, Decimal("0.00")) + amount.amount
+    return freed
 
 
 def _asked(session: Session, decision: AwardDecision) -> dict[UUID, dict[int, Decimal]]:

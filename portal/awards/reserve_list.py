@@ -151,6 +151,21 @@ def draft(session: Session, actor: Actor, proposal_id: UUID, *, grounds: str) ->
     return decision
 
 
+def reopen(session: Session, decision: AwardDecision) -> None:
+    """The draft that was made of a proposal is discarded: it waits for a person again, unless a newer one does."""
+    proposal = session.scalar(
+        select(ReserveProposal)
+        .where(ReserveProposal.decision_id == decision.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if proposal is None or open_proposal(session, proposal.tender_track_id) is not None:
+        return
+    proposal.state, proposal.decision_id = ProposalState.OPEN, None
+    proposal.ended_by = proposal.ended_at = None
+    session.flush()
+
+
 def dismiss(session: Session, actor: Actor, proposal_id: UUID, *, reason: str) -> ReserveProposal:
     """Put a proposal away. Problems without a reason, Conflict when it is not open."""
     authorize(actor, Permission.AWARD_DRAFT)

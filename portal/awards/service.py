@@ -19,10 +19,10 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import amending, basis, bundles, scenario_service, sign_offs
+from portal.awards import amending, basis, bundles, reserve_list, scenario_service, sign_offs
 from portal.awards.meeting_models import ItemState
 from portal.awards.meetings import on_agenda
-from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine, DecisionSignature
+from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine, DecisionSignature
 from portal.awards.policy import Signing, interest_refusal
 from portal.awards.queries import interests
 from portal.budget import service as budget
@@ -112,6 +112,8 @@ def discard(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
         item.state = ItemState.WITHDRAWN
     decision.discarded_at = now(session)
     session.flush()
+    if decision.kind == DecisionKind.SUPPLEMENTARY:
+        reserve_list.reopen(session, decision)
     record(session, actor, "awards:decision:discard", "award_decision", decision.id, {"digest": decision.digest})
     return decision
 

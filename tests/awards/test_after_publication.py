@@ -112,6 +112,9 @@ def test_a_refused_award_moves_the_list_up_as_a_proposal(session: Session, stage
     with pytest.raises(Conflict, match="drafted, dismissed or replaced"):
         reserve_list.draft(session, stage.chair, row.id, grounds="Again")
     assert available(stage) == {2018: 60}
+    service.discard(session, stage.chair, decision.id)
+    assert (row.state, row.decision_id) == ("open", None)
+    decision = reserve_list.draft(session, stage.chair, row.id, grounds="Money has returned")
     decided(stage, decision)
     assert (available(stage), stage.application(2).state) == ({2018: 10}, "awarded")
     results = queries.published_results(session, stage.tender.id)[0]
@@ -213,6 +216,8 @@ def test_a_correction_cites_the_old_decision_and_moves_the_money(session: Sessio
         Change(stage.applications[2], Award.AWARD, {2018: Decimal(50)}),
         Change(stage.applications[3], Award.DECLINE, {}),
     )
+    view = queries.decision_view(session, stage.chair, decision.id)
+    assert (view.before, view.freed, view.awarded, view.after) == ({2018: 0}, {2018: 100}, 85, {2018: 15})
     with pytest.raises(Conflict, match="before it is published"):
         corrected(stage, Change(stage.applications[4], Award.DECLINE, {}))
     assert queries.outcome_of(session, stage.applications[0]) is not None
@@ -220,6 +225,7 @@ def test_a_correction_cites_the_old_decision_and_moves_the_money(session: Sessio
     decided(stage, decision)
     assert stage.states() == ["declined", "awarded", "awarded", "declined", "reserve"]
     assert available(stage) == {2018: 15}
+    session.commit()
     assert budget_queries.verify(session)[1] is None
     outcome = queries.outcome_of(session, stage.applications[0])
     assert outcome is not None
