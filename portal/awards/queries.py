@@ -120,7 +120,7 @@ class DecisionRow:
 class DecisionView:
     """A decision with its lines in order. ``before`` and ``after``: roubles by year in the envelopes.
 
-    ``signatures``: all that its amount asks for, given or not. ``freed``: what awards held that it decides anew, by year.
+    ``signatures``: all that its amount asks for, given or not. ``freed``: what awards held that it changes, by year.
     """
 
     decision: AwardDecision
@@ -150,8 +150,10 @@ class DecisionView:
 
 
 def decision_view(session: Session, actor: Actor, decision_id: UUID) -> DecisionView:
-    """A decision with lines, amounts, applications, and the running rest of each envelope; seven queries, two more for a
-    later decision."""
+    """A decision with lines, amounts, applications, and the running rest of each envelope.
+
+    Seven queries, two more for a later decision.
+    """
     decision = session.scalar(
         scope(actor, AwardDecision)
         .where(AwardDecision.id == decision_id)
@@ -170,6 +172,7 @@ def decision_view(session: Session, actor: Actor, decision_id: UUID) -> Decision
     wanted = (year for amounts in asked.values() for year, amount in amounts.items() if amount)
     years = sorted({*before, *freed, *wanted})
     nothing = Decimal("0.00")
+    freed = {year: freed.get(year, nothing) for year in years} if freed else {}
     left = {year: before.get(year, nothing) + freed.get(year, nothing) for year in years}
     rows = []
     for line in decision.lines:
