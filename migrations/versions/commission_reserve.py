@@ -9,7 +9,9 @@ down_revision = "commission_meetings"
 branch_labels = None
 depends_on = None
 
-STATES = "'draft', 'submitted', 'withdrawn', 'returned', 'rejected', 'expertise', 'awarded', 'reserve', 'declined'"
+STATES = (
+    "'draft', 'sealed', 'submitted', 'withdrawn', 'returned', 'rejected', 'expertise', 'awarded', 'reserve', 'declined'"
+)
 
 FUNCTIONS = (
     # A decision follows the published one before it; nothing of the chain changes afterwards.
