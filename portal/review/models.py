@@ -190,6 +190,60 @@ class ReviewRemark(Keyed, Stamped, Base):
     author: Mapped[User] = relationship(lazy="raise", foreign_keys=[author_id])
 
 
+class InquiryState(StrEnum):
+    """``passed``: the officer has sent it to the participants in the officer's words."""
+
+    ASKED = "asked"
+    PASSED = "passed"
+    DECLINED = "declined"
+    ANSWERED = "answered"
+
+
+class Inquiry(Keyed, Stamped, Base):
+    """A question of a reviewer to the applicant, through the officer.
+
+    ``text`` is the reviewer's and for the officers; ``passed_text`` went to the participants as the message
+    ``message_id``; ``answer`` is what the reviewers read: the answer, or why it was not passed on.
+    """
+
+    __tablename__ = "review_inquiry"
+    __table_args__ = (
+        CheckConstraint(one_of("state", InquiryState), name="state"),
+        CheckConstraint("length(text) > 0", name="text"),
+        CheckConstraint(
+            "(state = 'asked') = (decided_at is null) and (decided_at is null) = (decided_by is null)", name="decided"
+        ),
+        CheckConstraint(
+            "(state in ('passed', 'answered')) = (message_id is not null)"
+            " and (message_id is null) = (passed_text is null)",
+            name="passed",
+        ),
+        CheckConstraint(
+            "(state in ('declined', 'answered')) = (answer is not null)"
+            " and (state = 'answered') = (answered_at is not null)",
+            name="answered",
+        ),
+        Index("ix_review_inquiry_submission", "submission_id", "id"),
+    )
+
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
+    application_id: Mapped[UUID] = mapped_column(ForeignKey("application.id"), index=True)
+    assignment_id: Mapped[UUID] = mapped_column(ForeignKey("assignment.id"), index=True)
+    state: Mapped[str] = mapped_column(default=InquiryState.ASKED)
+    text: Mapped[str]
+    passed_text: Mapped[str | None]
+    message_id: Mapped[UUID | None] = mapped_column(ForeignKey("application_message.id"))
+    answer: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    answered_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    assignment: Mapped[Assignment] = relationship(lazy="raise")
+
+
 class Verdict(StrEnum):
     """What an officer thinks of two projects that are alike."""
 

@@ -120,7 +120,7 @@ def declaration(assignment_id: UUID) -> ResponseReturnValue:
 
 def _declaration_page(held: Desk, form: DeclarationForm) -> str:
     found = kept_for(session(), held.assignment.reviewer_id, held.assignment.application_id)
-    return _render("declaration", held, form=form, found=found, first=held.assignment.state == AssignmentState.ASSIGNED)
+    return render("declaration", held, form=form, found=found, first=held.assignment.state == AssignmentState.ASSIGNED)
 
 
 @page(pages, "/<uuid:assignment_id>", get=Permission.REVIEW_WRITE)
@@ -129,7 +129,7 @@ def show(assignment_id: UUID) -> ResponseReturnValue:
     held = queries.desk(session(), current_actor(), assignment_id)
     if held.assignment.state == AssignmentState.ASSIGNED:
         return redirect(url_for(".declaration", assignment_id=assignment_id))
-    return _render("show", held, frozen=_shown(held), outcomes=_outcomes(held))
+    return render("show", held, frozen=_shown(held), outcomes=_outcomes(held))
 
 
 def _shown(held: Desk) -> Frozen:
@@ -200,7 +200,7 @@ def _done_page(held: Desk, problems: tuple[Problem, ...] = ()) -> str:
     row = held.assignment
     every = queries.assignments_of(session(), row.submission_id)
     opened = talk.is_open(held.case, every)
-    return _render(
+    return render(
         "done",
         held,
         others=queries.other_reviews(session(), row),
@@ -255,7 +255,7 @@ def _desk_page(
         wrong.setdefault(problem.field, []).append(problem)
     shown = _shown(held)
     row = held.assignment
-    return _render(
+    return render(
         "review",
         held,
         form=form,
@@ -352,7 +352,8 @@ def _closed(held: Desk) -> str:
     return str(_("This review is not open any more."))
 
 
-def _render(view: str, held: Desk, **context: Any) -> str:
+def render(view: str, held: Desk, **context: Any) -> str:
+    """A page of the desk, without what tells who applies where that is hidden."""
     blind = redaction_of(session(), held.case, locale())
     title = localised(held.case.application, "title")
     return render_template(

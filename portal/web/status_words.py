@@ -67,6 +67,12 @@ WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
         "submitted": (N_("Review handed in"), "green"),
         "revoked": (N_("Assignment revoked"), "grey"),
     },
+    "inquiry": {
+        "asked": (N_("With the officer"), "yellow"),
+        "passed": (N_("Asked of the participants"), "blue"),
+        "declined": (N_("Not passed on"), "grey"),
+        "answered": (N_("Answered"), "green"),
+    },
     "award": {
         "award": (N_("To be awarded"), "green"),
         "reserve": (N_("Reserve list"), "purple"),
