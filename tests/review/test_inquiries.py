@@ -1,4 +1,4 @@
-"""Questions of reviewers to the applicant: through the officer, who passes on, declines, and gives the answer to all."""
+"""Questions of reviewers to the applicant go through the officer, who passes on, declines, and answers to all."""
 
 from __future__ import annotations
 
