@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal.applications.corrections import Wish
 from portal.demo.filing import Filed
 from portal.demo.people import People
+from portal.review import inquiries
 from portal.review import service as review
 from portal.review.models import Assignment
 from portal.review.queries import Case, locked_case
@@ -103,6 +104,17 @@ class Fund:
             values={key: Typed(value, text) for key, value in zip(keys, _around(mark, len(keys)), strict=True)},
             expected_version=row.version,
         )
+
+    def inquire(self, session: Session, filed: Filed, reviewer: int, text: str, passed: str) -> None:
+        """A reviewer begins, and asks the applicant something; the officer passes it on in other words."""
+        actor = self._people.actor(session, f"reviewer{reviewer}")
+        row = session.scalars(
+            select(Assignment).where(Assignment.application_id == filed.id, Assignment.reviewer_id == actor.user_id)
+        ).one()
+        review.declare(session, actor, assignment_id=row.id, conflict=False, expected_version=row.version)
+        asked = inquiries.ask(session, actor, assignment_id=row.id, text=text)
+        officer = self._people.actor(session, "officer")
+        inquiries.pass_on(session, officer, inquiry_id=asked.id, text=passed, expected_version=asked.version)
 
     def _case(self, session: Session, filed: Filed) -> Case:
         return locked_case(session, filed.id)

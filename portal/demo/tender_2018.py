@@ -118,6 +118,10 @@ def _copy(code: str, like: str, factor: str, place: int) -> Project:
     return scaled(source, code, factor, f"{source.title_ru}: вторая очередь", f"{source.title_en}: second stage")
 
 
+QUESTION: Final = "Демо: в плане нет испытаний на месте. Проводились ли они и где лежат протоколы?"
+PASSED_ON: Final = "Демо: сообщите, проводились ли испытания на месте, и приложите протоколы, если они есть."
+
+
 def _check(people: People, filed: dict[str, Filed]) -> None:
     fund = Fund(people)
     admitted = [code for code in filed if code not in SAVED and code not in UNCHECKED]
@@ -133,6 +137,8 @@ def _check(people: People, filed: dict[str, Filed]) -> None:
         for reviewer, mark in MARKS[code].items():
             with moment(REVIEWED - timedelta(hours=9 * number + reviewer, minutes=7 * reviewer)) as session:
                 fund.review(session, filed[code], reviewer, mark)
+    with moment(REVIEWED - timedelta(hours=20)) as session:
+        fund.inquire(session, filed["P11"], 10, QUESTION, PASSED_ON)
 
 
 def _draw(people: People, track_id: UUID) -> None:

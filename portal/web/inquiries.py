@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from portal.applications.models import State
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
+from portal.core.language import N_
 from portal.identity.policy import Permission, authorize
 from portal.review import inquiries, queries
 from portal.review.models import AssignmentState
@@ -92,7 +93,10 @@ def _settle() -> str:
     try:
         key = UUID(request.form.get("inquiry", ""))
     except ValueError:
-        raise NotFound from None
+        incomplete = N_(
+            "The form was sent incompletely. What you typed is below: open the page again and send it anew."
+        )
+        raise Problems.one("incomplete_form", "", incomplete) from None
     actor, version, text = current_actor(), form.version.data or 0, request.form.get("text", "")
     match verb:
         case "pass_on":
