@@ -52,8 +52,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review_inquiry")),
     )
     op.create_index("ix_review_inquiry_submission", "review_inquiry", ["submission_id", "id"])
-    op.create_index("ix_review_inquiry_assignment", "review_inquiry", ["assignment_id"])
-    op.create_index("ix_review_inquiry_application", "review_inquiry", ["application_id"])
+    op.create_index(op.f("ix_review_inquiry_assignment_id"), "review_inquiry", ["assignment_id"])
+    op.create_index(op.f("ix_review_inquiry_application_id"), "review_inquiry", ["application_id"])
 
 
 def downgrade() -> None:

@@ -106,8 +106,7 @@ def pass_on(session: Session, actor: Actor, *, inquiry_id: UUID, text: str, expe
     row = _locked(session, actor, inquiry_id, InquiryState.ASKED, expected_version)
     plain = _text(text, f"text-{row.id}")
     message = messages.send(session, actor, application_id=row.application_id, text=plain, for_fund=True)
-    row.state, row.passed_text, row.message_id = InquiryState.PASSED, plain, message.id
-    _decided(session, actor, row)
+    _decide(session, actor, row, InquiryState.PASSED, passed_text=plain, message_id=message.id)
     record(session, actor, "review:inquiry:pass_on", "application", row.application_id, {"inquiry": row.id})
     return row
 
@@ -115,9 +114,7 @@ def pass_on(session: Session, actor: Actor, *, inquiry_id: UUID, text: str, expe
 def decline(session: Session, actor: Actor, *, inquiry_id: UUID, reason: str, expected_version: int) -> Inquiry:
     """Do not pass it on; the reviewer reads why. Raises as :func:`pass_on` does."""
     row = _locked(session, actor, inquiry_id, InquiryState.ASKED, expected_version)
-    row.answer = _text(reason, f"text-{row.id}")
-    row.state = InquiryState.DECLINED
-    _decided(session, actor, row)
+    _decide(session, actor, row, InquiryState.DECLINED, answer=_text(reason, f"text-{row.id}"))
     record(session, actor, "review:inquiry:decline", "application", row.application_id, {"inquiry": row.id})
     _tell_reviewers(session, row, [row.assignment])
     return row
@@ -126,8 +123,8 @@ def decline(session: Session, actor: Actor, *, inquiry_id: UUID, reason: str, ex
 def answer(session: Session, actor: Actor, *, inquiry_id: UUID, text: str, expected_version: int) -> Inquiry:
     """Give what the participants have answered to all reviewers of the submission. Raises as :func:`pass_on` does."""
     row = _locked(session, actor, inquiry_id, InquiryState.PASSED, expected_version)
-    row.answer = _text(text, f"text-{row.id}")
-    row.state, row.answered_at = InquiryState.ANSWERED, now(session)
+    plain, at = _text(text, f"text-{row.id}"), now(session)
+    row.answer, row.state, row.answered_at = plain, InquiryState.ANSWERED, at
     session.flush()
     record(session, actor, "review:inquiry:answer", "application", row.application_id, {"inquiry": row.id})
     others = session.scalars(
@@ -167,8 +164,11 @@ def _locked(session: Session, actor: Actor, inquiry_id: UUID, state: InquiryStat
     return row
 
 
-def _decided(session: Session, actor: Actor, row: Inquiry) -> None:
-    row.decided_at, row.decided_by = now(session), actor.user_id
+def _decide(session: Session, actor: Actor, row: Inquiry, state: InquiryState, **columns: object) -> None:
+    """Write what an officer has decided, all columns at once: the constraints tie them to the state."""
+    at = now(session)
+    for name, value in {**columns, "state": state, "decided_at": at, "decided_by": actor.user_id}.items():
+        setattr(row, name, value)
     session.flush()
 
 
