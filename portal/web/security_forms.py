@@ -46,6 +46,15 @@ class Worded:
             fields[name].label.text = label
             fields[name].description = self.HINTS.get(name, "")
 
+    def validate(self, **kwargs: Any) -> bool:
+        """A password that was not typed is told once, not at both of its fields."""
+        valid = bool(super().validate(**kwargs))  # type: ignore[misc]
+        fields: Any = self
+        for first, second in (("password", "password_confirm"), ("new_password", "new_password_confirm")):
+            if first in fields and second in fields and list(fields[first].errors) == list(fields[second].errors):
+                fields[second].errors = []
+        return valid
+
 
 class SignInForm(Worded, LoginForm):
     """E-mail and password. No "remember me": its cookie would outlive the sign-out of a stolen one."""

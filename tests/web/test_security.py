@@ -168,6 +168,14 @@ def test_registration_names_what_is_wrong(
     assert session.scalar(select(func.count()).select_from(User).where(User.email == email)) == 0
 
 
+def test_a_password_that_is_missing_is_told_once(client: FlaskClient) -> None:
+    answer = client.post(
+        "/account/register?lang=en", data={**registration("a@demo.example"), "password": "", "password_confirm": ""}
+    )
+    summary = answer.text.partition("govuk-error-summary__list")[2].partition("</ul>")[0]
+    assert summary.count("<li>") == 1
+
+
 def test_registering_a_known_address_tells_only_its_owner(client: FlaskClient, session: Session) -> None:
     user = person(session)
     answer = client.post("/account/register?lang=en", data=registration(user.email.upper()))
