@@ -18,8 +18,9 @@ from portal.clusters.profile_models import Supply
 from portal.core.clock import today
 from portal.identity.models import Membership, Organisation, Role, RoleGrant, User
 from portal.review.conflict_models import OrganisationOwner, PersonTie
-from portal.review.conflicts import STRENGTHS, Bond, Firm, Graph, Kind, Project, bond_of
+from portal.review.conflicts import STRENGTHS, Bond, Firm, Graph, Kind, Project, bond_of, effects_of
 from portal.review.models import Assignment, AssignmentState
+from portal.tenders.models import RuleSetVersion, TenderTrack
 
 JUDGES: Final = (Role.REVIEWER, Role.CHAIR, Role.COMMISSION, Role.DIRECTOR, Role.FINANCE)
 """Whose conflicts are looked for: those who review, propose, approve and sign."""
@@ -106,8 +107,11 @@ def _projects(session: Session, application_ids: Collection[UUID] | None) -> lis
             Cluster.name_ru,
             Cluster.name_en,
             *_FIRM,
+            RuleSetVersion.content["conflict_ties"],
         )
         .join(Cluster, Cluster.id == Application.cluster_id)
+        .join(TenderTrack, TenderTrack.id == Application.tender_track_id)
+        .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
         .outerjoin(Organisation, Organisation.id == Cluster.spec_org_id)
         .where(Application.submission_id.is_not(None))
     )
@@ -136,6 +140,7 @@ def _projects(session: Session, application_ids: Collection[UUID] | None) -> lis
             cluster_id=row[3],
             cluster={"ru": row[4], "en": row[5]},
             specialised=_firm(row[6], row[7], row[8], row[9]) if row[6] else None,
+            effects=effects_of(row[10] or ()),
         )
         for row in rows
     ]

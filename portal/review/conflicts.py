@@ -3,13 +3,14 @@
 A path leads from a person over a *bond* (person to organisation), at most one *relation* (organisation to
 organisation; two where both are ownership), to an *end* (organisation or cluster to application). An organisation is
 its INN: branches have the same INN with another KPP. Each kind of edge has a strength, and a path is as strong as its
-weakest edge; what is too far away is no path. Decision 14 says why each is what it is.
+weakest edge; what is too far away is no path. A rule set may give some edges another strength. Decision 14 says why
+each is what it is.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -22,6 +23,7 @@ from portal.core.canonical import digest as digest_of
 from portal.core.canonical import plain_decimal
 from portal.core.language import N_, Message
 from portal.review.conflict_models import Ruling, Strength
+from portal.tenders.ruleset import Tie, TieEffect
 
 MOST_PATHS: Final = 3
 
@@ -135,7 +137,10 @@ class Bond:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """An application: its participants (the initiator first), its cluster and the cluster's organisation."""
+    """An application: its participants (the initiator first), its cluster and the cluster's organisation.
+
+    ``effects``: the kinds of edges that its rule set gives another strength, None for no conflict at all.
+    """
 
     id: UUID
     number: str
@@ -144,6 +149,30 @@ class Project:
     cluster_id: UUID
     cluster: Mapping[str, str]
     specialised: Firm | None = None
+    effects: Mapping[Kind, Strength | None] = field(default_factory=dict)
+
+
+TIES: Final[Mapping[Tie, tuple[Kind, ...]]] = {
+    Tie.FORMER: (Kind.FORMER, Kind.LONG_FORMER),
+    Tie.MINORITY: (Kind.MINORITY,),
+    Tie.CONTRACT: (Kind.CONTRACT,),
+    Tie.OTHER: (Kind.OTHER,),
+    Tie.SUPPLY: (Kind.SUPPLIES, Kind.BUYS),
+    Tie.PARTNERS: (Kind.PARTNERS,),
+    Tie.CLUSTER: (Kind.CLUSTER,),
+    Tie.COMPETITOR: (Kind.COMPETITOR,),
+}
+"""The edges that a rule set may give another strength; nobody's own firm, family or share ever becomes harmless."""
+_EFFECTS: Final[Mapping[TieEffect, Strength | None]] = {
+    TieEffect.BARS: HARD,
+    TieEffect.DECIDED: SOFT,
+    TieEffect.NONE: None,
+}
+
+
+def effects_of(rulings: Iterable[Mapping[str, str]]) -> dict[Kind, Strength | None]:
+    """The effects of a rule set's rulings as its JSON has them: ``[{"tie": ..., "effect": ...}]``."""
+    return {kind: _EFFECTS[TieEffect(each["effect"])] for each in rulings for kind in TIES[Tie(each["tie"])]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,8 +328,10 @@ def conflicts(graph: Graph, strengths: Strengths = STRENGTHS) -> dict[tuple[UUID
             edge = Edge(Kind.DECLARED, _person(graph, person), _number(numbers[application]))
             found[person, application].append((HARD, (edge,)))
     for bond in graph.bonds:
-        for project, strength, path in net.of(bond):
-            found[bond.person, project.id].append((strength, path))
+        for project, usual, path in net.of(bond):
+            strength = net.judged(path, project.effects) if project.effects else usual
+            if strength is not None:
+                found[bond.person, project.id].append((strength, path))
     return {pair: _best(pair, ways) for pair, ways in found.items()}
 
 
@@ -331,6 +362,22 @@ class _Net:
         for path, firm, step in self.relations.get(bond.firm.inn, ()):
             yield from self._arrive((first, *path), firm, min_of(beyond, step))
         yield from self._competing(first, bond.firm, direct)
+
+    def judged(self, path: Path, effects: Mapping[Kind, Strength | None]) -> Strength | None:
+        """How strong a path is where some edges have other effects; None where one of them means no conflict."""
+        weights = []
+        beyond = any(edge.kind in self.strengths.relations for edge in path[1:])
+        for place, edge in enumerate(path):
+            usual: Strength | None
+            if place:
+                usual = self.strengths.relations.get(edge.kind) or self.strengths.ends.get(edge.kind, HARD)
+            else:
+                usual = self.strengths.bonds[edge.kind][1 if beyond else 0]
+            weight = effects.get(edge.kind, usual)
+            if weight is None:
+                return None
+            weights.append(weight)
+        return min_of(*weights)
 
     def _edge(self, kind: Kind, left: Mapping[str, str], project: Project, detail: str = "") -> Edge:
         """The last step to a project, made once for all that end with it."""

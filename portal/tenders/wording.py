@@ -16,6 +16,8 @@ from portal.tenders.ruleset import (
     RuleSet,
     Severity,
     Sight,
+    Tie,
+    TieEffect,
     TieRule,
 )
 
@@ -61,6 +63,23 @@ TIES: Final = {
     TieRule.REGISTERED_AT: N_("earlier registration of the application"),
     TieRule.DRAW: N_("public draw of lots"),
     TieRule.NUMBER: N_("smaller registration number"),
+}
+
+CONFLICT_TIES: Final = {
+    Tie.FORMER: N_("former employment, up to five years ago"),
+    Tie.MINORITY: N_("a minority share in the capital"),
+    Tie.CONTRACT: N_("a contract with the organisation"),
+    Tie.OTHER: N_("another declared tie"),
+    Tie.SUPPLY: N_("supplies by the functional map"),
+    Tie.PARTNERS: N_("an earlier joint project"),
+    Tie.CLUSTER: N_("the same cluster"),
+    Tie.COMPETITOR: N_("an own application to the same track"),
+}
+
+TIE_EFFECTS: Final = {
+    TieEffect.BARS: N_("bars from the review"),
+    TieEffect.DECIDED: N_("an officer decides each"),
+    TieEffect.NONE: N_("no conflict of interest"),
 }
 
 BLINDNESS: Final = {

@@ -17,10 +17,22 @@ from typing import Any, Final
 from flask_babel import lazy_gettext as _l
 
 from portal.core.formats import EXAMPLE_DAY
+from portal.core.language import N_, Message
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
 from portal.tenders.ruleset import Blindness, Direction, ExpertMean, Giver, Need, Severity, Sight, Source, TieRule
-from portal.tenders.wording import BLINDNESS, CHECK_NAMES, EXPERT_MEANS, GIVERS, NEEDS, SEVERITIES, SIGHTS, TIES
+from portal.tenders.wording import (
+    BLINDNESS,
+    CHECK_NAMES,
+    CONFLICT_TIES,
+    EXPERT_MEANS,
+    GIVERS,
+    NEEDS,
+    SEVERITIES,
+    SIGHTS,
+    TIE_EFFECTS,
+    TIES,
+)
 
 MOST_ROWS: Final = 200
 TEXT, NUMBER, MAYBE_NUMBER, WHOLE, MAYBE_WHOLE, DATE, YEARS, WORDS, FLAG, CHOICE = range(10)
@@ -62,6 +74,11 @@ class Section:
     title: Any
     scalars: tuple[Column, ...] = ()
     rows: tuple[Rows, ...] = ()
+
+
+def _chosen(words: Mapping[Any, Message], *empty: Message) -> tuple[tuple[str, Any], ...]:
+    """The choices of a select, the empty one first where there is one: a row without it is none."""
+    return (*(("", said) for said in empty), *((str(item), said) for item, said in words.items()))
 
 
 _CODE: Final = Column("code", _l("Code"))
@@ -242,6 +259,16 @@ SECTIONS: Final[dict[str, Section]] = {
             Column("intake_calendar_days", _l("Intake, calendar days"), WHOLE),
             *(Column(name, label, WHOLE, hint=_l("Working days")) for name, label in _DAYS.items()),
         ),
+        rows=(
+            Rows(
+                "conflict_ties",
+                _l("Ties of reviewers that mean something else here than usual"),
+                (
+                    Column("tie", _l("Tie"), CHOICE, _chosen(CONFLICT_TIES, N_("none"))),
+                    Column("effect", _l("Effect"), CHOICE, _chosen(TIE_EFFECTS)),
+                ),
+            ),
+        ),
     ),
 }
 """Section -> its inputs; criteria and the order of equal totals have pages of their own shape."""
@@ -339,6 +366,7 @@ def _prefixes(name: str, form: Mapping[str, str]) -> Iterator[str]:
             "least",
             "text-ru",
             "text-en",
+            "tie",
         )
         filled = any(form.get(f"{prefix}-{key}", "").strip() for key in named)
         if filled and not form.get(f"{prefix}-remove"):

@@ -73,6 +73,7 @@ class ScaleSchema(_Strict):
     kind = _text()
     points = fields.List(fields.List(fields.Raw()), validate=validate.Length(max=LONGEST_LIST))
     bands = fields.List(fields.List(fields.Raw()), validate=validate.Length(max=LONGEST_LIST))
+    open_below = fields.Boolean(truthy={True}, falsy={False})
     yes = fields.Raw()
     no = fields.Raw()
 
@@ -149,6 +150,11 @@ class CommissionSchema(_Strict):
     appeal_days = _whole()
 
 
+class TieRulingSchema(_Strict):
+    tie = _text()
+    effect = _text()
+
+
 class RuleSetSchema(_Strict):
     """The shape of ``portal.tenders.ruleset.to_json``; the content is judged by ``from_json`` afterwards."""
 
@@ -185,6 +191,7 @@ class RuleSetSchema(_Strict):
     tie_rules = _several(_text())
     refusal_reasons = _several(fields.Nested(TitledSchema))
     lanes = fields.List(fields.Nested(LaneSchema), validate=validate.Length(max=LONGEST_LIST))
+    conflict_ties = fields.List(fields.Nested(TieRulingSchema), validate=validate.Length(max=LONGEST_LIST))
     blindness = fields.String(validate=validate.Length(max=20))
     expert_mean = fields.String(validate=validate.Length(max=20))
     commission = fields.Nested(CommissionSchema, allow_none=True)

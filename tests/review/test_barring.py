@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications.models import Application, Participant
+from portal.applications.models import Application, Participant, State
 from portal.audit.models import AuditEvent
 from portal.awards import service as awards_service
 from portal.awards.models import AwardDecision, DecisionLine
@@ -31,7 +31,9 @@ from portal.review import barring, conflict_queries, queries, service, ties
 from portal.review.conflict_models import ConflictRow, OrganisationOwner, PersonTie
 from portal.review.jobs import find_conflicts
 from portal.review.models import Assignment, Mark
-from tests.factories import applications, awards, identity, review
+from portal.tenders.ruleset import Tie, TieEffect, TieRuling
+from tests.factories import applications, awards, identity, review, submissions, tenders
+from tests.factories.packages import package
 
 
 @pytest.fixture
@@ -512,3 +514,15 @@ def test_a_tie_declared_while_the_review_is_handed_in(fresh_app: Flask) -> None:
         assert states == ["conflict"] * 5
         assert session.scalar(select(func.count()).select_from(ConflictRow)) == 5
         assert session.scalar(select(func.count()).select_from(Participant)) >= 1
+
+
+@pytest.mark.parametrize(("effect", "strength"), [("bars", "hard"), ("none", None)])
+def test_the_rule_set_says_what_a_tie_means(session: Session, effect: str, strength: str | None) -> None:
+    rulings = (TieRuling(Tie.OTHER, TieEffect(effect)),)
+    tender = tenders.open_tender(session, rules={"conflict_ties": rulings})
+    (key,) = submissions.submitted(session, tender, [package()], state=State.EXPERTISE)
+    inn = session.scalars(select(Organisation.inn).join(Application, Application.initiator_id == Organisation.id)).one()
+    person = identity.user(session, Role.REVIEWER)
+    ties.declare(session, identity.actor(session, person), user_id=person.id, values={"inn": inn, "kind": "other"})
+    held = conflict_queries.kept_for(session, person.id, key)
+    assert (held.strength if held else None) == strength

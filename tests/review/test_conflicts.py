@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from portal.core.language import both
 from portal.review.conflict_models import Ruling, Strength
-from portal.review.conflicts import Bond, Conflict, Edge, Firm, Graph, Kind, Project, bond_of, conflicts
+from portal.review.conflicts import Bond, Conflict, Edge, Firm, Graph, Kind, Project, bond_of, conflicts, effects_of
 
 ON = date(2018, 9, 3)
 EXPERT, OTHER = UUID(int=7), UUID(int=8)
@@ -45,6 +46,47 @@ def found(kind: Kind = Kind.EMPLOYMENT, where: Firm = A, **more: Any) -> Conflic
 
 def kinds(conflict: Conflict | None) -> list[str]:
     return [] if conflict is None else [str(edge.kind) for edge in conflict.path]
+
+
+def ruled(*rulings: tuple[str, str]) -> Project:
+    effects = effects_of([{"tie": tie, "effect": effect} for tie, effect in rulings])
+    return replace(TARGET, effects=effects)
+
+
+@pytest.mark.parametrize("kind", [Kind.EMPLOYMENT, Kind.FAMILY, Kind.CONTRACT, Kind.FORMER, Kind.MINORITY, Kind.OTHER])
+@pytest.mark.parametrize("where", [A, B, D])
+def test_a_rule_set_that_rules_nothing_new_changes_nothing(kind: Kind, where: Firm) -> None:
+    """The way of a ruling judges every path as the usual way does."""
+    graph: dict[str, Any] = {
+        "flows": [(A, B, 2018), (D, A, 2018)],
+        "owners": [(D, B, Decimal(60))],
+        "partners": [("JP-9", (A, C))],
+        "clusters": {A.inn: frozenset([CLUSTER]), B.inn: frozenset([CLUSTER])},
+    }
+    usual = found(kind, where, **graph)
+    same = found(kind, where, projects=[ruled(("competitor", "decided"), ("cluster", "decided"))], **graph)
+    assert same == usual
+
+
+def test_a_rule_set_says_which_ties_bar_and_which_are_none() -> None:
+    for tie, kind in (("other", Kind.OTHER), ("minority", Kind.MINORITY), ("contract", Kind.CONTRACT)):
+        for effect, strength in (("bars", "hard"), ("decided", "soft"), ("none", None)):
+            conflict = found(kind, B, projects=[ruled((tie, effect))])
+            assert (conflict.strength if conflict else None) == strength
+    flows = [(A, B, 2018)]
+    usual, softer = found(flows=flows), found(projects=[ruled(("supply", "decided"))], flows=flows)
+    assert usual is not None
+    assert softer is not None
+    assert (usual.strength, softer.strength) == ("hard", "soft")
+    assert found(projects=[ruled(("supply", "none"))], flows=flows) is None
+    rival = project(2, A, D)
+    assert kinds(found(projects=[TARGET, rival]))[-1] == "competitor"
+    assert found(projects=[ruled(("competitor", "none")), rival]) is None
+    # The own firm is never harmless, whatever is ruled about anything else.
+    everything = [(tie, "none") for tie in ("former", "minority", "contract", "other", "supply", "partners", "cluster")]
+    own = found(where=B, projects=[ruled(*everything)])
+    assert own is not None
+    assert own.strength == "hard"
 
 
 DIRECT = {

@@ -23,6 +23,9 @@ from portal.tenders.ruleset import (
     Linear,
     Need,
     RuleSet,
+    Tie,
+    TieEffect,
+    TieRuling,
     YesNo,
     from_json,
     rules_digest,
@@ -236,6 +239,15 @@ def test_a_draft_has_its_falling_bands_open_and_published_rules_stay_as_they_are
     with pytest.raises(Problems) as caught:
         from_json(to_json(with_scale(replace(rising, open_below=True))))
     assert [problem.code for problem in caught.value.problems] == ["not_falling"]
+
+
+def test_rules_without_rulings_on_ties_are_written_as_before_and_each_tie_is_ruled_once() -> None:
+    held = load_rulebook("export")
+    assert "conflict_ties" not in to_json(held)
+    ruled = replace(held, conflict_ties=(TieRuling(Tie.CLUSTER, TieEffect.NONE),))
+    assert from_json(to_json(ruled)) == ruled
+    twice = replace(ruled, conflict_ties=(*ruled.conflict_ties, TieRuling(Tie.CLUSTER, TieEffect.BARS)))
+    assert ("conflict_ties.1.tie", "duplicate") in faults(to_json(twice))
 
 
 def test_yes_no() -> None:

@@ -538,9 +538,7 @@ def test_of_two_who_confirm_the_same_new_address_the_second_is_told(fresh_app: F
         with db.engine.connect() as other:
             other.execute(update(User).where(User.id == first_id).values(email=new))
             waiting.start()
-            waits = text(
-                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-            )
+            waits = text("select count(*) from pg_locks where not granted")
             until = time.monotonic() + 10
             while not other.scalar(waits) and time.monotonic() < until:
                 time.sleep(0.02)

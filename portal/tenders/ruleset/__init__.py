@@ -23,7 +23,10 @@ from portal.tenders.ruleset.model import (
     Severity,
     Sight,
     Source,
+    Tie,
+    TieEffect,
     TieRule,
+    TieRuling,
     aspect_key,
 )
 from portal.tenders.ruleset.questions import Comparison, Condition, Fact, Option, Question, QuestionKind
@@ -69,7 +72,10 @@ __all__ = [
     "SignOff",
     "Source",
     "Text",
+    "Tie",
+    "TieEffect",
     "TieRule",
+    "TieRuling",
     "YesNo",
     "aspect_key",
     "from_json",

@@ -64,6 +64,7 @@ def broken(rules: RuleSet) -> list[Problem]:
         *_criteria(rules),
         *_lanes(rules),
         *_ties(rules),
+        *_conflict_ties(rules),
         *questions.faults(rules.questions),
         *commission.faults(rules.commission),
     ]
@@ -262,6 +263,14 @@ def _line(field: str, points: Sequence[tuple[Decimal, Decimal]], least: int) -> 
 
 def _grows(numbers: Iterable[Decimal], strictly: bool = False) -> bool:
     return all(later > earlier or (later == earlier and not strictly) for earlier, later in pairwise(numbers))
+
+
+def _conflict_ties(rules: RuleSet) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for place, ruling in enumerate(rules.conflict_ties):
+        if ruling.tie in seen:
+            yield Problem("duplicate", f"conflict_ties.{place}.tie", N_("This kind of tie is decided twice."))
+        seen.add(ruling.tie)
 
 
 def _ties(rules: RuleSet) -> Iterator[Problem]:

@@ -92,6 +92,35 @@ class Blindness(StrEnum):
     APPLICANTS_HIDDEN = "applicants_hidden"
 
 
+class Tie(StrEnum):
+    """A kind of tie between a reviewer and an application about which a rule set may decide otherwise."""
+
+    FORMER = "former"
+    MINORITY = "minority"
+    CONTRACT = "contract"
+    OTHER = "other"
+    SUPPLY = "supply"
+    PARTNERS = "partners"
+    CLUSTER = "cluster"
+    COMPETITOR = "competitor"
+
+
+class TieEffect(StrEnum):
+    """``bars``: like employment; ``decided``: an officer decides each; ``none``: no conflict of interest."""
+
+    BARS = "bars"
+    DECIDED = "decided"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class TieRuling:
+    """What a kind of tie means on this track, where it is not what the programme usually holds."""
+
+    tie: Tie
+    effect: TieEffect
+
+
 @dataclass(frozen=True, slots=True)
 class EligibilityRule:
     """``check`` is a name of :data:`portal.tenders.checks.CHECKS`, ``params`` what that check needs."""
@@ -287,6 +316,7 @@ class RuleSet:
     expert_mean: ExpertMean = ExpertMean.RAW
     blindness: Blindness = Blindness.OPEN
     commission: Commission | None = None
+    conflict_ties: tuple[TieRuling, ...] = ()
 
     @property
     def hides_applicants(self) -> bool:

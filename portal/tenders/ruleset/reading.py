@@ -30,8 +30,8 @@ def from_json(data: object) -> RuleSet:
 def to_json(rules: RuleSet) -> dict[str, Any]:
     """The rule set as JSON without floats: ``from_json(to_json(rules)) == rules``.
 
-    Rules without extra questions, confidential parts, lanes, anchors of scores, open scales or a commission, or with
-    the plain mean of the reviews, are written as before there was anything else, so that their digest stays.
+    Rules without extra questions, confidential parts, lanes, anchors of scores, open scales, a commission or ties, or
+    with the plain mean of the reviews, are written as before there was anything else, so that their digest stays.
     """
     data = cast(dict[str, Any], write(rules))
     if not rules.questions:
@@ -48,6 +48,8 @@ def to_json(rules: RuleSet) -> dict[str, Any]:
         del data["expert_mean"]
     if rules.commission is None:
         del data["commission"]
+    if not rules.conflict_ties:
+        del data["conflict_ties"]
     return data
 
 
