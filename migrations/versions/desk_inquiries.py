@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "desk_inquiries"
-down_revision = "agreements"
+down_revision = "commission_counts"
 branch_labels = None
 depends_on = None
 
