@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from portal.awards.scenarios import Changes, Ground, Project, Scored, difference, follow, read_result, weigh
+from portal.awards.scenario_list import follow, weigh
+from portal.awards.scenarios import Changes, Ground, Project, Scored, difference, read_result
 from portal.awards.simulating import question, simulated
 from portal.tenders.rulebook import load_rulebook
 

@@ -66,6 +66,7 @@ def stated(asked: Asked) -> Question:
         passed=np.array(asked.passed, np.bool_),
         asked=np.array(asked.asked, np.int64).reshape(count, len(asked.available)),
         available=np.array(asked.available, np.int64),
+        skips=asked.skips,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
+from portal.awards.allocation_problem import EACH, PERCENT, PROJECTS, SME, UNITS, Policy
 from portal.awards.scenarios import HUNDRED, Changes, Ground, Supposed
 from portal.core.errors import Problem
 from portal.core.figures import number, roubles
@@ -14,14 +15,24 @@ from portal.tenders.ruleset import MAX_POINTS
 
 MOST_MONEY: Final = Decimal("1e13")
 MOST_SCORES: Final = 50
+MOST_LIMITS: Final = 10
+MOST_BEST: Final = 300
+MOST_PROJECTS: Final = Decimal(10_000)
 LEAST_REASON: Final = 10
 MOST_REASON: Final = 500
 
 
 def problems(ground: Ground, changes: Changes) -> list[Problem]:
     """Everything that keeps these changes from being applied; fields are ``weights.CR-01``, ``threshold``,
-    ``available.2018``, ``scores`` and ``scores.JP-2018-IS-0007.CR-10``."""
-    return [*_weights(ground, changes), *_threshold(changes), *_money(ground, changes), *_scores(ground, changes)]
+    ``available.2018``, ``policy``, ``limits.0.most``, ``scores`` and ``scores.JP-2018-IS-0007.CR-10``."""
+    return [
+        *_weights(ground, changes),
+        *_threshold(changes),
+        *_money(ground, changes),
+        *_policy(ground, changes),
+        *_limits(ground, changes),
+        *_scores(ground, changes),
+    ]
 
 
 def _weights(ground: Ground, changes: Changes) -> Iterator[Problem]:
@@ -56,6 +67,56 @@ def _money(ground: Ground, changes: Changes) -> Iterator[Problem]:
         elif not 0 <= amount <= MOST_MONEY or not _places(amount, 2):
             most = roubles(MOST_MONEY)
             yield Problem("money", f"available.{year}", N_("An amount from zero to %(most)s.", most=most))
+
+
+def _policy(ground: Ground, changes: Changes) -> Iterator[Problem]:
+    if changes.policy is Policy.PARTIAL:
+        said = N_("Partial funding needs the initiators' consent, which nobody has asked for.")
+        yield Problem("policy", "policy", said)
+    if changes.policy is Policy.BEST_TOTAL and len(ground.projects) > MOST_BEST:
+        said = N_("The best total is computed here for at most %(most)s applications.", most=MOST_BEST)
+        yield Problem("policy", "policy", said)
+
+
+def _limits(ground: Ground, changes: Changes) -> Iterator[Problem]:
+    if len(changes.limits) > MOST_LIMITS:
+        yield Problem("many", "limits", N_("At most %(most)s limits in a scenario.", most=MOST_LIMITS))
+    groups = groups_of(ground)
+    for place, limit in enumerate(changes.limits):
+        at = f"limits.{place}"
+        if limit.value not in groups.get(limit.field, ()):
+            yield Problem("group", f"{at}.group", N_("Choose what is limited."))
+        if limit.unit not in UNITS:
+            yield Problem("unit", f"{at}.unit", N_("Choose what is counted."))
+        bounds = [bound for bound in (limit.least, limit.most) if bound is not None]
+        if not bounds:
+            yield Problem("bound", f"{at}.most", N_("Give the most, or the least where the best total is computed."))
+        for name, bound in (("least", limit.least), ("most", limit.most)):
+            if bound is not None and not _fits(bound, limit.unit):
+                said = N_("A whole number of projects, roubles with kopecks, or a percentage up to 100.")
+                yield Problem("bound", f"{at}.{name}", said)
+        if len(bounds) == 2 and bounds[0] > bounds[1]:
+            yield Problem("order", f"{at}.least", N_("The least is more than the most."))
+        if limit.least is not None and changes.policy is not Policy.BEST_TOTAL:
+            said = N_("Only the best total can be held to a minimum: a ranking cannot be steered by one.")
+            yield Problem("least", f"{at}.least", said)
+
+
+def _fits(bound: Decimal, unit: str) -> bool:
+    most = {PROJECTS: MOST_PROJECTS, PERCENT: HUNDRED}.get(unit, MOST_MONEY)
+    return 0 <= bound <= most and _places(bound, 0 if unit == PROJECTS else 2)
+
+
+def groups_of(ground: Ground) -> dict[str, list[str]]:
+    """What limits of a track may look at: field -> values, :data:`EACH` for one limit on each of them."""
+    regions = sorted({each.region for each in ground.projects} - {""})
+    clusters = sorted({each.cluster for each in ground.projects} - {""})
+    return {
+        "region": [EACH, *regions],
+        "cluster": [EACH, *clusters],
+        "organisation": [EACH],
+        "sme": [SME],
+    }
 
 
 def _scores(ground: Ground, changes: Changes) -> Iterator[Problem]:

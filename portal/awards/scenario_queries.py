@@ -8,15 +8,17 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from portal.applications.models import Application, State, Submission
+from portal.applications.models import Application, Participant, ParticipantState, State, Submission
+from portal.awards.allocation_problem import SME
 from portal.awards.models import AwardDecision
 from portal.awards.scenario_models import Scenario, ScenarioCitation
 from portal.awards.scenario_policy import Placed
 from portal.awards.scenarios import Ground, Project, Scored, years_of
 from portal.budget import queries as budget
+from portal.clusters.models import Cluster
 from portal.core.errors import NotFound
 from portal.identity.models import Organisation
 from portal.identity.policy import Actor, Permission, authorize, scope
@@ -144,26 +146,40 @@ def standing(session: Session, place: Room) -> Standing | None:
     return Standing(run, ground, names, decision)
 
 
+_TAKE_PART: Final = (
+    select(func.array_agg(Participant.organisation_id))
+    .where(Participant.application_id == Application.id, Participant.state == ParticipantState.ACCEPTED)
+    .correlate(Application)
+    .scalar_subquery()
+)
+
+
 def _scores(run: ScoreRun) -> Select[Any]:
+    columns: tuple[Any, ...] = (
+        Application.id,
+        Application.number,
+        Application.title_ru,
+        Application.title_en,
+        Application.received_at,
+        Organisation.name_ru.label("initiator_ru"),
+        Organisation.name_en.label("initiator_en"),
+        Organisation.region,
+        Organisation.sme,
+        Cluster.code.label("cluster"),
+        _TAKE_PART.label("organisations"),
+        Score.submission_id,
+        Score.sheet["lines"].label("lines"),
+        Score.sheet["gates"].label("gates"),
+        Score.digest,
+        Score.amounts,
+        Score.hpj,
+    )
     return (
-        select(
-            Application.id,
-            Application.number,
-            Application.title_ru,
-            Application.title_en,
-            Application.received_at,
-            Organisation.name_ru.label("initiator_ru"),
-            Organisation.name_en.label("initiator_en"),
-            Score.submission_id,
-            Score.sheet["lines"].label("lines"),
-            Score.sheet["gates"].label("gates"),
-            Score.digest,
-            Score.amounts,
-            Score.hpj,
-        )
+        select(*columns)
         .join(Submission, Submission.id == Score.submission_id)
         .join(Application, Application.submission_id == Submission.id)
         .join(Organisation, Organisation.id == Application.initiator_id)
+        .join(Cluster, Cluster.id == Application.cluster_id)
         .where(Score.run_id == run.id, Application.state.in_(DECIDED_ON))
         .order_by(Application.number)
     )
@@ -181,6 +197,10 @@ def _project(row: Any, drawn: str) -> Project:
         registered_at=row.received_at,
         sheet=row.digest,
         lot=drawn,
+        region=row.region,
+        cluster=row.cluster,
+        organisations=frozenset(map(str, row.organisations or ())),
+        categories=frozenset() if row.sme == "none" else frozenset({row.sme, SME}),
     )
 
 

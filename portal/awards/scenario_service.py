@@ -18,10 +18,11 @@ from portal.audit.service import record
 from portal.awards.models import AwardDecision
 from portal.awards.proposal import Line
 from portal.awards.scenario_checks import problems
+from portal.awards.scenario_list import TooSlow, follow
 from portal.awards.scenario_models import Scenario, ScenarioCitation
 from portal.awards.scenario_policy import Placed
 from portal.awards.scenario_queries import Room, Standing, room, scenario_of, standing
-from portal.awards.scenarios import Changes, Outcome, Result, follow, read_changes, read_result, reduced
+from portal.awards.scenarios import Changes, Outcome, Result, read_changes, read_result, reduced
 from portal.core.canonical import digest
 from portal.core.clock import now
 from portal.core.errors import Conflict, Problem, Problems, Stale
@@ -208,7 +209,11 @@ def computed(session: Session, place: Room, changes: Changes) -> tuple[Standing,
     if found:
         raise Problems(found)
     changes = reduced(held.ground, changes)
-    return held, changes, follow(held.ground, changes)
+    try:
+        return held, changes, follow(held.ground, changes)
+    except TooSlow:
+        said = N_("The best total was not found in time. Take fewer limits, or another way to give out the money.")
+        raise Problems.one("slow", "policy", said) from None
 
 
 def _standing(session: Session, place: Room) -> Standing:

@@ -1,9 +1,7 @@
-"""What would follow if weights, threshold, money or single scores were others: the arithmetic of the what-if room.
+"""Scenarios of the what-if room: what they stand on, what they change, the list that follows, and the difference.
 
 Pure. A :class:`Ground` is what a decision would rest on now: the explained points of a run, the money left, the rules.
-:func:`follow` applies :class:`Changes` to it and gives the list that would follow, by the same ranking and the same
-proposal as the real one; without changes it gives the present list. Totals are computed as the engine does
-(:mod:`portal.scoring.engine`): ``weight x points / 10`` of each criterion to two decimals, half up, and their sum.
+:func:`portal.awards.scenario_list.follow` applies :class:`Changes` to it and gives a :class:`Result`.
 """
 
 from __future__ import annotations
@@ -11,24 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from portal.awards import proposal
+from portal.awards.allocation_problem import Limit, Policy
 from portal.core.canonical import digest, plain_decimal
-from portal.core.figures import exact
-from portal.core.language import Message, both
-from portal.scoring.engine import every
-from portal.scoring.ranking import Entry, Ranked, rank
-from portal.scoring.wording import gate_reason, why
+from portal.core.language import Message
 from portal.tenders.ruleset import RuleSet
 
 ZERO: Final = Decimal("0.00")
 HUNDRED: Final = Decimal(100)
-_CENT: Final = Decimal("0.01")
-_TEN: Final = Decimal(10)
 
 
 class Outcome(StrEnum):
@@ -46,6 +38,8 @@ class Departure(StrEnum):
     WEIGHTS = "weights"
     THRESHOLD = "threshold"
     MONEY = "money"
+    POLICY = "policy"
+    LIMITS = "limits"
     SCORES = "scores"
 
 
@@ -60,7 +54,8 @@ class Scored(NamedTuple):
 class Project:
     """An application as the run left it. ``gates``: all but that of the threshold, with reasons where not passed.
 
-    ``amounts``: requested roubles by year; ``sheet``: the digest of its score.
+    ``amounts``: requested roubles by year; ``sheet``: the digest of its score. What limits look at: ``region`` of the
+    initiator, code of the ``cluster``, keys of the ``organisations`` that take part, ``categories`` of the initiator.
     """
 
     application_id: str
@@ -72,6 +67,10 @@ class Project:
     registered_at: datetime
     sheet: str
     lot: str = ""
+    region: str = ""
+    cluster: str = ""
+    organisations: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Ground:
                 "scores": self.output,
                 "available": _amounts(self.available),
                 "projects": [
-                    [each.number, each.sheet, _amounts(each.amounts), each.hpj, each.lot]
+                    [each.number, each.sheet, _amounts(each.amounts), each.hpj, each.lot, *_groups(each)]
                     for each in sorted(self.projects, key=lambda each: each.number)
                 ],
             }
@@ -133,12 +132,15 @@ class Supposed:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a scenario changes; empty is as it is. ``available``: year -> roubles; ``scores``: number -> criterion."""
+    """What a scenario changes; empty is as it is. ``available``: year -> roubles; ``scores``: number -> criterion;
+    ``policy`` None is the strict rank order, by which a decision is drafted."""
 
     weights: Mapping[str, Decimal] = field(default_factory=dict)
     threshold: Decimal | None = None
     available: Mapping[int, Decimal] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, Supposed]] = field(default_factory=dict)
+    policy: Policy | None = None
+    limits: tuple[Limit, ...] = ()
 
     @property
     def departures(self) -> tuple[Departure, ...]:
@@ -147,6 +149,8 @@ class Changes:
             (Departure.WEIGHTS, bool(self.weights)),
             (Departure.THRESHOLD, self.threshold is not None),
             (Departure.MONEY, bool(self.available)),
+            (Departure.POLICY, self.policy is not None),
+            (Departure.LIMITS, bool(self.limits)),
             (Departure.SCORES, bool(self.scores)),
         )
         return tuple(each for each, there in held if there)
@@ -167,6 +171,10 @@ class Changes:
                 }
                 for number, held in self.scores.items()
             }
+        if self.policy is not None:
+            content["policy"] = self.policy.value
+        if self.limits:
+            content["limits"] = [limit.to_plain() for limit in self.limits]
         return content
 
 
@@ -181,7 +189,14 @@ def read_changes(data: Mapping[str, Any]) -> Changes:
             number: {code: Supposed(Decimal(each["points"]), each["reason"]) for code, each in held.items()}
             for number, held in data.get("scores", {}).items()
         },
+        policy=Policy(data["policy"]) if "policy" in data else None,
+        limits=tuple(_limit(each) for each in data.get("limits", ())),
     )
+
+
+def _limit(data: Mapping[str, Any]) -> Limit:
+    bounds = {name: None if data[name] is None else Decimal(data[name]) for name in ("least", "most")}
+    return Limit(**{**data, **bounds})
 
 
 def reduced(ground: Ground, changes: Changes) -> Changes:
@@ -200,6 +215,8 @@ def reduced(ground: Ground, changes: Changes) -> Changes:
             year: amount for year, amount in changes.available.items() if amount != ground.available.get(year, ZERO)
         },
         scores=scores,
+        policy=None if changes.policy is Policy.STRICT else changes.policy,
+        limits=changes.limits,
     )
 
 
@@ -292,96 +309,6 @@ def read_result(data: Mapping[str, Any]) -> Result:
     )
 
 
-def follow(ground: Ground, changes: Changes | None = None) -> Result:
-    """The list that follows from the ground with these changes; the order of the projects does not matter.
-
-    An application whose reviews are not complete stays ``open``, unless a supposed score completes it; the others
-    share the money as if it were not there.
-    """
-    held = changes or Changes()
-    available = {**ground.available, **held.available}
-    terms = _terms(ground.rules, held)
-    with exact():
-        entries = [_entry(each, terms) for each in ground.projects]
-    ranked = rank(entries, ground.rules)
-    settled = [each for each in ranked if each.entry.recommended is not None]
-    lines = {line.application_id: line for line in proposal.propose(settled, available)}
-    return Result([_place(each, lines.get(each.entry.application_id)) for each in ranked], available)
-
-
-def _place(each: Ranked, line: proposal.Line | None) -> Place:
-    entry = each.entry
-    return Place(
-        number=entry.number,
-        application_id=entry.application_id,
-        place=each.place,
-        outcome=Outcome.OPEN if line is None else Outcome(line.outcome.value),
-        total=entry.total,
-        asked={year: amount for year, amount in sorted(entry.amounts.items()) if amount},
-        amounts={} if line is None else line.amounts,
-        reason=both(line.reason if line is not None else entry.gate_reasons[-1]),
-    )
-
-
-def weigh(weight: Decimal, points: Decimal) -> Decimal:
-    """The points of 0 to 10 of a criterion, weighted, to two decimals, half up: the engine's arithmetic."""
-    return (weight * points / _TEN).quantize(_CENT, ROUND_HALF_UP)
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """The terms of a scenario, worked out once: all weights, the codes of those that are others, the threshold."""
-
-    weights: Mapping[str, Decimal]
-    changed: frozenset[str]
-    threshold: Decimal
-    scores: Mapping[str, Mapping[str, Supposed]]
-
-
-def _terms(rules: RuleSet, changes: Changes) -> _Terms:
-    weights = {each.code: changes.weights.get(each.code, each.weight) for each in rules.criteria}
-    changed = frozenset(each.code for each in rules.criteria if weights[each.code] != each.weight)
-    threshold = rules.threshold if changes.threshold is None else changes.threshold
-    return _Terms(weights, changed, threshold, changes.scores)
-
-
-def _entry(project: Project, terms: _Terms) -> Entry:
-    total = _total(project, terms)
-    least = terms.threshold
-    reached = None if total is None else total >= least
-    reasons = [reason for passed, reason in project.gates if passed is not True and reason is not None]
-    if total is None:
-        reasons.append(gate_reason(why("total_open", least=least), ()))
-    elif not reached:
-        reasons.append(gate_reason(why("total_below", total=total, least=least), ()))
-    return Entry(
-        application_id=project.application_id,
-        number=project.number,
-        total=total,
-        amounts=project.amounts,
-        hpj=project.hpj,
-        registered_at=project.registered_at,
-        recommended=every([*(passed for passed, _ in project.gates), reached]),
-        gate_reasons=tuple(reasons),
-        lot=project.lot,
-    )
-
-
-def _total(project: Project, terms: _Terms) -> Decimal | None:
-    """The sum of the weighted points; what is not changed counts as it was kept. None while a criterion is open."""
-    supposed = terms.scores.get(project.number, {})
-    total = ZERO
-    for code, (points, weighted) in project.lines.items():
-        if code in supposed:
-            weighted = weigh(terms.weights[code], supposed[code].points)
-        elif code in terms.changed and points is not None:
-            weighted = weigh(terms.weights[code], points)
-        if weighted is None:
-            return None
-        total += weighted
-    return total
-
-
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What another list changes against a first one. ``entered`` and ``left``: who gets money only in the other, or
@@ -405,6 +332,10 @@ def difference(before: Result, after: Result) -> Difference:
     years = sorted({*before.spent, *after.spent})
     money = {year: (before.spent.get(year, ZERO), after.spent.get(year, ZERO)) for year in years}
     return Difference(after.awarded - before.awarded, before.awarded - after.awarded, moved, money)
+
+
+def _groups(each: Project) -> list[object]:
+    return [each.region, each.cluster, sorted(each.organisations), sorted(each.categories)]
 
 
 def _amounts(amounts: Mapping[int, Decimal]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from portal.awards.allocation_problem import Policy
 from portal.awards.scenario_models import RankAcceptability
 from portal.awards.scenario_queries import Room, room, standing
 from portal.awards.scenarios import ZERO, Changes, Ground, read_changes
@@ -76,8 +77,8 @@ class Simulated:
 @dataclass(frozen=True)
 class Asked:
     """A question in plain values, n applications in the order of the tie rules. ``points``: n x criteria, ``asked``:
-    n x years and ``available`` by year, whole kopecks; ``passed``: whether all but the threshold is met; ``digest``
-    covers all of it."""
+    n x years and ``available`` by year, whole kopecks; ``passed``: whether all but the threshold is met; ``skips``:
+    whether who lacks money is passed over; ``digest`` covers all of it."""
 
     numbers: tuple[str, ...]
     criteria: tuple[str, ...]
@@ -88,6 +89,7 @@ class Asked:
     passed: tuple[bool, ...]
     asked: tuple[tuple[int, ...], ...]
     available: tuple[int, ...]
+    skips: bool
 
     @cached_property
     def digest(self) -> str:
@@ -140,6 +142,7 @@ def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | Non
         passed=tuple(all(answer is True for answer, _ in each.gates) for each in projects),
         asked=tuple(tuple(_kopecks(each.amounts.get(year, ZERO)) for year in ground.years) for each in projects),
         available=tuple(_kopecks(available.get(year, ZERO)) for year in ground.years),
+        skips=changes.policy is Policy.SKIPPING,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from portal.awards.allocation_problem import Limit, Policy
+from portal.awards.scenario_checks import MOST_LIMITS
 from portal.awards.scenarios import ZERO, Changes, Ground, Supposed
 from portal.core.canonical import plain_decimal
 from portal.core.errors import Problem
@@ -16,6 +18,7 @@ from portal.core.money import NumberError, parse_decimal, parse_money
 SPARE: Final = 2
 """Empty rows for single scores beside those that are filled in."""
 MOST_ROWS: Final = 60
+LIMIT_FIELDS: Final = ("group", "unit", "least", "most")
 FIELDS: Final = ("number", "criterion", "points", "reason")
 
 
@@ -30,6 +33,11 @@ def typed_of(ground: Ground, changes: Changes) -> dict[str, str]:
     for year in ground.years:
         typed[f"available-{year}"] = f"{changes.available.get(year, ground.available.get(year, ZERO)):.2f}"
     rows = [(number, code, each) for number, held in changes.scores.items() for code, each in held.items()]
+    typed["policy"] = (changes.policy or Policy.STRICT).value
+    for place, limit in enumerate(changes.limits):
+        bounds = ("" if bound is None else plain_decimal(bound) for bound in (limit.least, limit.most))
+        texts = (f"{limit.field}:{limit.value}", limit.unit, *bounds)
+        typed |= {f"limits-{place}-{name}": text for name, text in zip(LIMIT_FIELDS, texts, strict=True)}
     for place, (number, code, each) in enumerate(rows):
         texts = (number, code, plain_decimal(each.points), each.reason)
         typed |= {f"score-{place}-{name}": text for name, text in zip(FIELDS, texts, strict=True)}
@@ -43,6 +51,17 @@ def rows_of(typed: Mapping[str, str]) -> list[int]:
     return list(range(min(last + SPARE, MOST_ROWS)))
 
 
+def limits_of(typed: Mapping[str, str]) -> list[int]:
+    """The rows of limits that the form shows: the filled ones and one to spare."""
+    filled = [place for place in range(MOST_LIMITS) if _limited(typed, place)]
+    last = filled[-1] + 1 if filled else 0
+    return list(range(min(last + 1, MOST_LIMITS)))
+
+
+def _limited(typed: Mapping[str, str], place: int) -> bool:
+    return any(typed.get(f"limits-{place}-{name}", "").strip() for name in ("group", "least", "most"))
+
+
 class Reading:
     """What was typed, read: ``changes``, and ``problems`` with the ids of the inputs as their fields."""
 
@@ -51,11 +70,14 @@ class Reading:
         self.typed = typed
         self.problems: list[Problem] = []
         self._rows: dict[tuple[str, str], int] = {}
+        self._limit_rows: list[int] = []
         self.changes = Changes(
             weights={each.code: self._number(f"weights-{each.code}", 2) for each in ground.rules.criteria},
             threshold=self._number("threshold", 2),
             available={year: self._money(f"available-{year}") for year in ground.years},
             scores=self._scores(),
+            policy=self._policy(),
+            limits=tuple(self._limits()),
         )
 
     def _text(self, name: str) -> str:
@@ -94,8 +116,39 @@ class Reading:
             found.setdefault(number, {})[criterion] = Supposed(value, reason)
         return found
 
+    def _policy(self) -> Policy | None:
+        try:
+            return Policy(self._text("policy") or Policy.STRICT)
+        except ValueError:
+            said = N_("Choose how the money is given out.")
+            self.problems.append(Problem("policy", "policy", said))
+            return None
+
+    def _limits(self) -> Iterator[Limit]:
+        """Rows that are filled in; their places in the changes are kept for the problems."""
+        for place in range(MOST_LIMITS):
+            if not _limited(self.typed, place):
+                continue
+            field, _, value = self._text(f"limits-{place}-group").partition(":")
+            unit = self._text(f"limits-{place}-unit")
+            least, most = self._bound(f"limits-{place}-least"), self._bound(f"limits-{place}-most")
+            self._limit_rows.append(place)
+            yield Limit(f"L{len(self._limit_rows)}", field, value, least, most, unit)
+
+    def _bound(self, name: str) -> Decimal | None:
+        if not self._text(name):
+            return None
+        try:
+            return parse_decimal(self._text(name))
+        except NumberError as error:
+            self.problems.append(Problem(error.code, name, error.message))
+            return None
+
     def placed(self, problem: Problem) -> Problem:
         """A problem of the changes, on the input that it is about."""
+        if problem.field.startswith("limits."):
+            _, place, part = problem.field.split(".")
+            return replace(problem, field=f"limits-{self._limit_rows[int(place)]}-{part}")
         if not problem.field.startswith("scores."):
             return replace(problem, field=problem.field.replace(".", "-"))
         _, number, criterion = problem.field.split(".", 2)

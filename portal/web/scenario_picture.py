@@ -9,12 +9,17 @@ from typing import Any, Final
 
 from flask_babel import gettext as _
 
+from portal.awards.allocation_problem import EACH, SME
+from portal.awards.allocation_words import POLICY_NAMES
+from portal.awards.scenario_checks import groups_of
+from portal.awards.scenario_list import OF_EACH, limit_name
 from portal.awards.scenario_models import Scenario
 from portal.awards.scenario_queries import Named, Standing
 from portal.awards.scenarios import ZERO, Changes, Difference, Ground, Outcome, Place, Result, difference
 from portal.awards.simulating import Simulated
 from portal.core.formats import format_number, format_percent
-from portal.web.language import locale
+from portal.core.regions import find
+from portal.web.language import locale, say
 from portal.web.templating import localised
 
 MOST_COLUMNS: Final = 4
@@ -123,6 +128,27 @@ def told(ground: Ground, changes: Changes) -> list[tuple[str, str, str]]:
 def money_told(ground: Ground, changes: Changes) -> list[tuple[int, Decimal, Decimal]]:
     """Year, what is left in its envelope, and what is supposed instead, roubles."""
     return [(year, ground.available.get(year, ZERO), amount) for year, amount in sorted(changes.available.items())]
+
+
+def limits_told(changes: Changes) -> list[str]:
+    """How the money is given out, where it is not as now, and the limits, in words."""
+    policy = [] if changes.policy is None else [say(POLICY_NAMES[changes.policy])]
+    return [*policy, *(say(limit_name(limit)) for limit in changes.limits)]
+
+
+def groups(ground: Ground) -> list[tuple[str, str]]:
+    """What can be limited, as the choices of the form: "field:value" and words."""
+    found = []
+    for field, values in groups_of(ground).items():
+        for value in values:
+            name = say(OF_EACH[field]) if value in (EACH, SME) else _group(field, value)
+            found.append((f"{field}:{value}", name))
+    return found
+
+
+def _group(field: str, value: str) -> str:
+    region = find(value) if field == "region" else None
+    return value if region is None else region.name_in(locale())
 
 
 def scores_told(ground: Ground, changes: Changes) -> list[tuple[str, str, str, str, str]]:

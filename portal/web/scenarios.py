@@ -14,9 +14,12 @@ from wtforms import StringField, TextAreaField
 import portal.awards.jobs  # noqa: F401 - a large simulation writes a task
 from portal.awards import scenario_service as service
 from portal.awards import simulating
+from portal.awards.allocation_problem import PERCENT, PROJECTS, ROUBLES, Policy
+from portal.awards.allocation_words import POLICY_NAMES
+from portal.awards.scenario_list import follow
 from portal.awards.scenario_models import Scenario
 from portal.awards.scenario_queries import Room, Standing, listed, room, scenario_of, standing
-from portal.awards.scenarios import Changes, Result, difference, follow, read_changes, read_result
+from portal.awards.scenarios import Changes, Result, difference, read_changes, read_result
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.identity.policy import Permission, allowed
@@ -28,7 +31,7 @@ from portal.web.language import say
 from portal.web.page import page
 from portal.web.paging import Page, keyset
 from portal.web.register import as_table
-from portal.web.scenario_form import Reading, rows_of, typed_of
+from portal.web.scenario_form import Reading, limits_of, rows_of, typed_of
 
 pages = Blueprint("scenarios", __name__, url_prefix="/staff/scenarios")
 
@@ -181,6 +184,10 @@ def _form_page(
         form=form,
         typed=typed,
         rows=rows_of(typed),
+        limit_rows=limits_of(typed),
+        groups=picture.groups(held.ground),
+        policies=[(each.value, say(POLICY_NAMES[each])) for each in Policy if each is not Policy.PARTIAL],
+        units=[(PROJECTS, _("projects")), (ROUBLES, _("roubles")), (PERCENT, _("percent of the money"))],
         problems=found,
         errors=errors,
         looked=looked,
@@ -224,6 +231,7 @@ def _show(
         lines=picture.lines(present, [column], held),
         changed=picture.told(held.ground, changes),
         money=picture.money_told(held.ground, changes),
+        limits=picture.limits_told(changes),
         scores=picture.scores_told(held.ground, changes),
         departures=changes.departures,
         bars=picture.bars([(_("now"), present), (scenario.name, result)]),
@@ -347,6 +355,7 @@ def acceptability(track_id: UUID) -> ResponseReturnValue:
         found=found,
         heat=picture.heat(found) if found else [],
         funded=picture.funded(found) if found else [],
+        otherwise=changes.policy is Policy.BEST_TOTAL or bool(changes.limits),
         left_out=len(held.ground.projects) - (len(asked.numbers) if asked else 0),
         form=_action(),
     )

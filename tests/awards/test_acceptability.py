@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.awards.acceptability import Question, bands_of, simulate, totals_of, weights_drawn
-from portal.awards.scenarios import Changes, Outcome, follow
+from portal.awards.scenario_list import follow
+from portal.awards.scenarios import Changes, Outcome
 from portal.awards.simulating import AT_ONCE, answer, question, read
 from tests.awards.test_scenarios import CODES, TWO, ground, grounds, opened, project
 

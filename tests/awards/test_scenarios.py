@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portal.awards.allocation_problem import Limit, Policy
 from portal.awards.scenario_checks import problems
+from portal.awards.scenario_list import follow, weigh
 from portal.awards.scenarios import (
     Changes,
     Departure,
@@ -20,11 +22,9 @@ from portal.awards.scenarios import (
     Scored,
     Supposed,
     difference,
-    follow,
     read_changes,
     read_result,
     reduced,
-    weigh,
 )
 from portal.core.language import N_
 from portal.tenders.rulebook import load_rulebook
@@ -106,10 +106,62 @@ def test_a_gate_that_is_not_passed_stays_so() -> None:
     assert found.by_number["JP-2018-IS-0001"].reason["en"] == "Some eligibility rules cannot be checked yet."
 
 
+def limited(field: str, value: str, most: int | None, least: int | None = None, unit: str = "projects") -> Limit:
+    bounds = [None if bound is None else Decimal(bound) for bound in (least, most)]
+    return Limit("L1", field, value, *bounds, unit)
+
+
+NEAR = (
+    replace(TWO[0], region="36", cluster="D1"),
+    replace(TWO[1], region="36", cluster="D1"),
+    replace(project(3, Decimal(6), {2018: 30}), region="16", cluster="D6"),
+)
+
+
+def test_policies_and_limits_give_the_money_otherwise() -> None:
+    held = ground(*NEAR)
+    assert [each[2] for each in outcomes(held)] == ["award", "reserve", "reserve"]
+    skipping = Changes(policy=Policy.SKIPPING)
+    assert outcomes(held, skipping) == [("1", 1, "award"), ("2", 2, "reserve"), ("3", 3, "award")]
+    every = replace(held, available={2018: Decimal(200)})
+    assert [each[2] for each in outcomes(every)] == ["award"] * 3
+    one = Changes(limits=(limited("region", "*", 1),))
+    assert [each[2] for each in outcomes(every, one)] == ["award", "reserve", "award"]
+    reason = follow(every, one).by_number["JP-2018-IS-0002"].reason["en"]
+    assert "each region: number of projects at most 1" in reason
+    best = Changes(policy=Policy.BEST_TOTAL, limits=(limited("cluster", "D6", None, 1),))
+    assert follow(held, best).awarded == {"JP-2018-IS-0001", "JP-2018-IS-0003"}
+
+
+def test_the_strict_policy_is_that_of_a_decision() -> None:
+    """A limit that binds nobody leads through the allocation, and changes nothing."""
+    held = ground(*NEAR)
+    loose = Changes(limits=(limited("region", "36", 9),))
+    assert outcomes(held, loose) == outcomes(held)
+    assert follow(held, loose).spent == follow(held).spent
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        (Changes(policy=Policy.PARTIAL), ["policy"]),
+        (Changes(limits=(limited("region", "77", 1),)), ["limits.0.group"]),
+        (Changes(limits=(limited("sme", "sme", 1, unit="tons"),)), ["limits.0.unit"]),
+        (Changes(limits=(limited("cluster", "*", None),)), ["limits.0.most"]),
+        (Changes(limits=(limited("cluster", "*", 101, unit="percent"),)), ["limits.0.most"]),
+        (Changes(limits=(limited("organisation", "*", 1, 2),)), ["limits.0.least", "limits.0.least"]),
+        (Changes(limits=(limited("cluster", "D1", 1),) * 11), ["limits"]),
+    ],
+)
+def test_what_is_wrong_with_policy_and_limits(changes: Changes, fields: list[str]) -> None:
+    assert [each.field for each in problems(ground(*NEAR), changes)] == fields
+
+
 def test_departures_say_what_the_commission_cannot_decide() -> None:
     supposed = {"JP-2018-IS-0001": {"CR-10": Supposed(Decimal(1), "A reason of some length.")}}
     assert Changes().departures == ()
-    everything = Changes(SUM_OF_100, Decimal(50), {2018: Decimal(1)}, supposed)
+    limits = (limited("region", "*", 3, 1),)
+    everything = Changes(SUM_OF_100, Decimal(50), {2018: Decimal(1)}, supposed, Policy.BEST_TOTAL, limits)
     assert everything.departures == tuple(Departure)
     assert read_changes(everything.to_json()) == everything
 

@@ -132,6 +132,24 @@ def test_the_form_keeps_what_was_typed_and_says_where(stage: Stage, client_of: C
     assert session.scalar(select(func.count()).select_from(Scenario)) == 0
 
 
+def test_policy_and_limits_are_typed_and_told(stage: Stage, client_of: ClientOf, session: Session) -> None:
+    client = client_of(stage.chair)
+    typed = turned(stage) | {"name": "One of each", "policy": "skipping"}
+    typed |= {"limits-1-group": "organisation:*", "limits-1-unit": "projects", "limits-1-most": "one"}
+    answer = client.post(f"{room(stage)}/new", data=form(**typed))
+    assert (answer.status_code, 'href="#limits-1-most"' in answer.text) == (422, True)
+    typed |= {"limits-1-most": "", "limits-1-least": "1"}
+    answer = client.post(f"{room(stage)}/new", data=form(**typed))
+    assert (answer.status_code, 'href="#limits-1-least"' in answer.text) == (422, True)
+    typed |= {"limits-1-most": "1", "limits-1-least": ""}
+    answer = client.post(f"{room(stage)}/new", data=form(**typed))
+    assert answer.status_code == 303
+    page = client.get(answer.location).text
+    assert "Rank order, passing over what does not fit" in page
+    assert "each organisation: number of projects at most 1" in page
+    assert 'value="organisation:*" selected' in client.get(f"{answer.location}/edit").text
+
+
 def test_changing_a_stale_page_is_refused(stage: Stage, client_of: ClientOf, session: Session) -> None:
     held = made(stage)
     client, url = client_of(stage.member), f"/staff/scenarios/{held.id}/edit"
