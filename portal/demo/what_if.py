@@ -1,4 +1,4 @@
-"""Scenarios of the commission: two that are shared on the tender in review, and one that a decision cites."""
+"""Scenarios of the commission: three that are shared on the tender in review, and one that a decision cites."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from portal.awards import scenario_service as scenarios
+from portal.awards.allocation_problem import EACH, PROJECTS, Limit, Policy
 from portal.awards.scenario_queries import room, standing
 from portal.awards.scenarios import Changes, Supposed
 from portal.demo.moments import moment, moscow
@@ -41,7 +42,7 @@ WORDS: Final = (
 
 
 def of_2018(people: People, track_id: UUID) -> None:
-    """More weight on private money by the chair; less money, a higher threshold and a single score by a member."""
+    """More weight on private money; less money, a higher threshold and a single score; another policy with a limit."""
     with moment(moscow(2018, 9, 25, 15)) as session:
         chair = people.actor(session, "chair")
         weights = {code: Decimal(weight) for code, weight in PRIVATE_MONEY.items()}
@@ -65,6 +66,14 @@ def of_2018(people: People, track_id: UUID) -> None:
             session, member, track_id, name="На пятую часть меньше денег, порог 65", changes=changes
         )
         scenarios.share(session, member, made.id)
+
+    with moment(moscow(2018, 9, 26, 12)) as session:
+        limit = Limit("L1", "cluster", EACH, None, Decimal(1), PROJECTS)
+        changes = Changes(policy=Policy.BEST_TOTAL, limits=(limit,))
+        made = scenarios.create(
+            session, chair, track_id, name="Наибольшая сумма баллов, один проект от кластера", changes=changes
+        )
+        scenarios.share(session, chair, made.id)
 
 
 def of_2016(people: People, track_id: UUID) -> None:
