@@ -31,7 +31,7 @@ def typed_of(ground: Ground, changes: Changes) -> dict[str, str]:
     least = ground.rules.threshold if changes.threshold is None else changes.threshold
     typed["threshold"] = plain_decimal(least)
     for year in ground.years:
-        typed[f"available-{year}"] = f"{changes.available.get(year, ground.available.get(year, ZERO)):.2f}"
+        typed[f"available-{year}"] = _grouped(changes.available.get(year, ground.available.get(year, ZERO)))
     rows = [(number, code, each) for number, held in changes.scores.items() for code, each in held.items()]
     typed["policy"] = (changes.policy or Policy.STRICT).value
     for place, limit in enumerate(changes.limits):
@@ -42,6 +42,11 @@ def typed_of(ground: Ground, changes: Changes) -> dict[str, str]:
         texts = (number, code, plain_decimal(each.points), each.reason)
         typed |= {f"score-{place}-{name}": text for name, text in zip(FIELDS, texts, strict=True)}
     return typed
+
+
+def _grouped(amount: Decimal) -> str:
+    """An amount as one would type it, in groups of three: "600 000 000.00" is read in either language."""
+    return f"{amount:,.2f}".replace(",", "\u00a0")
 
 
 def rows_of(typed: Mapping[str, str]) -> list[int]:
