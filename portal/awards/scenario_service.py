@@ -85,12 +85,10 @@ def rename(
 ) -> Scenario:
     """Another name. Raises :class:`Problems` for none, a long one, or one of another of the author's scenarios."""
     scenario, _ = _own(session, actor, scenario_id, expected_version)
-    called, before = _name(name), scenario.name
+    called = _name(name)
     with _unique_name(session):
         scenario.name = called
-    record(
-        session, actor, "awards:scenario:rename", "scenario", scenario.id, {"before": before, "after": scenario.name}
-    )
+    _record(session, actor, "rename", scenario)
     return scenario
 
 
@@ -316,9 +314,9 @@ def _locked(session: Session, actor: Actor, scenario_id: UUID, expected_version:
 
 
 def _record(session: Session, actor: Actor, verb: str, scenario: Scenario, **more: object) -> None:
+    """Digests, and no name: who reads the audit trail is not who may read a scenario."""
     changes = {
         "track": scenario.tender_track_id,
-        "name": scenario.name,
         "run": scenario.run_id,
         "changes": scenario.changes_digest,
         "ground": scenario.ground_digest,
