@@ -45,8 +45,8 @@ def typed_of(ground: Ground, changes: Changes) -> dict[str, str]:
 
 
 def _grouped(amount: Decimal) -> str:
-    """An amount as one would type it, in groups of three: "600 000 000.00" is read in either language."""
-    return f"{amount:,.2f}".replace(",", "\u00a0")
+    """An amount as one would type it, in groups of three; either language reads "600 000 000" and "0.50"."""
+    return f"{amount:,.2f}".removesuffix(".00").replace(",", "\u00a0")
 
 
 def rows_of(typed: Mapping[str, str]) -> list[int]:

@@ -28,13 +28,14 @@ PLACES: Final = 50
 
 @dataclass(frozen=True)
 class Column:
-    """A list beside the present one. ``stale``: it stands on what has changed since."""
+    """A list beside the present one, of a ``scenario`` or of changes that are not saved. ``stale``: it stands on what
+    has changed since."""
 
     title: str
-    scenario: Scenario
     result: Result
     difference: Difference
-    stale: bool
+    scenario: Scenario | None = None
+    stale: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Line:
 def column(scenario: Scenario, result: Result, present: Result, held: Standing) -> Column:
     """A scenario beside the present list."""
     stale = scenario.ground_digest != held.ground.digest
-    return Column(scenario.name, scenario, result, difference(present, result), stale)
+    return Column(scenario.name, result, difference(present, result), scenario, stale)
 
 
 def lines(present: Result, columns: Sequence[Column], held: Standing) -> list[Line]:

@@ -81,7 +81,7 @@ def index(track_id: UUID) -> ResponseReturnValue:
         form=_action(),
         present=present,
         columns=columns,
-        chosen=[str(each.scenario.id) for each in columns],
+        chosen=[str(each.scenario.id) for each in columns if each.scenario is not None],
         shown=shown,
         earlier=max(first - picture.PLACES, 1) if first > 1 else None,
         later=later,
@@ -175,7 +175,11 @@ def _form_page(
     errors: dict[str, list[str]] = {}
     for each in found:
         errors.setdefault(each.field, []).append(say(each.message))
-    present = follow(held.ground) if looked is not None else None
+    column, lines = None, list[picture.Line]()
+    if looked is not None:
+        present = follow(held.ground)
+        column = picture.Column(_("Here"), looked, difference(present, looked))
+        lines = picture.lines(present, [column], held)[: picture.PLACES]
     return render_template(
         "scenarios/edit.html",
         **_frame(place),
@@ -190,9 +194,8 @@ def _form_page(
         units=[(PROJECTS, _("projects")), (ROUBLES, _("roubles")), (PERCENT, _("percent of the money"))],
         problems=found,
         errors=errors,
-        looked=looked,
-        present=present,
-        change=difference(present, looked) if present is not None and looked is not None else None,
+        looked=column,
+        lines=lines,
     ), code
 
 
