@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import fields, replace
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 from portal.identity.models import Role, User
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack, Track
 from portal.tenders.rulebook import load_commission, load_lanes, load_questions, load_rulebook
-from portal.tenders.ruleset import to_json
+from portal.tenders.ruleset import Bands, Tie, TieEffect, TieRuling, to_json
 from portal.tenders.ruleset.model import Blindness, ExpertMean, RuleSet, Sight
 from portal.web.rule_fields import SECTIONS
 from tests.conftest import form
@@ -395,15 +396,21 @@ def test_rules_with_everything_they_may_have_travel_as_a_file(
     session: Session, administrator: FlaskClient, draft: Tender
 ) -> None:
     row = rules_of(session, draft)
+    official = load_rulebook(IS)
+    first, *rest = official.criteria
+    falling = Bands(((Decimal(1), Decimal(10)), (Decimal(3), Decimal(4))), open_below=True)
+    steps = (replace(first.components[0], scale=falling), *first.components[1:])
     whole = to_json(
         replace(
-            load_rulebook(IS),
+            official,
+            criteria=(replace(first, components=steps), *rest),
             questions=load_questions(IS),
             lanes=load_lanes(),
             confidential_parts=Sight.OWN,
             blindness=next(mode for mode in Blindness if mode is not Blindness.OPEN),
             expert_mean=ExpertMean.CALIBRATED,
             commission=load_commission(),
+            conflict_ties=(TieRuling(Tie.CLUSTER, TieEffect.NONE),),
         )
     )
     assert {field.name for field in fields(RuleSet)} == set(whole)
