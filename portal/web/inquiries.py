@@ -76,7 +76,7 @@ def of_application(application_id: UUID) -> ResponseReturnValue:
         "officer/inquiries.html",
         case=case,
         application=case.application,
-        view="inquiries",
+        view="reviews",
         rows=inquiries.of_submission(session(), case.submission.id),
         forms=lambda row: ActionForm(formdata=None, version=row.version),
         deals=case.application.state == State.EXPERTISE,
