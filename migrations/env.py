@@ -19,6 +19,7 @@ import portal.awards.models
 import portal.awards.proof_models
 import portal.awards.reserve_models
 import portal.awards.scenario_models
+import portal.awards.treasury_models
 import portal.budget.models
 import portal.clusters.board_models
 import portal.clusters.models

@@ -40,6 +40,7 @@ def verify() -> None:
     """Recompute the audit chain and the ledger from their first rows; exit 1 at the first fault."""
     from portal.audit.heads import verify as verify_heads
     from portal.audit.service import verify as verify_trail
+    from portal.awards.treasury import verify as verify_treasury
     from portal.budget.queries import verify as verify_ledger
     from portal.core.db import session
 
@@ -55,6 +56,10 @@ def verify() -> None:
     if place is not None:
         raise click.ClickException(f"ledger: {place}")
     click.echo(f"ledger: {postings} postings hold")
+    payments, differing = verify_treasury(session())
+    if differing is not None:
+        raise click.ClickException(f"payments of the treasury: {differing}")
+    click.echo(f"payments of the treasury: {payments} hold")
 
 
 @portal.command("sweep-files")

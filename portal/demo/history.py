@@ -18,6 +18,7 @@ from portal.demo import (
     tender_open,
     tender_sealed,
     ties,
+    treasury,
 )
 from portal.demo.filing import Register
 from portal.demo.moments import moment, moscow
@@ -38,6 +39,7 @@ def load() -> None:
     signed = agreed.begin(people)
     budget_orders.carry_over(people, programme_id)
     agreed.go_on(people, signed)
+    treasury.load(people)
     _say(began, "tender of 2016, its agreements")
     programme.give(people, programme_id, moscow(2018, 1, 22), "ДЕМО-12", programme.years_of(2018))
     tender = tender_2018.load(people, register, programme_id)

@@ -63,7 +63,7 @@ STAFF: Final = (
     Entry(N_("Appeals"), "award_appeals.index", Permission.APPEAL_VIEW, "award_appeals"),
     Entry(N_("Agreements"), "agreements.index", Permission.AGREEMENT_VIEW, "agreements agreement_payments"),
     Entry(N_("Meetings"), "meetings.index", Permission.MEETING_VIEW, "meetings meeting_paper"),
-    Entry(N_("Budget"), "budget.index", Permission.BUDGET_VIEW, "budget budget_orders"),
+    Entry(N_("Budget"), "budget.index", Permission.BUDGET_VIEW, "budget budget_orders treasury"),
     Entry(N_("Tenders and rules"), "tenders.index", Permission.TENDER_VIEW, "tenders"),
     Entry(N_("Register of clusters"), "register.index", Permission.CLUSTER_IMPORT, "register"),
     Entry(N_("People and roles"), "users.index", Permission.USER_MANAGE, "users"),

@@ -116,6 +116,12 @@ WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
         "no_quorum": (N_("No quorum"), "red"),
         "withdrawn": (N_("Taken off the agenda"), "grey"),
     },
+    "treasury": {
+        "matched": (N_("Matches"), "blue"),
+        "differing": (N_("Differs"), "yellow"),
+        "unmatched": (N_("Matches nothing"), "red"),
+        "booked": (N_("Booked"), "green"),
+    },
     "task": {
         "done": (N_("Done"), "green"),
         "in_progress": (N_("In progress"), "blue"),
