@@ -1,4 +1,4 @@
-"""A table of the treasury: what the portal has booked already, one payment to book, one that differs, one unknown."""
+"""A table of the treasury: what the portal has booked already, one payment to book, one too many, one unknown."""
 
 from __future__ import annotations
 

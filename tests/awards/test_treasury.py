@@ -233,6 +233,7 @@ def test_nothing_is_booked_twice(session: Session, books: Books) -> None:
     assert (again.known, books.matches(again)) == (1, ["booked"])
     assert books.book(again) == (0, 0)
     assert books.paid() == {2018: 100, 2019: 0}
+    session.commit()
     assert treasury.verify(session) == (2, None)
 
 
@@ -255,6 +256,7 @@ def test_money_that_comes_back_is_a_receipt(session: Session, books: Books) -> N
     assert (held[Account.PAID], held[Account.RETURNED]) == (45, 15)
     treasury.compare_again(session, books.agreed.finance, row.id)
     assert books.matches(row) == ["booked", "differing"]
+    session.commit()
     assert treasury.verify(session) == (3, None)
 
 

@@ -1,6 +1,6 @@
 """The ledger against a model of it: any run of movements on real PostgreSQL ends where plain arithmetic ends.
 
-``FULL=1 python -m pytest -q tests/budget/test_model.py`` runs 500 stories, otherwise forty.
+``FULL=1 python -m pytest -q tests/budget/test_model.py`` runs 500 stories, otherwise twenty-five.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from tests.factories import tenders as tenders_factory
 
 YEARS = (2018, 2019, 2020)
 GIVEN = Decimal("300.00")
-EXAMPLES = 500 if os.environ.get("FULL") else 40
+EXAMPLES = 500 if os.environ.get("FULL") else 25
 money = st.decimals(min_value=Decimal("0.01"), max_value=Decimal("100.00"), places=2)
 by_year = st.dictionaries(st.sampled_from(YEARS), money, min_size=1)
 year = st.sampled_from(YEARS)

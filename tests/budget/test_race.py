@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -270,7 +271,19 @@ def work(app: Flask) -> None:
             time.sleep(0.02)
 
 
-def kill_something(stage: Stage, dice: random.Random, turn: int) -> None:
+def keep_a_worker(app: Flask, orders_: Connection) -> None:
+    """In a process of its own, without threads: kills its worker and starts another one whenever it is told to."""
+    fork = multiprocessing.get_context("fork")
+    told = True
+    while told:
+        worker = fork.Process(target=work, args=(app,), daemon=True)
+        worker.start()
+        told = orders_.recv()
+        worker.kill()
+        worker.join()
+
+
+def kill_something(stage: Stage, dice: random.Random) -> None:
     """With FULL=1 a backend by signal 9, which takes the whole server with it; otherwise connections, politely."""
     url = stage.app.config["SQLALCHEMY_DATABASE_URI"]
     engine = create_engine(url)
@@ -299,9 +312,9 @@ def kill_something(stage: Stage, dice: random.Random, turn: int) -> None:
 @pytest.mark.slow
 def test_no_kopeck_over_an_envelope_and_nothing_twice(stage: Stage) -> None:
     dice = random.Random(1)
-    fork = multiprocessing.get_context("fork")
-    worker = fork.Process(target=work, args=(stage.app,), daemon=True)
-    worker.start()
+    kill_worker, told = multiprocessing.Pipe()
+    keeper = multiprocessing.get_context("fork").Process(target=keep_a_worker, args=(stage.app, told))
+    keeper.start()
     until = time.monotonic() + SECONDS
     threads = [threading.Thread(target=client, args=(stage, number, until)) for number in range(CLIENTS)]
     for thread in threads:
@@ -311,17 +324,14 @@ def test_no_kopeck_over_an_envelope_and_nothing_twice(stage: Stage) -> None:
         time.sleep(PAUSE)
         turn += 1
         if turn % 2:
-            kill_something(stage, dice, turn)
+            kill_something(stage, dice)
         else:
-            worker.kill()
-            worker.join()
-            worker = fork.Process(target=work, args=(stage.app,), daemon=True)
-            worker.start()
+            kill_worker.send(True)
             stage.answers["worker killed"] += 1
     for thread in threads:
         thread.join()
-    worker.kill()
-    worker.join()
+    kill_worker.send(False)
+    keeper.join()
     with stage.app.app_context():
         finish_tasks()
         check(stage)

@@ -177,6 +177,8 @@ def test_pages_by_role(session: Session, sign_in: SignIn, envelope: Envelope, pr
         "administrator": ({200}, {200}, {303}),
         "officer": reader,
         "chair": reader,
+        "director": reader,
+        "finance": reader,
         "commission": reader,
         "auditor": reader,
         "reviewer": ({403}, {403}, {403}),
