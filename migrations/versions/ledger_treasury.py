@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "ledger_treasury"
-down_revision = "ledger_post"
+down_revision = "desk_inquiries"
 branch_labels = None
 depends_on = None
 
