@@ -30,6 +30,7 @@ from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
 from portal.core.language import N_, Message, both, render
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import barring
+from portal.scoring.queries import rules_of
 from portal.tenders.models import TenderTrack
 
 MAX_GROUNDS: Final = 2_000
@@ -86,7 +87,9 @@ def amend(
     barring.refuse_barred(
         session, [actor.user_id], [change.application_id for change in changes if change.outcome in GAINING]
     )
-    available = basis.as_text(budget_queries.available(session, track.tender.programme_id, track.track))
+    held = budget_queries.available(session, track.tender.programme_id, track.track)
+    years = rules_of(session, track.id).years
+    available = basis.as_text({year: amount for year, amount in held.items() if year in years})
     decision = AwardDecision(
         tender_track_id=track.id,
         run_id=last.run_id,

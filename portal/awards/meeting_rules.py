@@ -16,7 +16,7 @@ LEAST_PRESENT: Final = 2
 CHOICES: Final = {
     Choice.YES: N_("In favour"),
     Choice.NO: N_("Against"),
-    Choice.ABSTAIN: N_("Abstained"),
+    Choice.ABSTAIN: N_("Abstains"),
 }
 
 

@@ -219,7 +219,7 @@ def _proposal_page(
     }
     return render_template(
         "award_changes/proposal.html",
-        row=row,
+        place=row.track,
         held=held,
         lines=lines,
         before=before,
