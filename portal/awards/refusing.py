@@ -12,6 +12,7 @@ from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
 from portal.awards import amending
+from portal.awards.agreement_models import Agreement, AgreementState
 from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.awards.reserve_models import AwardRefusal
 from portal.core.errors import Conflict, NotFound, Problems
@@ -70,13 +71,15 @@ def refuse(session: Session, actor: Actor, application_id: UUID, *, reason: str)
 
 
 def awarded_line(session: Session, application: Application) -> DecisionLine | None:
-    """The published award of an application that stands, with its amounts."""
+    """The published award of an application that stands and is bound by no agreement, with its amounts."""
     if application.state != State.AWARDED:
         return None
+    bound = select(Agreement.line_id).where(Agreement.state.in_((AgreementState.SIGNED, AgreementState.ENDED)))
     return session.scalars(
         select(DecisionLine)
         .join(DecisionLine.decision)
         .where(
+            DecisionLine.id.not_in(bound),
             DecisionLine.application_id == application.id,
             DecisionLine.outcome == Award.AWARD,
             DecisionLine.approved_at.is_not(None),
