@@ -161,7 +161,9 @@ def _empty(session: Session, application: Application, files: list[str]) -> None
     )
     for statement in statements:
         session.execute(statement, execution_options={"synchronize_session": False})
-    uploads.discard(session, session.scalars(select(Upload.id).where(Upload.object_id == application.id)).all())
+    # Locked first, so that a part that is just arriving is seen, and its object goes too.
+    begun = select(Upload.id).where(Upload.object_id == application.id).with_for_update()
+    uploads.discard(session, session.scalars(begun).all())
     made = session.scalars(
         delete(Export).where(Export.application_id == application.id).returning(Export.made_key)
     ).all()

@@ -165,6 +165,16 @@ def test_the_open_tender_is_open_and_has_work_in_every_state(loaded: Session) ->
     assert rows(loaded, "select count(*) from cluster_member where state = 'requested'") == [(1,)]
 
 
+def test_two_applications_are_sealed_and_say_nothing(loaded: Session) -> None:
+    held = rows(
+        loaded,
+        "select count(*), bool_and(s.snapshot = '{}'), bool_and(a.title_ru || a.title_en = '')"
+        " from application a join submission s on s.id = a.submission_id where a.state = 'sealed'",
+    )
+    assert held == [(2, True, True)]
+    assert rows(loaded, "select count(*) from seal_key where public is not null and given is null") == [(3,)]
+
+
 def test_the_ledger_and_the_audit_trail_hold(demo_app: Flask) -> None:
     answer = demo_app.test_cli_runner().invoke(args=["portal", "verify"])
     assert answer.exit_code == 0, answer.output
@@ -196,7 +206,8 @@ def test_the_open_tender_asks_extra_questions_and_they_are_answered(loaded: Sess
     answered = rows(
         loaded,
         "select bool_and(s.snapshot #>> '{questions,Q-01}' is not null) from submission s join application a"
-        " on a.id = s.application_id join tender t on t.id = a.tender_id where t.code not in ('2016', '2018')",
+        " on a.id = s.application_id join tender t on t.id = a.tender_id"
+        " where t.code not in ('2016', '2018') and not t.sealed",
     )
     assert answered == [(True,)]
 

@@ -99,6 +99,11 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "cluster_imports.report": {"import_id": "map_import_id"},
     "cluster_imports.progress": {"import_id": "map_import_id"},
     "cluster_imports.faults": {"import_id": "map_import_id"},
+    **{
+        f"sealed.{name}": {"tender_id": "sealed_tender_id"}
+        for name in ("show", "appoint", "make_key", "unseal", "again", "protocol", "protocol_pdf")
+    },
+    "applications.sealed": {"application_id": "sealed_application_id"},
     "reviewer_pool.show": {"user_id": "reviewer_id"},
     "reviewer_pool.add_absence": {"user_id": "reviewer_id"},
     "reviewer_pool.remove_absence": {"user_id": "reviewer_id"},
@@ -355,6 +360,9 @@ def _values(which: str) -> dict[str, Any]:
         "cluster_id": "select cluster_id from application where id = :key",
         "submission_id": "select submission_id from application where id = :key",
         "tender_id": "select tender_id from application where id = :key",
+        "sealed_tender_id": "select id from tender where sealed and cast(:key as uuid) is not null limit 1",
+        "sealed_application_id": "select id from application where state = 'sealed' and initiator_id ="
+        " (select initiator_id from application where id = :key)",
         "track_id": "select tender_track_id from application where id = :key",
         "tender_track_id": "select tender_track_id from application where id = :key",
         "rule_set_id": "select rule_set_id from tender_track t join application a on a.tender_track_id = t.id"
