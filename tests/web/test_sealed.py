@@ -114,8 +114,10 @@ def test_keepers_open_and_the_protocol_tells_of_it(session: Session, sign_in: Si
     first, second = (sign_in(person) for person in kept.keepers)
     assert first.post(f"{base}/open", data=form(seal_password=PASSPHRASES[0])).status_code == 409
     assert first.get(f"{base}/protocol").status_code == 404
-    with at(session, now(session) + 2 * DAY):
+    later = now(session) + 2 * DAY
+    with at(session, later):
         assert first.post(f"{base}/open", data=form(seal_password=PASSPHRASES[1])).status_code == 422
+    with at(session, later):  # the refusal has rolled back, and the clock with it
         assert first.post(f"{base}/open", data=form(seal_password=PASSPHRASES[0])).status_code == 303
         assert joint.application.state == State.SEALED
         assert second.post(f"{base}/open", data=form(seal_password=PASSPHRASES[1])).status_code == 303
