@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import unquote, urlsplit
+from weakref import WeakKeyDictionary
 
 import obstore
 from obstore.exceptions import BaseError
@@ -24,6 +25,7 @@ from portal.core.db import after_commit
 
 BLOCK: Final = 64 * 1024
 _NEW: Final = "portal.documents.new"
+_MARKS: Final = "portal.documents.savepoints"
 _places: dict[str, ObjectStore] = {}
 log = logging.getLogger(__name__)
 
@@ -77,10 +79,19 @@ def _keep(session: Session) -> None:
         session.info.pop(_NEW, None)
 
 
+@event.listens_for(Session, "after_transaction_create")
+def _mark(session: Session, begun: SessionTransaction) -> None:
+    if begun.nested:
+        session.info.setdefault(_MARKS, WeakKeyDictionary())[begun] = len(session.info.get(_NEW, ()))
+
+
 @event.listens_for(Session, "after_soft_rollback")
 def _discard(session: Session, previous: SessionTransaction) -> None:
-    if previous.nested or session.in_nested_transaction():
-        return  # what was written before a savepoint stays with its transaction; the rest is for the sweep
-    keys: list[Any] = session.info.pop(_NEW, [])
-    for key in keys:
+    """A savepoint takes back what was written since it began, and nothing else; a transaction takes back all."""
+    if not previous.nested and previous.parent is not None:
+        return
+    held: list[Any] = session.info.get(_NEW, [])
+    first = session.info.get(_MARKS, {}).get(previous, 0) if previous.nested else 0
+    for key in held[first:]:
         delete(key)
+    del held[first:]
