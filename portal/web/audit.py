@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, Select, Text, cast, select
+from sqlalchemy import ColumnElement, Text, cast, select
 
 from portal.applications.models import Application
 from portal.audit.models import AuditEvent
@@ -20,7 +20,7 @@ pages = Blueprint("audit", __name__, url_prefix="/staff/audit")
 
 @page(pages, "", get=Permission.AUDIT_READ)
 def index() -> ResponseReturnValue:
-    statement: Select[Any] = select(AuditEvent, _sealed())
+    statement: Any = select(AuditEvent, _sealed())
     object_id, actor = request.args.get("object", "").strip(), request.args.get("actor", "").strip()
     tag = request.args.get("tag", "").strip()
     if object_id:
