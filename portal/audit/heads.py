@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from portal.audit import row_seals
 from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.service import head
 from portal.core import jobs, signing
@@ -33,6 +34,7 @@ def publish_head(session: Session, payload: dict[str, Any], claim: jobs.Claim) -
 
 def publish(session: Session) -> AuditHead | None:
     """Sign and keep the newest row as the head of this day (UTC); the first of a day counts. None: no rows yet."""
+    row_seals.take_up(session)
     seq, hash_ = head(session)
     if not seq:
         return None

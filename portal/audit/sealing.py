@@ -37,11 +37,12 @@ def inner(row: AuditEvent) -> str:
 
 def sealed(row: AuditEvent) -> dict[str, Any]:
     """What ``inner`` covers, with the commitments."""
-    return {
+    content = {
         **_plain(row),
         "actor": _commitment(row, "actor", [row.actor, row.actor_name]),
         "changes": _commitment(row, "changes", row.changes),
     }
+    return content if row.rows is None and row.batch is None else {**content, "rows": [str(row.batch), row.rows]}
 
 
 def shown(row: AuditEvent) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session, SessionTransaction
 
+from portal.audit import row_seals
 from portal.audit.models import AuditEvent
 from portal.audit.sealing import new_salt, seal
 
@@ -25,7 +26,17 @@ GENESIS: Final = "0" * 64
 _PENDING: Final = "portal.audit.pending"
 _MARKS: Final = "portal.audit.savepoints"
 _CHAIN_LOCK: Final = 0x4A50_0001
-_HEAD: Final = text("select seq, hash, at from audit_head(:chain)").bindparams(chain=_CHAIN_LOCK)
+_HEAD: Final = text(
+    "select seq, hash, at, nullif(current_setting('portal.seal_batch', true), '') as batch from audit_head(:chain)"
+).bindparams(chain=_CHAIN_LOCK)
+_UNTOLD: Final = {
+    "actor": "system:audit",
+    "actor_name": "audit",
+    "tag": "audit:rows:seal",
+    "object_type": "row_seal",
+    "changes": {},
+}
+"""The event of a transaction that has written sealed rows and tells of nothing."""
 
 
 class Author(Protocol):
@@ -94,16 +105,22 @@ def plain(value: Any) -> Any:
 def _chain(session: Session) -> None:
     if session.in_nested_transaction():
         return  # the end of a savepoint: the chain's lock must come last, or two transactions wait in a circle
-    pending = session.info.pop(_PENDING, None)
-    if not pending:
+    if not session.in_transaction():
         return
     session.flush()
+    pending = session.info.pop(_PENDING, None) or []
+    if not pending and not row_seals.waiting(session):
+        return
     # One statement: while the chain is locked, everybody else who commits waits.
-    seq, previous, at = session.execute(_HEAD).one()
+    seq, previous, at, found = session.execute(_HEAD).one()
     seq, previous = (seq, previous) if seq else (0, GENESIS)
+    batch = UUID(found) if found else None
+    rows = None if batch is None else row_seals.close(session, batch)
+    pending = pending or [{**_UNTOLD, "object_id": str(batch)}]
     for content in pending:
         seq += 1
         row = AuditEvent(seq=seq, at=at, previous=previous, hash="", salt=new_salt(), **content)
+        row.batch, row.rows, batch, rows = batch, rows, None, None
         row.hash = previous = seal(row, previous)
         session.add(row)
     session.flush()
@@ -136,6 +153,8 @@ def verify(session: Session) -> tuple[int, Fault | None]:
         count += 1
         if row.seq != expected:
             return count, Fault(row.seq, f"row {expected} is missing")
+        if row.salt is None and (row.rows is not None or row.batch is not None):
+            return count, Fault(row.seq, "content does not match its hash")
         if row.previous != previous:
             return count, Fault(row.seq, "does not continue the row before")
         if seal(row, previous) != row.hash:

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -100,12 +101,12 @@ def newest(session: Session, tender_id: UUID) -> ResultsBundle | None:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a bundle says of one application: the track's name, the submission, place, total and outcome."""
+    """What a bundle says of one application: the track's name, the submission, place, total points and outcome."""
 
     track: str
     submission: Mapping[str, Any]
     place: int
-    total: str | None
+    points: Decimal | None
     outcome: str
 
 
@@ -124,5 +125,6 @@ def entry(row: ResultsBundle, number: str) -> Entry | None:
             allocated = read(f"{place}/allocation.json")
             keys = {name: key for key, name in allocated["numbers"].items()}
             line = next(each for each in allocated["covered"]["lines"] if each["application"] == keys[number])
-            return Entry(track, held, line["place"], line["total"], line["outcome"])
+            points = None if line["total"] is None else Decimal(line["total"])
+            return Entry(track, held, line["place"], points, line["outcome"])
     return None

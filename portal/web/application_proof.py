@@ -30,7 +30,7 @@ def show(application_id: UUID) -> ResponseReturnValue:
         raise NotFound
     bundle = bundles.newest(session(), application.tender_id)
     entry = bundles.entry(bundle, submission.number) if bundle else None
-    more = f" --number {submission.number} --sha256 {submission.sha256}"
+    more = f" \\\n  --number {submission.number} \\\n  --sha256 {submission.sha256}"
     return render_template(
         "proof/mine.html",
         dossier=dossier,

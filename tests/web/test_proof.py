@@ -66,7 +66,7 @@ def test_an_applicant_sees_its_line(
         page = client.get(url).text
     assert len(statements) <= 22
     assert "exactly as it was received" in page
-    assert f"--number {application.number} --sha256 {mine['sha256']}" in page
+    assert f"--number {application.number} \\\n  --sha256 {mine['sha256']}" in page
     assert mine["figures"]["hpj_per_100m"] in page
     stranger = identity.member(session, identity.organisation(session))
     session.commit()
