@@ -29,10 +29,12 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, setcontext
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil, floor, gcd
 
 setcontext(Context(prec=60, rounding=ROUND_HALF_UP))
 MANIFEST, SIGNATURE = "manifest.json", "signature.json"
 MOST = 20  # differences that are shown
+FEW = 60  # candidates up to which equally good sets are compared one by one
 
 TEXTS = {
     "bundle": ("Results bundle {}\nSHA-256 {}", "Архив результатов {}\nSHA-256 {}"),
@@ -164,7 +166,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 def container(report: Report, content: bytes) -> dict[str, bytes]:
     """The files of the archive, whose every byte must be what they give when they are packed."""
-    files = walked(content)
+    files = entries(content)
     if packed(files) != content:
         files = listed(content) or files
     right = packed(files)
@@ -176,7 +178,7 @@ def container(report: Report, content: bytes) -> dict[str, bytes]:
     return files
 
 
-def walked(content: bytes) -> dict[str, bytes]:
+def entries(content: bytes) -> dict[str, bytes]:
     """The files one after the other, by what stands before each of them."""
     files: dict[str, bytes] = {}
     at = 0
@@ -589,11 +591,11 @@ def ranking(report: Report, track: Track) -> list[object]:
     return [track.name, len(listed)]
 
 
-# The awards.
+# The awards, in whole points and whole kopecks.
 
 
 def allocation(report: Report, track: Track) -> list[object]:
-    """The digest that was signed covers this list, and the list follows from ranking, money and policy."""
+    """The digest that was signed covers this list, and the list follows from ranking, money, policy and limits."""
     held = track.read("allocation")
     covered, numbers, place = held["covered"], held["numbers"], track.where("allocation")
     report.same(f"{place} digest", held["digest"], digest(covered))
@@ -603,37 +605,201 @@ def allocation(report: Report, track: Track) -> list[object]:
     for line, ranked in zip(lines, track.read("ranking")):
         report.same(f"{place} {line['number']} place", line["place"], ranked["place"])
         report.same(f"{place} {line['number']} total", line["total"], ranked["total"])
-    policy = covered.get("policy", "strict")
-    name = policy if isinstance(policy, str) else policy["kind"]
-    if name not in POLICIES:
-        raise Skip(report.text("unknown_policy", name))
-    POLICIES[name](report, track, covered, lines)
-    return [track.name, name]
-
-
-def in_order(report: Report, track: Track, covered, lines, skipping: bool) -> None:
-    """In rank order while the money of every year lasts; the first that does not fit ends it, or is passed over."""
-    left = {year: Decimal(amount) for year, amount in covered["available"].items()}
-    stopped = False
+    policy = track.read("rules").get("allotment", "strict")
+    if policy not in ("strict", "skipping", "partial", "best_total"):
+        raise Skip(report.text("unknown_policy", policy))
+    asked = asked_for(track, covered, lines, policy)
+    said = {
+        at: {year: kopecks(text) for year, text in line["amounts"].items()}
+        for at, line in enumerate(line for line in lines if line["number"] in asked["numbers"])
+    }
+    right = best(report, place, asked, said) if policy == "best_total" else walked(asked)
     for line in lines:
-        number, where = line["number"], f"{track.where('allocation')} {line['number']}"
-        asked = {year: Decimal(text) for year, text in track.submissions[number]["amounts"].items()}
-        fits = all(amount <= left.get(year, 0) for year, amount in asked.items()) and not stopped
-        recommended = track.totals.get(number, (None, line["outcome"] != "decline"))[1]
-        right = "decline" if not recommended else "award" if fits else "reserve"
-        report.same(f"{where} outcome", line["outcome"], right)
-        given = {year: f"{amount:.2f}" for year, amount in asked.items() if amount} if right == "award" else {}
-        report.same(f"{where} amounts", line["amounts"], given)
-        if right == "award":
-            left = {year: amount - asked.get(year, 0) for year, amount in left.items()}
-        elif right == "reserve":
-            stopped = not skipping
+        at = asked["numbers"].get(line["number"])
+        given = {} if at is None else right.get(at, {})
+        outcome = "decline" if at is None else "award" if given else "reserve"
+        report.same(f"{place} {line['number']} outcome", line["outcome"], outcome)
+        amounts = {year: f"{Decimal(amount) / 100:.2f}" for year, amount in sorted(given.items())}
+        report.same(f"{place} {line['number']} amounts", line["amounts"], amounts)
+    return [track.name, policy]
 
 
-POLICIES = {
-    "strict": lambda *held: in_order(*held, skipping=False),
-    "skipping": lambda *held: in_order(*held, skipping=True),
-}
+def asked_for(track: Track, covered, lines, policy: str):
+    """The recommended applications in rank order, what is in the envelopes, and the limits of the rules."""
+    candidates = []
+    for line in lines:
+        recommended = track.totals.get(line["number"], (None, line["outcome"] != "decline"))[1]
+        if recommended:
+            held = track.submissions[line["number"]]
+            candidates.append({**held, **held.get("groups", {}), "points": line["total"], "asked": held["amounts"]})
+    return {
+        "policy": policy,
+        "candidates": candidates,
+        "numbers": {each["number"]: at for at, each in enumerate(candidates)},
+        "money": {year: max(kopecks(amount), 0) for year, amount in covered["available"].items()},
+        "limits": track.read("rules").get("limits", []),
+    }
+
+
+def kopecks(text: object) -> int:
+    value = Fraction(Decimal(str(text))) * 100
+    if value.denominator != 1:
+        raise ValueError("not in whole kopecks")
+    return value.numerator
+
+
+def whole_points(candidates) -> list[int]:
+    """The points as whole steps of the smallest decimal that occurs."""
+    points = [Decimal(each["points"]) for each in candidates]
+    count = max((max(-each.normalize().as_tuple().exponent, 0) for each in points), default=0)
+    return [int(each.scaleb(count)) for each in points]
+
+
+def groups(candidate, field: str) -> set[str]:
+    if field == "organisation":
+        return set(candidate["organisations"])
+    if field in ("category", "sme"):
+        return {each for each in candidate["categories"] if field == "category" or each == "sme"}
+    return {candidate[field]} - {""}
+
+
+def rows_of(asked, without: frozenset[str] = frozenset()):
+    """The rules as sums: (member -> what it takes, least, most, code of the limit or "", unit, year).
+
+    ``without``: codes of limits whose minimum cannot be reached.
+    """
+    sums = [{year: kopecks(text) for year, text in each["asked"].items()} for each in asked["candidates"]]
+    for year in sorted({*asked["money"], *(year for years in sums for year, amount in years.items() if amount)}):
+        yield {at: s[year] for at, s in enumerate(sums) if s.get(year)}, None, asked["money"].get(year, 0), "", "", year
+    whole = sum(asked["money"].values())
+    for limit in asked["limits"]:
+        wanted = "sme" if limit["field"] == "sme" else limit["value"].strip()
+        found: dict[str, dict[int, int]] = {} if wanted == "*" else {wanted: {}}
+        for at, each in enumerate(asked["candidates"]):
+            for group in groups(each, limit["field"]):
+                if wanted in ("*", group):
+                    found.setdefault(group, {})[at] = 1 if limit["unit"] == "projects" else sum(sums[at].values())
+        factor = {"projects": Fraction(1), "roubles": Fraction(100), "percent": Fraction(whole, 100)}[limit["unit"]]
+        least = None if limit.get("least") is None else ceil(Fraction(Decimal(limit["least"])) * factor)
+        most = None if limit.get("most") is None else floor(Fraction(Decimal(limit["most"])) * factor)
+        for _group, takes in sorted(found.items()):
+            yield takes, None if limit["code"] in without else least, most, limit["code"], limit["unit"], ""
+
+
+def walked(asked) -> dict[int, dict[str, int]]:
+    """Down the ranking: who breaks an upper limit is passed over; lack of money ends it, or passes over too."""
+    rows = list(rows_of(asked))
+    left = [row[2] for row in rows]
+    given: dict[int, dict[str, int]] = {}
+    for at, each in enumerate(asked["candidates"]):
+        wanted = {year: kopecks(text) for year, text in each["asked"].items() if kopecks(text)}
+        mine = [(place, row) for place, row in enumerate(rows) if at in row[0] and row[2] is not None]
+        short = [row for place, row in mine if row[0][at] > left[place]]
+        granted = wanted
+        if short:
+            counted = any(row[4] == "projects" for row in short)
+            partly = asked["policy"] == "partial" and each.get("least") is not None and not counted
+            granted = part_of(each["least"], wanted, mine, left) if partly else {}
+        if granted:
+            given[at] = granted
+            for place, row in mine:
+                taken = sum(granted.values()) if row[3] else granted.get(row[5], 0)
+                left[place] -= 1 if row[4] == "projects" else taken
+        elif asked["policy"] == "strict" and not any(row[3] for row in short):
+            break
+    return given
+
+
+def part_of(least, wanted, mine, left) -> dict[str, int]:
+    """As much of each year as there is; what limits in roubles forbid is cut from the last year on."""
+    years = {row[5]: left[place] for place, row in mine if not row[3]}
+    part = {year: min(amount, years[year]) for year, amount in wanted.items()}
+    floors = {year: kopecks(least.get(year, "0")) for year in part}
+    room = [left[place] for place, row in mine if row[3] and row[4] != "projects"]
+    over = max(sum(part.values()) - min(room), 0) if room else 0
+    for year in sorted(part, reverse=True):
+        cut = min(over, max(part[year] - floors[year], 0))
+        part[year] -= cut
+        over -= cut
+    if over or any(part[year] < floors[year] for year in part):
+        return {}
+    return {year: amount for year, amount in part.items() if amount}
+
+
+def best(report: Report, place: str, asked, said) -> dict[int, dict[str, int]]:
+    """Whole requests with the most points of all, of several such sets the first in rank order."""
+    try:
+        import highspy  # noqa: F401
+    except ImportError:
+        raise Skip(report.text("no_highspy")) from None
+    candidates = asked["candidates"]
+    points, chosen = whole_points(candidates), {at for at, amounts in said.items() if amounts}
+    unreachable: set[str] = set()
+    for limit in asked["limits"]:
+        later = {each["code"] for each in asked["limits"][asked["limits"].index(limit) + 1 :]}
+        if limit.get("least") is not None:
+            rows = list(rows_of(asked, frozenset(unreachable | later)))
+            if optimum(rows, [0] * len(points), {}) is None:
+                unreachable.add(limit["code"])
+    rows = list(rows_of(asked, frozenset(unreachable)))
+    for takes, least, most, code, _unit, year in rows:
+        used = sum(take for at, take in takes.items() if at in chosen)
+        if (most is not None and used > most) or (least is not None and used < least):
+            report.differs(f"{place} {code or year}", used, f"{least}..{most}")
+    value, most_points = sum(points[at] for at in chosen), optimum(rows, points, {})
+    if most_points != value:
+        report.differs(f"{place} best total", value, most_points)
+    elif len(candidates) <= FEW:
+        earlier = _earlier(rows, points, chosen)
+        if earlier is not None:
+            report.differs(f"{place} {candidates[earlier]['number']} outcome", "reserve", "award")
+    whole = [{year: kopecks(text) for year, text in each["asked"].items() if kopecks(text)} for each in candidates]
+    return {at: whole[at] for at in chosen}
+
+
+def _earlier(rows, points, chosen: set[int]):
+    """The first candidate that an equally good set would contain and this one does not."""
+    value, fixed = sum(points[at] for at in chosen), {}
+    for at in range(len(points)):
+        if at not in chosen and optimum(rows, points, {**fixed, at: 1}) == value:
+            return at
+        fixed[at] = int(at in chosen)
+    return None
+
+
+def optimum(rows, points, fixed):
+    """The most points under all rows in whole steps, found by HiGHS; None when the rows cannot be kept together."""
+    import highspy
+    import numpy as np
+
+    solver, count = highspy.Highs(), len(points)
+    solver.setOptionValue("output_flag", False)
+    for option, value in (("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.0), ("time_limit", 300.0)):
+        solver.setOptionValue(option, value)
+    for at in range(count):
+        solver.addVar(fixed.get(at, 0), fixed.get(at, 1))
+    columns = np.arange(count, dtype=np.int32)
+    solver.changeColsCost(count, columns, np.array([-float(each) for each in points]))
+    solver.changeColsIntegrality(count, columns, np.array([highspy.HighsVarType.kInteger] * count))
+    for takes, least, most, *_ in rows:
+        if not takes:
+            if least is not None and least > 0:
+                return None
+            continue
+        # Divided by what they have in common and a power of two, so that floats hold them exactly.
+        divisor = max(gcd(*takes.values()), 1)
+        scale = 2.0 ** max((max(takes.values()) // divisor).bit_length() - 4, 0)
+        low = -highspy.kHighsInf if least is None else -(-least // divisor) / scale
+        high = highspy.kHighsInf if most is None else most // divisor / scale
+        index = np.array(sorted(takes), dtype=np.int32)
+        solver.addRow(low, high, len(index), index, np.array([takes[at] // divisor / scale for at in sorted(takes)]))
+    solver.run()
+    status = solver.getModelStatus()
+    if status == highspy.HighsModelStatus.kInfeasible:
+        return None
+    if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+        raise Skip(solver.modelStatusToString(status))
+    return sum(each for each, taken in zip(points, solver.getSolution().col_value) if taken > 0.5)
 
 
 # The ledger and the trail.

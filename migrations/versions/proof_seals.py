@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "proof_seals"
-down_revision = "commission_reserve"
+down_revision = "ledger_treasury"
 branch_labels = None
 depends_on = None
 
@@ -57,6 +57,8 @@ SEALED = {
     "tender_amendment": (("id",), ()),
     "tender_track": (("id",), ("last_number",)),
     "tranche": (("id",), ()),
+    "treasury_payment": (("id",), ()),
+    "treasury_statement": (("id",), ()),
 }
 
 APPEND_ONLY = ("row_seal", "row_layout")

@@ -64,6 +64,8 @@ SEALED: Final[Mapping[str, tuple[str, ...]]] = {
     "tender_amendment": ("id",),
     "tender_track": ("id",),
     "tranche": ("id",),
+    "treasury_payment": ("id",),
+    "treasury_statement": ("id",),
 }
 """Table -> its primary key."""
 

@@ -78,6 +78,7 @@ EXEMPT_TABLES: Final = {
             "application_thread",
             "correction_request",
             "formal_check",
+            "review_inquiry",
             "fit_letter",
             "participant",
             "review_remark",
@@ -146,6 +147,8 @@ EMPTY: Final = frozenset(
         "recovery_receipt",
         "review_version",
         "signature_void",
+        "treasury_payment",
+        "treasury_statement",
     }
 )
 """Tables of which the demo may have no row."""

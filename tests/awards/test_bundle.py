@@ -81,7 +81,7 @@ def test_each_flipped_byte_is_found_with_its_place(content: bytes, tmp_path: Pat
 
 def _spans(content: bytes) -> list[tuple[int, int, str]]:
     found, end = [], 0
-    for name, held in proof.verify.walked(content).items():
+    for name, held in proof.verify.entries(content).items():
         start, end = end, end + 30 + len(name) + len(held)
         found.append((start, end, name))
     return found

@@ -20,10 +20,12 @@ from portal.identity.models import Membership, User
 from tests.factories import identity, proof
 from tests.factories import tenders as tenders_factory
 
+ENGLISH = {"Accept-Language": "en"}
+
 
 def test_everyone_downloads_and_verifies(session: Session, client: FlaskClient, tmp_path: Path) -> None:
     tender = proof.decided(session, count=3)
-    waiting = client.get(f"/tenders/{tender.code}/results/proof")
+    waiting = client.get(f"/tenders/{tender.code}/results/proof", headers=ENGLISH)
     assert "The bundle is being made" in waiting.text
     assert client.get(f"/tenders/{tender.code}/results.zip").status_code == 404
     content = proof.bundled(session, tender)
@@ -77,7 +79,7 @@ PLACE = "tracks/import_substitution"
 
 
 def test_heads_are_published_for_people_and_programs(session: Session, client: FlaskClient) -> None:
-    assert "No head has been published yet" in client.get("/audit-heads").text
+    assert "No head has been published yet" in client.get("/audit-heads", headers=ENGLISH).text
     proof.decided(session, count=3)
     row = heads.published(session)[0]
     assert row.hash in client.get("/audit-heads").text
