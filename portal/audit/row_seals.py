@@ -113,7 +113,7 @@ def verify(session: Session) -> tuple[int, str | None]:
         return 0, _batch_fault(broken)
     count = 0
     for table in SEALED:
-        rows, fault = _table(session, table)
+        rows, fault = compare(session, table)
         count += rows
         if fault is not None:
             return count, fault
@@ -126,7 +126,8 @@ def _batch_fault(found: Row[Any]) -> str:
     return f"seals of row {found.seq} of the audit trail: are not those that it tells of"
 
 
-def _table(session: Session, table: str) -> tuple[int, str | None]:
+def compare(session: Session, table: str) -> tuple[int, str | None]:
+    """Whether the rows of one table are what was sealed; in a session whose zone is UTC."""
     layouts = session.execute(text("select id, covers from row_layout where place = :place"), {"place": table}).all()
     columns = _columns(session, table)
     for layout in layouts:
