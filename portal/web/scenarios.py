@@ -70,11 +70,10 @@ def index(track_id: UUID) -> ResponseReturnValue:
         return render_template("scenarios/index.html", **_frame(place), held=None, listed=rows, form=_action())
     present = follow(held.ground)
     columns = _columns(held, present, _chosen(track_id, rows))
-    first = max(request.args.get("from", 1, type=int), 1)
-    shown = picture.lines(present, columns, held)[first - 1 : first - 1 + picture.PLACES]
-    later = first + picture.PLACES if first - 1 + picture.PLACES < len(present.places) else None
+    shown, pages_of = _from(picture.lines(present, columns, held))
     return render_template(
         "scenarios/index.html",
+        **pages_of,
         **_frame(place),
         held=held,
         listed=rows,
@@ -83,8 +82,6 @@ def index(track_id: UUID) -> ResponseReturnValue:
         columns=columns,
         chosen=[str(each.scenario.id) for each in columns if each.scenario is not None],
         shown=shown,
-        earlier=max(first - picture.PLACES, 1) if first > 1 else None,
-        later=later,
         bars=picture.bars([(_("now"), present), *((each.title, each.result) for each in columns)]),
     )
 
@@ -222,8 +219,10 @@ def _show(
     form.name.data, adoption.words.data = called or scenario.name, words
     decided = held.decision is not None and held.decision.signed_at is not None
     column = picture.column(scenario, result, present, held)
+    shown, pages_of = _from(picture.lines(present, [column], held))
     return render_template(
         "scenarios/show.html",
+        **pages_of,
         **_frame(place),
         held=held,
         scenario=scenario,
@@ -231,7 +230,7 @@ def _show(
         present=present,
         change=column.difference,
         stale=column.stale,
-        lines=picture.lines(present, [column], held),
+        lines=shown,
         changed=picture.told(held.ground, changes),
         money=picture.money_told(held.ground, changes),
         limits=picture.limits_told(changes),
@@ -402,6 +401,17 @@ def _reach() -> int | None:
 def _arguments(scenario: Scenario | None, reach: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {"reach": EVERY if reach is None else str(reach)}
     return found if scenario is None else found | {"scenario": str(scenario.id)}
+
+
+def _from(lines: list[picture.Line]) -> tuple[list[picture.Line], dict[str, int | None]]:
+    """Fifty places from the one that the address names, and where the pages beside begin."""
+    first = max(request.args.get("from", 1, type=int), 1)
+    after = first + picture.PLACES
+    beside = {
+        "earlier": max(first - picture.PLACES, 1) if first > 1 else None,
+        "later": after if after <= len(lines) else None,
+    }
+    return lines[first - 1 : after - 1], beside
 
 
 def _listed(track_id: UUID) -> Page[Scenario]:

@@ -19,6 +19,7 @@ from portal.core.jobs import Task
 from portal.identity.models import Role, User
 from portal.identity.policy import Actor
 from portal.scoring.queries import rules_of
+from portal.web import scenario_picture
 from tests.conftest import form
 from tests.factories import awards, identity, panels, scenarios
 from tests.factories.awards import Stage
@@ -172,6 +173,17 @@ def test_side_by_side_and_as_a_file(stage: Stage, client_of: ClientOf) -> None:
     table = client.get(f"{room(stage)}/comparison.csv?with={first.id}").text
     assert "First: place" in table
     assert (stage.application(1).number or "") in table
+
+
+def test_fifty_places_at_a_time(stage: Stage, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenario_picture, "PLACES", 2)
+    held, client = made(stage), client_of(stage.chair)
+    last = stage.application(2).number or ""
+    for url in (room(stage), f"/staff/scenarios/{held.id}"):
+        first = client.get(url).text
+        assert ("Lower places" in first, "Higher places" in first, last in first) == (True, False, False)
+        second = client.get(f"{url}?from=3").text
+        assert ("Lower places" in second, "Higher places" in second, last in second) == (False, True, True)
 
 
 def test_how_sure_the_order_is(
