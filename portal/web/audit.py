@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, Text, cast, select
+from sqlalchemy import ColumnElement, Text, cast, or_, select
 
-from portal.applications.models import Application
+from portal.applications.models import Application, Attachment
 from portal.audit.models import AuditEvent
 from portal.core.db import session
 from portal.identity.policy import Permission
@@ -38,9 +38,13 @@ def index() -> ResponseReturnValue:
 
 
 def _sealed() -> ColumnElement[bool]:
-    """Events of applications that are sealed: who applies is not read before the opening either."""
+    """Events of applications that are sealed, and of their files: who applies is not read before the opening either."""
     keys = select(cast(Application.id, Text)).where(Application.sealed)
-    return (AuditEvent.object_type == "application") & AuditEvent.object_id.in_(keys)
+    given = select(cast(Attachment.file_id, Text)).join(Application, Application.id == Attachment.application_id)
+    return or_(
+        (AuditEvent.object_type == "application") & AuditEvent.object_id.in_(keys),
+        (AuditEvent.object_type == "stored_file") & AuditEvent.object_id.in_(given.where(Application.sealed)),
+    )
 
 
 def _place(row: Any) -> tuple[Any, ...]:

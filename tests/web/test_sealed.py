@@ -53,6 +53,8 @@ def test_no_page_of_the_fund_says_anything_of_a_sealed_application(session: Sess
         "/staff/jobs",
         f"/staff/audit?object={joint.id}",
         f"/staff/audit?actor=user:{joint.owners[0].id}&tag=applications",
+        f"/staff/audit?actor=user:{joint.owners[0].id}&tag=documents",
+        "/staff/audit?tag=documents",
         f"/staff/tenders/{kept.tender.id}/sealed",
     )
     own = [f"/staff/applications/{joint.id}{page}" for page in ("", "/score", "/history", "/check", "/reviews")]
