@@ -20,11 +20,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from portal.applications.models import Application, Submission
+from portal.applications.models import Application, Participant, ParticipantState, Submission
 from portal.awards import basis
 from portal.awards.models import AwardDecision, DecisionLine
 from portal.budget.models import Envelope, Posting
+from portal.clusters.models import Cluster
 from portal.core import signing
+from portal.identity.models import Organisation
 from portal.review.calibrating import METHOD, parts
 from portal.review.models import Assignment
 from portal.review.rules import review_value
@@ -40,6 +42,14 @@ from portal.tenders.ruleset import ExpertMean, RuleSet, TieRule, rules_digest
 FORMAT: Final = 1
 ALWAYS: Final = ("npv", "hpj")
 """The figures that gates and tie rules take, whatever the criteria score."""
+
+COUNTED: Final = {
+    "region": ("region",),
+    "cluster": ("cluster",),
+    "categories": ("category", "sme"),
+    "organisations": ("organisation",),
+}
+"""What is told of an application -> the fields of limits that need it."""
 
 SUBJECT: Final = "decision_line"
 
@@ -72,6 +82,7 @@ class Track:
     manifest: Manifest | None
     scores: Sequence[Scored]
     pseudonyms: Mapping[str, str]
+    groups: Mapping[UUID, Mapping[str, Any]]
 
     @property
     def decided(self) -> list[Scored]:
@@ -153,6 +164,7 @@ def _track(session: Session, decision: AwardDecision) -> Track:
         manifest=session.get(Manifest, run.id),
         scores=scores,
         pseudonyms=_pseudonyms(session, rules, scores, decision.tender_track_id),
+        groups=_groups(session, rule_set.content, scores, decision.tender_track_id),
     )
 
 
@@ -209,6 +221,45 @@ def _pseudonyms(session: Session, rules: RuleSet, scores: Sequence[Scored], tend
     return {str(review): names[person] for review, person in people.items()}
 
 
+def _groups(
+    session: Session, content: Mapping[str, Any], scores: Sequence[Scored], tender_track_id: UUID
+) -> dict[UUID, dict[str, Any]]:
+    """What the limits of the rules count a recommended application under; nothing where there are none.
+
+    Organisations stand under pseudonyms: who takes part in two projects is told, not who it is.
+    """
+    fields = {limit["field"] for limit in content.get("limits", ())}
+    keys = [each.application.id for each in scores if each.score.recommended]
+    if not fields or not keys:
+        return {}
+    members: dict[UUID, set[UUID]] = defaultdict(set)
+    for application_id, organisation_id in session.execute(
+        select(Participant.application_id, Participant.organisation_id).where(
+            Participant.application_id.in_(keys), Participant.state == ParticipantState.ACCEPTED
+        )
+    ):
+        members[application_id].add(organisation_id)
+    key = signing.secret(f"organisations:{tender_track_id}")
+    shuffled = sorted(set().union(*members.values()), key=lambda one: hmac.new(key, one.bytes, "sha256").digest())
+    names = {one: f"organisation-{place}" for place, one in enumerate(shuffled, start=1)}
+    rows = session.execute(
+        select(Application.id, Organisation.region, Organisation.sme, Cluster.code)
+        .join(Organisation, Organisation.id == Application.initiator_id)
+        .join(Cluster, Cluster.id == Application.cluster_id)
+        .where(Application.id.in_(keys))
+    )
+    found = {}
+    for row in rows:
+        every = {
+            "region": row.region,
+            "cluster": row.code,
+            "categories": sorted({"sme", row.sme}) if row.sme != "none" else [],
+            "organisations": sorted(names[one] for one in members[row.id]),
+        }
+        found[row.id] = {name: value for name, value in every.items() if fields & set(COUNTED[name])}
+    return found
+
+
 def _by_marks(reviews: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(reviews, key=lambda review: (review["sha256"], review["review"]))
 
@@ -238,6 +289,7 @@ def _submission(track: Track, each: Scored) -> dict[str, Any]:
         "received_at": _utc(each.application.received_at),
         "figures": {name: value for name, value in known.figures.items() if name in wanted or name in ALWAYS},
         "amounts": each.score.amounts,
+        **({"groups": track.groups[each.application.id]} if each.application.id in track.groups else {}),
         "failed": sorted(code for code, _reason in known.failed),
         "open": known.open,
     }
