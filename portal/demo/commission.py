@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application
+from portal.audit import heads
 from portal.awards import appeals, meetings, minutes, queries, service, sitting
 from portal.awards.meeting_models import ItemKind
 from portal.awards.meetings import MeetingValues, Question
@@ -60,6 +61,8 @@ def decide_2016(people: People, tender_id: UUID, track_id: UUID) -> UUID:
         minutes.sign(session, people.actor(session, "chair"), meeting_id, seen=digest)
     _sign(people, decision_id)
     work(moscow(2016, 11, 16, 12))
+    with moment(moscow(2016, 11, 17, 12)) as session:
+        heads.publish(session)
     with moment(moscow(2016, 11, 18, 10)) as session:
         service.publish(session, people.actor(session, "chair"), decision_id)
     work(moscow(2016, 11, 18, 12, 5))
