@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -30,7 +30,7 @@ class Row:
     unit: str = ROUBLES
 
     def of(self, chosen: Iterable[int]) -> int:
-        taken = set(chosen)
+        taken = chosen if isinstance(chosen, Set) else set(chosen)
         return sum(take for member, take in zip(self.members, self.takes, strict=True) if member in taken)
 
 

@@ -32,8 +32,12 @@ from portal.awards.allocation_rows import Model, Row
 CORE: Final = 60
 """Candidates that the first integer programme decides on."""
 
-WHOLE: Final = 400
+WHOLE: Final = 1_000
 """As many candidates are solved to proven optimality, if nodes last; of more only a larger core."""
+
+POOL: Final = 400
+NEAR: Final = 50
+"""Of the ``POOL`` candidates that the relaxation is least sure of, so many are decided anew at a time."""
 
 BLOCK: Final = 20
 """Candidates whose order one tie-breaking programme decides: weights up to 2 ** 19 are exact in a float."""
@@ -52,9 +56,10 @@ class Infeasible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Nodes of branch and bound for the core and for the proof; ``until``: the clock's last word (monotonic)."""
+    """Nodes of branch and bound for the core and for the proof, turns of polishing; ``until``: the clock's last word (monotonic)."""
 
     core: int
+    turns: int
     proof: int
     until: float
 
@@ -123,6 +128,9 @@ class _Search:
         answer, finished = self._core(relaxed)
         bound = relaxed.bound // _FINE
         value = self.model.value(answer) if answer is not None else -1
+        if answer is not None and not finished and value < bound:
+            answer = self._polish(relaxed, answer)
+            value = self.model.value(answer)
         if not (finished or value >= bound):
             answer, bound = self._prove(relaxed, answer, bound)
         elif finished:
@@ -149,6 +157,19 @@ class _Search:
                     raise Infeasible
                 return None, False
         return None, False
+
+    def _polish(self, relaxed: _Relaxed, answer: tuple[int, ...]) -> tuple[int, ...]:
+        """Better answers near this one: again and again some fifty of those about whom the relaxation is least sure
+        are decided anew beside all others (large neighbourhood search), always the same ones for the same problem."""
+        sure = sorted(self.usable, key=lambda at: (abs(relaxed.reduced[at]), at))[:POOL]
+        for turn in range(self.budget.turns):
+            mixed = sorted(sure, key=lambda at: ((at + 1) * (turn + 1) * 2_654_435_761 % 2**32, at))
+            free = sorted({*sure[: NEAR // 2], *mixed[:NEAR]})
+            kept = set(free)
+            ones = [at for at in answer if at not in kept]
+            found = self._solve(free, ones, self.budget.core, start=answer)
+            answer = _better(self.model, answer, found.chosen) or answer
+        return answer
 
     def _prove(
         self, relaxed: _Relaxed, answer: tuple[int, ...] | None, bound: int
