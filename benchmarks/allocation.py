@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import time
@@ -80,19 +81,23 @@ def limits(projects: int) -> tuple[Limit, ...]:
 def main() -> None:
     sizes = [int(each) for each in sys.argv[1:]] or [200, 1_000, 10_000]
     for projects in sizes:
-        for seed in (1, 2, 3):
-            problem = made_up(projects, seed)
-            began, cpu = time.perf_counter(), time.process_time()
-            bare = allocate(problem, prices=False)
-            seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-            whole = allocate(problem, seconds=600)
-            same = whole.winners == bare.winners
-            print(f"{projects} projects, seed {seed}: {seconds:.1f} s ({cpu:.1f} s CPU), gap {bare.gap:.4%}, ", end="")
-            print(f"proven {bare.proven}, canonical {bare.canonical}, reproducible {bare.reproducible}, ", end="")
-            print(f"{len(bare.winners)} in, rank order loses {bare.order_loss} of {bare.objective} points; ", end="")
-            print(f"with prices {whole.seconds:.1f} s, same {same}")
-            prices = ", ".join(f"{each.code} {each.low}..{each.high}" for each in whole.prices)
-            print(f"  prices: {prices}")
+        for seed in range(1, int(os.environ.get("SEEDS", "1")) + 1):
+            measure(projects, seed)
+
+
+def measure(projects: int, seed: int) -> None:
+    problem = made_up(projects, seed)
+    began, cpu = time.perf_counter(), time.process_time()
+    found = allocate(
+        problem, prices=bool(os.environ.get("PRICES")), seconds=float(os.environ.get("SECONDS_AT_MOST", "60"))
+    )
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    print(f"{projects} projects, seed {seed}: {seconds:.1f} s ({cpu:.1f} s of one processor), gap {found.gap:.4%}")
+    print(f"  proven {found.proven}, unique order settled {found.canonical}, ended by nodes {found.reproducible}")
+    print(f"  {len(found.winners)} in, {found.objective} points; the rank order loses {found.order_loss}")
+    for price in found.prices:
+        print(f"  limit {price.code}: {price.low} to {price.high} points")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ class _Allocating:
 
     def _budget(self, model: Model) -> Budget:
         size = len(model.candidates)
-        proof = 100_000 if size <= 250 else 1_500 if size <= 2_000 else 100
+        proof = 100_000 if size <= 250 else 4_000 if size <= 2_000 else 100
         turns = 10 if size <= 2_000 else 5
         return Budget(core=300, turns=turns, proof=proof, until=self.until)
 

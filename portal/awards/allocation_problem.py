@@ -175,6 +175,12 @@ class Outcome:
         return {"granted": plain_amounts(self.granted), "code": self.code, "values": values}
 
 
+def outcome_of(plain: Mapping[str, Any]) -> Outcome:
+    """The outcome that :meth:`Outcome.to_plain` wrote."""
+    granted = {int(year): Decimal(amount) for year, amount in plain["granted"].items()}
+    return Outcome(granted, plain["code"], plain["values"])
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """Points that a limit costs: the result without it minus the result with it, under the same policy.
@@ -258,7 +264,15 @@ class Allocation:
                 for each in self.prices
             ],
             "limits": [
-                {"code": each.code, "value": each.value, "used": plain_decimal(each.used), "met": each.met}
+                {
+                    "code": each.code,
+                    "value": each.value,
+                    "used": plain_decimal(each.used),
+                    "least": None if each.least is None else plain_decimal(each.least),
+                    "most": None if each.most is None else plain_decimal(each.most),
+                    "unit": each.unit,
+                    "met": each.met,
+                }
                 for each in self.limits
             ],
             "dropped": list(self.dropped),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -13,8 +13,13 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State
 from portal.awards import proposal
+from portal.awards.allocation_inputs import is_plain, lines_of, problem_of
+from portal.awards.allocation_models import AllocationRun, RunState
+from portal.awards.allocation_problem import Outcome, Policy, outcome_of
+from portal.awards.allocation_rows import Model
 from portal.awards.models import Award, AwardDecision
 from portal.awards.proposal import Line
+from portal.awards.rank_order import walk
 from portal.budget import queries as budget
 from portal.core.canonical import digest
 from portal.core.errors import Problem, Problems
@@ -23,7 +28,14 @@ from portal.core.language import N_, Message
 from portal.review.models import Assignment
 from portal.scoring import queries as scoring
 from portal.scoring.models import Score, ScoreRun
+from portal.scoring.ranking import Ranked
 from portal.tenders.models import TenderTrack
+from portal.tenders.ruleset import RuleSet
+
+NOT_COMPUTED: Final = N_(
+    "The rules ask for the best total of points: compute the allocation under the present ranking and money first."
+)
+BY_CLOCK: Final = N_("The clock ended the search for the allocation, so nobody could repeat it: compute it again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +56,78 @@ class Basis:
 
 def present(session: Session, track: TenderTrack) -> Basis:
     """The list that follows now. Raises :class:`Problems` with everything that is still open."""
+    return _follow(session, track, complete_run(session, track))
+
+
+def complete_run(session: Session, track: TenderTrack) -> ScoreRun:
+    """The newest scoring run, when everything is in it. Raises :class:`Problems` with everything that is open."""
     run = scoring.latest_run(session, track.id, ended=False)
     found = _unchecked(session, track)
     found += [_run_problem(session, track, run)]
     open_points = [problem for problem in found if problem is not None]
     if open_points or run is None:
         raise Problems(open_points)
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """What the list is made of: the ranked applications in expertise, the rules, and roubles by year."""
+
+    ranked: list[Ranked]
+    rules: RuleSet
+    available: Mapping[int, Decimal]
+
+
+def ranks(session: Session, track: TenderTrack, run: ScoreRun) -> Ranks:
+    """Raises :class:`Problems` when there is nothing to decide on."""
     ranking = scoring.ranking(session, run)
     ranked = [place.ranked for place in ranking.places if place.state == State.EXPERTISE]
     if not ranked:
         raise Problems.one("nothing", "", N_("There is no application to decide on."))
-    available = budget.available(session, track.tender.programme_id, track.track)
-    lines = proposal.propose(ranked, available)
+    return Ranks(ranked, ranking.rules, budget.available(session, track.tender.programme_id, track.track))
+
+
+def _follow(session: Session, track: TenderTrack, run: ScoreRun) -> Basis:
+    found = ranks(session, track, run)
+    ranked, available = found.ranked, found.available
+    lines = _lines(session, track, ranked, found.rules, available)
     totals = {item.entry.application_id: item.entry.total for item in ranked}
     output = run.output_digest or ""
     return Basis(run.id, output, available, lines, totals, _digest(track.id, output, available, lines, totals))
+
+
+def _lines(
+    session: Session, track: TenderTrack, ranked: Sequence[Ranked], rules: RuleSet, available: Mapping[int, Decimal]
+) -> list[Line]:
+    """By the policy and the limits of the rules; the best total is the one that was computed for just this."""
+    if is_plain(rules):
+        return proposal.propose(ranked, available)
+    problem = problem_of(session, track, ranked, rules, available)
+    if problem.policy is not Policy.BEST_TOTAL:
+        model = Model(problem)
+        walked = walk(model, problem.policy)
+        by_key = {model.candidates[at].key: outcome for at, outcome in walked.items()}
+        return lines_of(ranked, by_key, rules)
+    return lines_of(ranked, _computed(session, track, problem.digest), rules)
+
+
+def _computed(session: Session, track: TenderTrack, problem_digest: str) -> Mapping[str, Outcome]:
+    run = session.scalar(
+        select(AllocationRun)
+        .where(
+            AllocationRun.tender_track_id == track.id,
+            AllocationRun.state == RunState.DONE,
+            AllocationRun.problem_digest == problem_digest,
+        )
+        .order_by(AllocationRun.id.desc())
+        .limit(1)
+    )
+    if run is None:
+        raise Problems.one("no_allocation", "allocation", NOT_COMPUTED)
+    if not run.reproducible:
+        raise Problems.one("by_clock", "allocation", BY_CLOCK)
+    return {key: outcome_of(plain) for key, plain in run.result["outcomes"].items()}
 
 
 def difference(session: Session, track: TenderTrack, decision: AwardDecision) -> Message | None:

@@ -56,7 +56,8 @@ class Infeasible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Nodes of branch and bound for the core and for the proof, turns of polishing; ``until``: the clock's last word (monotonic)."""
+    """Nodes of branch and bound for the core and for the proof, turns of polishing; ``until``: the clock's last
+    word (monotonic)."""
 
     core: int
     turns: int
@@ -146,7 +147,7 @@ class _Search:
     def _core(self, relaxed: _Relaxed) -> tuple[tuple[int, ...] | None, bool]:
         """A good answer, and whether the core was everybody, solved to the end."""
         order = sorted(self.usable, key=lambda at: (abs(relaxed.reduced[at]), at))
-        for size in (CORE, 4 * CORE, len(order)):
+        for size in (CORE, 4 * CORE, 16 * CORE, len(order)):
             core, rest = order[:size], order[size:]
             ones = [at for at in rest if relaxed.reduced[at] > 0]
             answer = self._solve(core, ones, self.budget.core)

@@ -8,12 +8,18 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.awards import letters, reserve_list, simulating
+from portal.awards import allocating, letters, reserve_list, simulating
 from portal.awards.models import AwardDecision, DecisionLine
 from portal.awards.service import LETTERS
 from portal.core import jobs
 
 BATCH: Final = 25
+
+
+@jobs.handler(allocating.TASK)
+def allocate_track(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
+    """A phase of the allocation of a track."""
+    return allocating.step(session, UUID(payload["run_id"]))
 
 
 @jobs.handler(LETTERS)

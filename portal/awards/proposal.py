@@ -45,7 +45,7 @@ def propose(ranked: Sequence[Ranked], available: Mapping[int, Decimal]) -> list[
     for item in sorted(ranked, key=lambda ranked_item: ranked_item.place):
         entry = item.entry
         if not entry.recommended:
-            lines.append(Line(entry.application_id, item.place, Award.DECLINE, {}, _declined(entry)))
+            lines.append(Line(entry.application_id, item.place, Award.DECLINE, {}, declined(entry)))
             continue
         if first_out is None:
             short = _short(entry, left)
@@ -79,6 +79,7 @@ def _awarded(item: Ranked) -> Message:
     return N_("Place %(place)s: the whole request fits into the budget of every year.", place=item.place)
 
 
-def _declined(entry: Entry) -> Message:
+def declined(entry: Entry) -> Message:
+    """Why a project is not to be supported."""
     reasons = entry.gate_reasons or (N_("The project is not recommended."),)
     return joined(reasons)

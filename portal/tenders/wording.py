@@ -8,10 +8,13 @@ from typing import Final
 from portal.core.figures import number, percent, roubles
 from portal.core.language import N_, Message
 from portal.tenders.ruleset import (
+    Allotment,
     Blindness,
     EligibilityRule,
     ExpertMean,
     Giver,
+    LimitField,
+    LimitUnit,
     Need,
     RuleSet,
     Severity,
@@ -85,6 +88,26 @@ TIE_EFFECTS: Final = {
 BLINDNESS: Final = {
     Blindness.OPEN: N_("Reviewers see who applies"),
     Blindness.APPLICANTS_HIDDEN: N_("Who applies is hidden from the reviewers"),
+}
+
+ALLOTMENTS: Final = {
+    Allotment.STRICT: N_("Rank order, stopping at the first that does not fit"),
+    Allotment.SKIPPING: N_("Rank order, passing over what does not fit"),
+    Allotment.BEST_TOTAL: N_("Best total of points"),
+}
+
+LIMIT_FIELDS: Final = {
+    LimitField.REGION: N_("Region of the initiator (code)"),
+    LimitField.CLUSTER: N_("Cluster (code)"),
+    LimitField.CATEGORY: N_("Size of the initiator (micro, small, medium)"),
+    LimitField.ORGANISATION: N_("Organisation that takes part (INN)"),
+    LimitField.SME: N_("Small and medium-sized initiators"),
+}
+
+LIMIT_UNITS: Final = {
+    LimitUnit.PROJECTS: N_("projects"),
+    LimitUnit.ROUBLES: N_("roubles"),
+    LimitUnit.PERCENT: N_("per cent of the envelopes"),
 }
 
 EXPERT_MEANS: Final = {

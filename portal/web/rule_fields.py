@@ -20,13 +20,29 @@ from portal.core.formats import EXAMPLE_DAY
 from portal.core.language import N_, Message
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
-from portal.tenders.ruleset import Blindness, Direction, ExpertMean, Giver, Need, Severity, Sight, Source, TieRule
+from portal.tenders.ruleset import (
+    Allotment,
+    Blindness,
+    Direction,
+    ExpertMean,
+    Giver,
+    LimitField,
+    LimitUnit,
+    Need,
+    Severity,
+    Sight,
+    Source,
+    TieRule,
+)
 from portal.tenders.wording import (
+    ALLOTMENTS,
     BLINDNESS,
     CHECK_NAMES,
     CONFLICT_TIES,
     EXPERT_MEANS,
     GIVERS,
+    LIMIT_FIELDS,
+    LIMIT_UNITS,
     NEEDS,
     SEVERITIES,
     SIGHTS,
@@ -231,6 +247,37 @@ SECTIONS: Final[dict[str, Section]] = {
                 ),
             ),
             Rows("refusal_reasons", _l("Reasons of refusal"), (_CODE, *_TITLE)),
+        ),
+    ),
+    "money": Section(
+        _l("Giving out the money"),
+        (
+            Column(
+                "allotment",
+                _l("Who gets money"),
+                CHOICE,
+                tuple((str(item), ALLOTMENTS[item]) for item in Allotment),
+            ),
+        ),
+        rows=(
+            Rows(
+                "limits",
+                _l("Limits of the programme"),
+                (
+                    _CODE,
+                    Column(
+                        "field",
+                        _l("Counted by"),
+                        CHOICE,
+                        tuple((str(item), LIMIT_FIELDS[item]) for item in LimitField),
+                    ),
+                    Column("value", _l("Which one"), hint=_l("* for each that occurs; nothing for SMEs")),
+                    Column("least", _l("At least"), MAYBE_NUMBER, hint=_l("Empty: no limit")),
+                    Column("most", _l("At most"), MAYBE_NUMBER, hint=_l("Empty: no limit")),
+                    Column("unit", _l("Unit"), CHOICE, tuple((str(item), LIMIT_UNITS[item]) for item in LimitUnit)),
+                    *_TITLE,
+                ),
+            ),
         ),
     ),
     "procedure": Section(

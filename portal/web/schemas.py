@@ -155,6 +155,14 @@ class TieRulingSchema(_Strict):
     effect = _text()
 
 
+class LimitSchema(TitledSchema):
+    field = _text()
+    value = fields.String(required=True, validate=validate.Length(max=120))
+    least = _number(allow_none=True)
+    most = _number(allow_none=True)
+    unit = _text()
+
+
 class RuleSetSchema(_Strict):
     """The shape of ``portal.tenders.ruleset.to_json``; the content is judged by ``from_json`` afterwards."""
 
@@ -195,6 +203,8 @@ class RuleSetSchema(_Strict):
     blindness = fields.String(validate=validate.Length(max=20))
     expert_mean = fields.String(validate=validate.Length(max=20))
     commission = fields.Nested(CommissionSchema, allow_none=True)
+    allotment = fields.String(validate=validate.Length(max=20))
+    limits = fields.List(fields.Nested(LimitSchema), validate=validate.Length(max=LONGEST_LIST))
     questions = fields.List(fields.Nested(QuestionSchema), validate=validate.Length(max=LONGEST_LIST))
     confidential_parts = fields.String(validate=validate.Length(max=20))
 

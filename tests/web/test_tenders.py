@@ -19,7 +19,18 @@ from sqlalchemy.orm import Session
 from portal.identity.models import Role, User
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack, Track
 from portal.tenders.rulebook import load_commission, load_lanes, load_questions, load_rulebook
-from portal.tenders.ruleset import Bands, Tie, TieEffect, TieRuling, to_json
+from portal.tenders.ruleset import (
+    AllocationLimit,
+    Allotment,
+    Bands,
+    LimitField,
+    LimitUnit,
+    Text,
+    Tie,
+    TieEffect,
+    TieRuling,
+    to_json,
+)
 from portal.tenders.ruleset.model import Blindness, ExpertMean, RuleSet, Sight
 from portal.web.rule_fields import SECTIONS
 from tests.conftest import form
@@ -411,6 +422,12 @@ def test_rules_with_everything_they_may_have_travel_as_a_file(
             expert_mean=ExpertMean.CALIBRATED,
             commission=load_commission(),
             conflict_ties=(TieRuling(Tie.CLUSTER, TieEffect.NONE),),
+            allotment=Allotment.BEST_TOTAL,
+            limits=(
+                AllocationLimit(
+                    "L1", Text("Одна", "One"), LimitField.ORGANISATION, "*", None, Decimal(1), LimitUnit.PROJECTS
+                ),
+            ),
         )
     )
     assert {field.name for field in fields(RuleSet)} == set(whole)

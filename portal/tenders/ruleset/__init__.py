@@ -1,5 +1,6 @@
 """A versioned rule set: its shape, its invariants, its scales, and its JSON."""
 
+from portal.tenders.ruleset.allocation import AllocationLimit, Allotment, LimitField, LimitUnit
 from portal.tenders.ruleset.commission import Ballot, Commission, Office, SignOff
 from portal.tenders.ruleset.model import (
     GENERAL,
@@ -37,6 +38,8 @@ from portal.tenders.ruleset.texts import Giver, Text
 __all__ = [
     "GENERAL",
     "MAX_POINTS",
+    "AllocationLimit",
+    "Allotment",
     "Anchor",
     "Aspect",
     "Ballot",
@@ -58,6 +61,8 @@ __all__ = [
     "Giver",
     "Kpi",
     "Lane",
+    "LimitField",
+    "LimitUnit",
     "Linear",
     "Need",
     "Office",

@@ -12,7 +12,7 @@ from portal.core.figures import decimal_of, number
 from portal.core.language import N_, Message
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS, Unit
-from portal.tenders.ruleset import commission, questions
+from portal.tenders.ruleset import allocation, commission, questions
 from portal.tenders.ruleset.model import Aspect, Component, Criterion, EligibilityRule, RuleSet, TieRule, aspect_key
 from portal.tenders.ruleset.scales import MAX_POINTS, Bands, Linear, YesNo
 from portal.tenders.ruleset.texts import Text
@@ -45,6 +45,7 @@ _LISTS: Final = (
     "declarations",
     "refusal_reasons",
     "lanes",
+    "limits",
 )
 
 
@@ -67,6 +68,7 @@ def broken(rules: RuleSet) -> list[Problem]:
         *_conflict_ties(rules),
         *questions.faults(rules.questions),
         *commission.faults(rules.commission),
+        *allocation.faults(rules.limits),
     ]
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from portal.core.language import N_, Message
+from portal.tenders.ruleset.allocation import AllocationLimit, Allotment
 from portal.tenders.ruleset.commission import Commission
 from portal.tenders.ruleset.questions import Question, QuestionKind
 from portal.tenders.ruleset.scales import Scale
@@ -317,6 +318,8 @@ class RuleSet:
     blindness: Blindness = Blindness.OPEN
     commission: Commission | None = None
     conflict_ties: tuple[TieRuling, ...] = ()
+    allotment: Allotment = Allotment.STRICT
+    limits: tuple[AllocationLimit, ...] = ()
 
     @property
     def hides_applicants(self) -> bool:

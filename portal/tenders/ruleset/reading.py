@@ -9,6 +9,7 @@ from typing import Any, cast
 from portal.core.canonical import digest
 from portal.core.errors import Problem, Problems
 from portal.core.typed_json import Unreadable, read, write
+from portal.tenders.ruleset.allocation import Allotment
 from portal.tenders.ruleset.invariants import broken
 from portal.tenders.ruleset.model import Blindness, Criterion, ExpertMean, RuleSet, Sight
 from portal.tenders.ruleset.scales import Bands
@@ -50,6 +51,10 @@ def to_json(rules: RuleSet) -> dict[str, Any]:
         del data["commission"]
     if not rules.conflict_ties:
         del data["conflict_ties"]
+    if rules.allotment is Allotment.STRICT:
+        del data["allotment"]
+    if not rules.limits:
+        del data["limits"]
     return data
 
 

@@ -1,0 +1,155 @@
+"""How the money of a track would be given out under its rules: reasons, prices of limits, money by year."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+import portal.awards.jobs  # noqa: F401 - computing writes a task of this kind
+from portal.applications.models import Application
+from portal.awards import allocating, queries
+from portal.awards.allocating import RunView
+from portal.awards.allocation_inputs import limit_names
+from portal.awards.allocation_problem import PROJECTS, Outcome, Policy, outcome_of
+from portal.awards.allocation_words import POLICY_NAMES, told
+from portal.core.db import session
+from portal.core.errors import Problems
+from portal.core.figures import Figure, number, percent
+from portal.core.language import Message
+from portal.identity.policy import Permission
+from portal.tenders.models import Track
+from portal.tenders.rules import TRACK_NAMES
+from portal.web.forms import ActionForm
+from portal.web.language import say
+from portal.web.page import page
+
+pages = Blueprint("allocations", __name__, url_prefix="/staff/allocations")
+
+SHOWN: Final = 500
+"""Projects that the page lists; an allocation of more is read as a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One project with what it is granted and why."""
+
+    application: Application
+    place: int
+    asked: Mapping[int, Decimal]
+    outcome: Outcome
+    reason: Message
+
+
+@pages.context_processor
+def _words() -> dict[str, Any]:
+    return {
+        "points_of": lambda text: say(_figure(number, text)),
+        "gap_of": lambda text: say(_figure(percent, text, 100)),
+    }
+
+
+def _figure(kind: Callable[[Decimal], Figure], text: str | None, factor: int = 1) -> Message:
+    return Message("%(figure)s", {"figure": kind(Decimal(text or 0) * factor)})
+
+
+@page(pages, "/tracks/<uuid:tender_track_id>", get=Permission.AWARD_VIEW, post=Permission.AWARD_DRAFT)
+def track(tender_track_id: UUID) -> ResponseReturnValue:
+    """The newest allocation of a track; posting has it computed anew."""
+    if request.method == "POST":
+        try:
+            allocating.start(session(), g.actor, tender_track_id=tender_track_id)
+        except Problems as found:
+            session().rollback()
+            return _show(tender_track_id, found.problems), 422
+        return redirect(url_for(".track", tender_track_id=tender_track_id), 303)
+    return _show(tender_track_id)
+
+
+def _show(tender_track_id: UUID, problems: Any = ()) -> str:
+    current = session()
+    row = queries.track_of(current, g.actor, tender_track_id)
+    found = allocating.view(current, row.track.id)
+    done = found.run is not None and found.run.done_at is not None
+    if request.headers.get("HX-Request"):
+        return render_template("allocations/progress.html", found=found, done=done)
+    return render_template(
+        "allocations/track.html",
+        row=row,
+        found=found,
+        done=done,
+        track_name=say(TRACK_NAMES[Track(row.track.track)]),
+        policy=POLICY_NAMES[Policy(found.run.result["policy"])] if done and found.run else None,
+        policies=_policies(found) if done else [],
+        rows=_rows(found)[:SHOWN] if done else [],
+        years=_years(found) if done else [],
+        limits=_limits(found) if done else [],
+        problems=problems or found.problems,
+        form=ActionForm(formdata=None),
+    )
+
+
+def _rows(found: RunView) -> list[Row]:
+    assert found.run is not None
+    names = limit_names(found.ranks.rules) if found.ranks else {}
+    places = {item.entry.application_id: item.place for item in found.ranks.ranked} if found.ranks else {}
+    rows = []
+    for key, plain in found.run.result["outcomes"].items():
+        outcome = outcome_of(plain)
+        place = places.get(key) or outcome.values.get("place") or 0
+        rows.append(Row(found.applications[key], place, found.asked.get(key, {}), outcome, told(outcome, names)))
+    return sorted(rows, key=lambda row: row.place)
+
+
+def _years(found: RunView) -> list[dict[str, Any]]:
+    """A bar for each year: what is granted, and what is left of the envelope."""
+    assert found.run is not None
+    result = found.run.result
+    rows = []
+    for year, left in sorted(result["left"].items()):
+        granted = sum((Decimal(each["granted"].get(year, 0)) for each in result["outcomes"].values()), Decimal(0))
+        parts = [
+            {"key": "granted", "label": _("Granted"), "value": granted, "css": "jp-fill-reserved"},
+            {"key": "left", "label": _("Left"), "value": Decimal(left), "css": "jp-fill-available"},
+        ]
+        rows.append({"label": year, "parts": parts, "total": granted + Decimal(left)})
+    return rows
+
+
+def _limits(found: RunView) -> list[dict[str, Any]]:
+    """Each limit for each group that it counts, with its price."""
+    assert found.run is not None
+    names = limit_names(found.ranks.rules) if found.ranks else {}
+    prices = {each["code"]: each for each in found.run.result["prices"]}
+    rows = []
+    for each in found.run.result["limits"]:
+        money = each["unit"] != PROJECTS
+        rows.append(
+            {
+                "name": say(names[each["code"]]) if each["code"] in names else each["code"],
+                "value": each["value"],
+                "money": money,
+                "used": Decimal(each["used"]),
+                "least": None if each["least"] is None else Decimal(each["least"]),
+                "most": None if each["most"] is None else Decimal(each["most"]),
+                "met": each["met"],
+                "dropped": each["code"] in found.run.result["dropped"],
+                "low": Decimal(prices[each["code"]]["low"]),
+                "high": Decimal(prices[each["code"]]["high"]),
+            }
+        )
+    # A limit for each value has a row for each: those that are used stand first.
+    return sorted(rows, key=lambda row: (row["met"], not row["used"]))[:SHOWN]
+
+
+def _policies(found: RunView) -> list[tuple[str, Decimal]]:
+    assert found.run is not None
+    points = found.run.result["by_policy"]
+    offered = (Policy.STRICT, Policy.SKIPPING, Policy.BEST_TOTAL)
+    return [(say(POLICY_NAMES[policy]), Decimal(points[policy.value])) for policy in offered if policy.value in points]
