@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "allocation_runs"
-down_revision = "whatif_scenarios"
+down_revision = "ledger_treasury"
 branch_labels = None
 depends_on = None
 

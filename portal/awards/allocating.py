@@ -77,7 +77,12 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
     shadow = {str(year): f"{points:.2f}" for (_, year), points in sorted(allocation.shadow.items())}
     run.problem_digest, run.digest = problem.digest, allocation.digest
     run.candidates = len(problem.candidates)
-    run.result = allocation.to_plain() | {"left": left, "shadow": shadow}
+    run.result = allocation.to_plain() | {
+        "left": left,
+        "shadow": shadow,
+        "places": {each.key: each.place for each in problem.candidates},
+        "asked": {each.key: basis.as_text(each.asked) for each in problem.candidates},
+    }
     run.gap, run.reproducible = allocation.gap, allocation.reproducible
     run.seconds = Decimal(f"{allocation.seconds:.2f}")
     run.state, run.done_at = RunState.DONE, now(session)
@@ -109,7 +114,6 @@ class RunView:
     current: bool
     problems: tuple[Fault, ...]
     applications: Mapping[str, Application]
-    asked: Mapping[str, Mapping[int, Decimal]]
     ranks: basis.Ranks | None
 
 
@@ -137,8 +141,7 @@ def view(session: Session, tender_track_id: UUID) -> RunView:
     rows = session.scalars(
         select(Application).where(Application.id.in_(keys)).options(joinedload(Application.initiator, innerjoin=True))
     )
-    asked = {} if found is None else {item.entry.application_id: item.entry.amounts for item in found.ranked}
-    return RunView(track, run, task, current, problems, {str(row.id): row for row in rows}, asked, found)
+    return RunView(track, run, task, current, problems, {str(row.id): row for row in rows}, found)
 
 
 def _enqueue(session: Session, run: AllocationRun) -> None:

@@ -98,12 +98,12 @@ def _show(tender_track_id: UUID, problems: Any = ()) -> str:
 def _rows(found: RunView) -> list[Row]:
     assert found.run is not None
     names = limit_names(found.ranks.rules) if found.ranks else {}
-    places = {item.entry.application_id: item.place for item in found.ranks.ranked} if found.ranks else {}
+    result = found.run.result
     rows = []
-    for key, plain in found.run.result["outcomes"].items():
+    for key, plain in result["outcomes"].items():
         outcome = outcome_of(plain)
-        place = places.get(key) or outcome.values.get("place") or 0
-        rows.append(Row(found.applications[key], place, found.asked.get(key, {}), outcome, told(outcome, names)))
+        asked = {int(year): Decimal(amount) for year, amount in result["asked"][key].items()}
+        rows.append(Row(found.applications[key], result["places"][key], asked, outcome, told(outcome, names)))
     return sorted(rows, key=lambda row: row.place)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from portal.core.canonical import digest
 from portal.core.errors import Problem, Problems
@@ -31,31 +31,30 @@ def from_json(data: object) -> RuleSet:
 def to_json(rules: RuleSet) -> dict[str, Any]:
     """The rule set as JSON without floats: ``from_json(to_json(rules)) == rules``.
 
-    Rules without extra questions, confidential parts, lanes, anchors of scores, open scales, a commission or ties, or
-    with the plain mean of the reviews, are written as before there was anything else, so that their digest stays.
+    Rules that say nothing of what came later (:data:`_BEFORE`, anchors of scores, open scales) are written as before
+    there was anything else, so that their digest stays.
     """
     data = cast(dict[str, Any], write(rules))
-    if not rules.questions:
-        del data["questions"]
-    if rules.confidential_parts is Sight.ALL_PARTICIPANTS:
-        del data["confidential_parts"]
-    if not rules.lanes:
-        del data["lanes"]
     for criterion in data["criteria"]:
         _as_before(criterion)
-    if rules.blindness is Blindness.OPEN:
-        del data["blindness"]
-    if rules.expert_mean is ExpertMean.RAW:
-        del data["expert_mean"]
-    if rules.commission is None:
-        del data["commission"]
-    if not rules.conflict_ties:
-        del data["conflict_ties"]
-    if rules.allotment is Allotment.STRICT:
-        del data["allotment"]
-    if not rules.limits:
-        del data["limits"]
+    for name, before in _BEFORE.items():
+        if getattr(rules, name) == before:
+            del data[name]
     return data
+
+
+_BEFORE: Final[Mapping[str, object]] = {
+    "questions": (),
+    "confidential_parts": Sight.ALL_PARTICIPANTS,
+    "lanes": (),
+    "blindness": Blindness.OPEN,
+    "expert_mean": ExpertMean.RAW,
+    "commission": None,
+    "conflict_ties": (),
+    "allotment": Allotment.STRICT,
+    "limits": (),
+}
+"""What came later, with the value that says nothing."""
 
 
 def _as_before(criterion: dict[str, Any]) -> None:
