@@ -23,7 +23,9 @@ from portal.core.clock import now
 from portal.core.errors import NotFound, Problems
 from portal.core.errors import Problem as Fault
 from portal.identity.policy import Actor, Permission, authorize, system_actor
+from portal.scoring.queries import rules_of
 from portal.tenders.models import TenderTrack
+from portal.tenders.ruleset import RuleSet
 
 TASK: Final = "allocate_track"
 ACTOR: Final = system_actor("allocation")
@@ -73,6 +75,7 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
 
     problem = present_problem(session, _track(session, run.tender_track_id))
     allocation = allocate(problem, seconds=SECONDS)
+    ended = now(session)
     left = {str(year): f"{amount:.2f}" for (_, year), amount in sorted(allocation.left.items())}
     shadow = {str(year): f"{points:.2f}" for (_, year), points in sorted(allocation.shadow.items())}
     run.problem_digest, run.digest = problem.digest, allocation.digest
@@ -85,7 +88,7 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
     }
     run.gap, run.reproducible = allocation.gap, allocation.reproducible
     run.seconds = Decimal(f"{allocation.seconds:.2f}")
-    run.state, run.done_at = RunState.DONE, now(session)
+    run.state, run.done_at = RunState.DONE, ended
     session.flush()
     changes = {
         "problem": run.problem_digest,
@@ -114,7 +117,7 @@ class RunView:
     current: bool
     problems: tuple[Fault, ...]
     applications: Mapping[str, Application]
-    ranks: basis.Ranks | None
+    rules: RuleSet
 
 
 def view(session: Session, tender_track_id: UUID) -> RunView:
@@ -128,20 +131,17 @@ def view(session: Session, tender_track_id: UUID) -> RunView:
         .options(joinedload(AllocationRun.creator))
     )
     task = session.get(jobs.Task, run.task_id) if run is not None and run.task_id is not None else None
-    found: basis.Ranks | None = None
     current = False
     problems: tuple[Fault, ...] = ()
     try:
-        found = basis.ranks(session, track, basis.complete_run(session, track))
-        problem = problem_of(session, track, found.ranked, found.rules, found.available)
-        current = run is not None and run.problem_digest == problem.digest
+        current = run is not None and run.problem_digest == present_problem(session, track).digest
     except Problems as open_points:
         problems = tuple(open_points.problems)
     keys = [UUID(key) for key in run.result.get("outcomes", {})] if run is not None else []
     rows = session.scalars(
         select(Application).where(Application.id.in_(keys)).options(joinedload(Application.initiator, innerjoin=True))
     )
-    return RunView(track, run, task, current, problems, {str(row.id): row for row in rows}, found)
+    return RunView(track, run, task, current, problems, {str(row.id): row for row in rows}, rules_of(session, track.id))
 
 
 def _enqueue(session: Session, run: AllocationRun) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application
 from portal.audit import heads
-from portal.awards import appeals, meetings, minutes, queries, service, sitting
+from portal.awards import allocating, appeals, meetings, minutes, queries, service, sitting
 from portal.awards.meeting_models import ItemKind
 from portal.awards.meetings import MeetingValues, Question
 from portal.demo.moments import moment, moscow, work
@@ -39,6 +39,10 @@ def decide_2016(people: People, tender_id: UUID, track_id: UUID) -> UUID:
     """The list of 2016: drafted, adopted, signed by those whom the amount asks for, published. Returns the decision."""
     with moment(moscow(2016, 11, 10, 12)) as session:
         meeting_id = plan(session, people, tender_id, moscow(2016, 11, 15, 11))
+    with moment(moscow(2016, 11, 14, 14)) as session:
+        run = allocating.start(session, people.actor(session, "officer"), tender_track_id=track_id)
+        for _ in range(allocating.PHASES):
+            allocating.step(session, run.id)
     with moment(moscow(2016, 11, 14, 15)) as session:
         officer = people.actor(session, "officer")
         decision_id = service.draft(session, officer, track_id).id

@@ -90,14 +90,14 @@ def _show(tender_track_id: UUID, problems: Any = ()) -> str:
         rows=_rows(found)[:SHOWN] if done else [],
         years=_years(found) if done else [],
         limits=_limits(found) if done else [],
-        problems=problems or found.problems,
+        problems=problems,
         form=ActionForm(formdata=None),
     )
 
 
 def _rows(found: RunView) -> list[Row]:
     assert found.run is not None
-    names = limit_names(found.ranks.rules) if found.ranks else {}
+    names = limit_names(found.rules)
     result = found.run.result
     rows = []
     for key, plain in result["outcomes"].items():
@@ -125,7 +125,7 @@ def _years(found: RunView) -> list[dict[str, Any]]:
 def _limits(found: RunView) -> list[dict[str, Any]]:
     """Each limit for each group that it counts, with its price."""
     assert found.run is not None
-    names = limit_names(found.ranks.rules) if found.ranks else {}
+    names = limit_names(found.rules)
     prices = {each["code"]: each for each in found.run.result["prices"]}
     rows = []
     for each in found.run.result["limits"]:
