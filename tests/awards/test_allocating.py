@@ -73,7 +73,7 @@ def test_a_limit_holds_under_the_strict_order_too(stage: Stage) -> None:
     decision = service.draft(stage.session, stage.chair, stage.track.id)
     rows = queries.decision_view(stage.session, stage.chair, decision.id).rows
     assert [row.line.outcome for row in rows] == ["reserve", "reserve", "reserve", "decline"]
-    assert rows[0].line.reason["en"] == "Would break the limit “Small business” even alone: no more than 0."
+    assert rows[0].line.reason["en"] == "Passed over by the limit “Small business”: no more than 0."
 
 
 def test_the_best_total_is_computed_first_and_then_drafted_and_signed(stage: Stage) -> None:
