@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "allocation_runs"
-down_revision = "ledger_treasury"
+down_revision = "proof_seals"
 branch_labels = None
 depends_on = None
 
