@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -87,7 +88,9 @@ def app(services: TestServices, redis_url: str, tmp_path: Path, worker_name: str
         if FULL:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
             patch.setitem(postgres.SETTINGS, "max_connections", str(CLIENTS + 40))
-            url = stack.enter_context(postgres.postgres(tmp_path / "cluster", tmp_path / "log"))
+            # Not below pytest's own folder, which only its account may enter.
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="portal-race-", ignore_cleanup_errors=True)))
+            url = stack.enter_context(postgres.postgres(folder / "cluster", folder / "log"))
         else:
             url = services.copy(f"{worker_name}_race")
         made = make_app({**environment(services, url, redis_url), "FILES_URL": (tmp_path / "files").as_uri()})
@@ -342,7 +345,9 @@ def finish_tasks() -> None:
     for _ in range(20):
         with transaction() as session:
             session.execute(
-                update(jobs.Task).where(jobs.Task.done_at.is_(None)).values(run_after=func.now(), parked_at=None)
+                update(jobs.Task)
+                .where(jobs.Task.done_at.is_(None))
+                .values(run_after=func.now(), parked_at=None, attempts=0)
             )
         jobs.drain("work")
         left = db.session().scalar(select(func.count()).where(jobs.Task.done_at.is_(None)))
