@@ -26,7 +26,7 @@ from portal.tenders.metrics import METRICS
 from portal.tenders.models import TenderTrack
 from portal.tenders.rulebook import load_lanes
 from portal.tenders.ruleset import from_json, to_json
-from portal.web import question_words, rule_fields
+from portal.web import commission_fields, question_words, rule_fields
 from portal.web.forms import ActionForm, PortalForm
 from portal.web.language import say
 from portal.web.page import page
@@ -109,7 +109,7 @@ def edit(rule_set_id: UUID, section: str) -> ResponseReturnValue:
         spec=SECTIONS[section],
         form=form,
         lanes_form=ActionForm(formdata=None, version=held.rule_set.version),
-        content=content,
+        content={**content, commission_fields.VIEW: commission_fields.flat(content)},
         problems=problems,
         errors=_by_input(problems),
         fields=rule_fields,

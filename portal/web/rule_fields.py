@@ -49,6 +49,8 @@ from portal.tenders.wording import (
     TIE_EFFECTS,
     TIES,
 )
+from portal.web import commission_fields
+from portal.web.commission_fields import BALLOTS, OFFICES, VIEW
 
 MOST_ROWS: Final = 200
 TEXT, NUMBER, MAYBE_NUMBER, WHOLE, MAYBE_WHOLE, DATE, YEARS, WORDS, FLAG, CHOICE = range(10)
@@ -317,6 +319,26 @@ SECTIONS: Final[dict[str, Section]] = {
             ),
         ),
     ),
+    "commission": Section(
+        _l("Commission"),
+        (
+            Column(f"{VIEW}.on", _l("A commission adopts the decision"), FLAG),
+            Column(f"{VIEW}.ballot", _l("Ballot"), CHOICE, _chosen(BALLOTS)),
+            Column(f"{VIEW}.parts", _l("Quorum: parts"), WHOLE, hint=_l("2 of 3 is two thirds")),
+            Column(f"{VIEW}.of", _l("Quorum: of so many"), WHOLE),
+            *(
+                Column(
+                    f"{VIEW}.{office}",
+                    words,
+                    MAYBE_NUMBER,
+                    hint=_l("Signs awards above so many roubles together; 0 every decision, empty none"),
+                )
+                for office, words in OFFICES.items()
+            ),
+            Column(f"{VIEW}.held", _l("Letters are held for so many minutes"), WHOLE),
+            Column(f"{VIEW}.appeal", _l("Time to appeal"), WHOLE, hint=_l("Working days")),
+        ),
+    ),
 }
 """Section -> its inputs; criteria and the order of equal totals have pages of their own shape."""
 
@@ -337,6 +359,11 @@ def read_section(name: str, form: Mapping[str, str], content: Mapping[str, Any])
         _put(changed, column.name, _typed(column.kind, form.get(column.input, "")))
     for rows in section.rows:
         changed[rows.name] = [_row(rows, prefix, form) for prefix in _prefixes(rows.name, form)]
+    if name == "commission":
+        held = commission_fields.nested(changed.pop(VIEW))
+        changed.pop("commission", None)
+        if held is not None:
+            changed["commission"] = held
     if name == "criteria":
         _criteria(changed, form)
     if name == "procedure":

@@ -527,3 +527,29 @@ def test_pages_send_the_same_number_of_statements(
             assert administrator.get(path).status_code == 200
         counts[name] = len(statements)
     assert counts == {"list": 3, "tender": 6, "rules": 3, "section": 2, "new": 3}
+
+
+def test_the_commission_is_edited_like_the_rest(session: Session, administrator: FlaskClient, draft: Tender) -> None:
+    row = rules_of(session, draft)
+    url = f"/staff/rules/{row.id}/commission"
+    page = administrator.get(url).text
+    assert 'value="300000000"' in page
+    prefix = "commission_view-"
+    typed = {"on": "yes", "ballot": "closed", "parts": "1", "of": "2", "director": "0", "held": "30", "appeal": "5"}
+    typed |= {"chair": "1 000 000", "finance": ""}
+    values = {f"{prefix}{name}": value for name, value in typed.items()}
+    wrong = administrator.post(url, data=form(version=row.version, **{**values, f"{prefix}director": "5"}))
+    assert (wrong.status_code, "At least one office signs every decision" in wrong.text) == (422, True)
+    assert administrator.post(url, data=form(version=row.version, **values)).status_code == 303
+    session.expire_all()
+    assert row.content["commission"] == {
+        "ballot": "closed",
+        "quorum": [1, 2],
+        "sign_offs": [{"office": "director", "above": "0"}, {"office": "chair", "above": "1000000"}],
+        "letters_held_minutes": 30,
+        "appeal_days": 5,
+    }
+    off = administrator.post(url, data=form(version=row.version, **{**values, f"{prefix}on": "no"}))
+    assert off.status_code == 303
+    session.expire_all()
+    assert "commission" not in row.content
