@@ -15,6 +15,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uui
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.awards.appeal_models import Appeal
 from portal.awards.models import AwardDecision
 from portal.core.db import Base, Keyed, Stamped
 from portal.identity.models import User, one_of
@@ -31,6 +32,7 @@ class MeetingState(StrEnum):
 class ItemKind(StrEnum):
     TRACK = "track"
     DECISION = "decision"
+    APPEAL = "appeal"
     OTHER = "other"
 
 
@@ -114,7 +116,8 @@ class AgendaItem(Keyed, Base):
         CheckConstraint(one_of("state", ItemState), name="state"),
         CheckConstraint(one_of("ballot", Ballot), name="ballot"),
         CheckConstraint("(kind = 'decision') = (decision_id is not null)", name="decision"),
-        CheckConstraint("kind <> 'track' or tender_track_id is not null", name="track"),
+        CheckConstraint("(kind = 'appeal') = (appeal_id is not null)", name="appeal"),
+        CheckConstraint("kind not in ('track', 'appeal') or tender_track_id is not null", name="track"),
         CheckConstraint("kind <> 'other' or title <> ''", name="title"),
         CheckConstraint("casting is null or casting in ('yes', 'no')", name="casting"),
         CheckConstraint("quorum_parts > 0 and quorum_parts <= quorum_of", name="quorum"),
@@ -142,6 +145,12 @@ class AgendaItem(Keyed, Base):
             postgresql_where=text("state in ('waiting', 'voting', 'tied', 'adopted')"),
         ),
         Index("ix_agenda_item_decision", "decision_id"),
+        Index(
+            "uq_agenda_item_appeal",
+            "appeal_id",
+            unique=True,
+            postgresql_where=text("state in ('waiting', 'voting', 'tied', 'adopted')"),
+        ),
     )
 
     meeting_id: Mapped[UUID] = mapped_column(ForeignKey("meeting.id"))
@@ -149,6 +158,7 @@ class AgendaItem(Keyed, Base):
     kind: Mapped[str]
     tender_track_id: Mapped[UUID | None] = mapped_column(ForeignKey("tender_track.id"))
     decision_id: Mapped[UUID | None] = mapped_column(ForeignKey("award_decision.id"))
+    appeal_id: Mapped[UUID | None] = mapped_column(ForeignKey("appeal.id"))
     title: Mapped[str] = mapped_column(default="")
     ballot: Mapped[str]
     quorum_parts: Mapped[int]
@@ -166,6 +176,7 @@ class AgendaItem(Keyed, Base):
     meeting: Mapped[Meeting] = relationship(back_populates="items", lazy="raise")
     decision: Mapped[AwardDecision | None] = relationship(lazy="raise")
     tender_track: Mapped[TenderTrack | None] = relationship(lazy="raise")
+    appeal: Mapped[Appeal | None] = relationship(lazy="raise")
     recusals: Mapped[list[Recusal]] = relationship(lazy="raise", order_by="Recusal.id")
 
 

@@ -11,7 +11,9 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from portal.applications.models import Application
 from portal.awards import minutes
+from portal.awards.appeal_models import Appeal, AppealState
 from portal.awards.meeting_models import (
     AgendaItem,
     ItemKind,
@@ -24,6 +26,7 @@ from portal.awards.meeting_models import (
     Recusal,
     SecretBallot,
 )
+from portal.awards.meetings import LIVE
 from portal.awards.models import AwardDecision, DecisionLine
 from portal.budget.models import Envelope
 from portal.core.errors import NotFound
@@ -102,6 +105,7 @@ def meeting_view(session: Session, actor: Actor, meeting_id: UUID) -> MeetingVie
             selectinload(Meeting.members).joinedload(MeetingMember.user, innerjoin=True),
             selectinload(Meeting.items).options(
                 joinedload(AgendaItem.tender_track),
+                joinedload(AgendaItem.appeal).joinedload(Appeal.application, innerjoin=True),
                 selectinload(AgendaItem.recusals).joinedload(Recusal.user, innerjoin=True),
             ),
         )
@@ -188,7 +192,7 @@ def open_decisions(session: Session, tender_id: UUID) -> Sequence[tuple[UUID, st
     """Lists of a tender that can be put on an agenda: (decision, track)."""
     taken = select(AgendaItem.decision_id).where(
         AgendaItem.kind == ItemKind.DECISION,
-        AgendaItem.state.in_((ItemState.WAITING, ItemState.VOTING, ItemState.TIED, ItemState.ADOPTED)),
+        AgendaItem.state.in_(LIVE),
     )
     rows = session.execute(
         select(AwardDecision.id, TenderTrack.track)
@@ -202,6 +206,18 @@ def open_decisions(session: Session, tender_id: UUID) -> Sequence[tuple[UUID, st
         .order_by(TenderTrack.track.desc())
     )
     return [(key, track) for key, track in rows]
+
+
+def open_appeals(session: Session, tender_id: UUID) -> Sequence[tuple[UUID, str]]:
+    """Admitted appeals of a tender that are on no agenda: (appeal, number of the application)."""
+    taken = select(AgendaItem.appeal_id).where(AgendaItem.kind == ItemKind.APPEAL, AgendaItem.state.in_(LIVE))
+    rows = session.execute(
+        select(Appeal.id, Application.number)
+        .join(Application, Application.id == Appeal.application_id)
+        .where(Application.tender_id == tender_id, Appeal.state == AppealState.ADMITTED, Appeal.id.not_in(taken))
+        .order_by(Application.number)
+    )
+    return [(key, number or "") for key, number in rows]
 
 
 def track_keys(session: Session, tender_id: UUID) -> Sequence[tuple[UUID, str]]:

@@ -15,7 +15,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 import portal.awards.policy  # noqa: F401 - registers the room's rules
+from portal.applications.models import Application
 from portal.audit.service import record
+from portal.awards.appeal_models import Appeal, AppealState
 from portal.awards.meeting_models import AgendaItem, ItemKind, ItemState, Meeting, MeetingMember, MeetingState
 from portal.awards.meeting_rules import MOST_ITEMS, MOST_MEMBERS
 from portal.awards.models import AwardDecision
@@ -30,6 +32,7 @@ from portal.tenders.models import Tender, TenderTrack
 from portal.tenders.ruleset import Ballot
 
 INVITED: Final = declare("meeting", Topic.REVIEW, N_("A meeting of the commission"), important=True, staff=True)
+LIVE: Final = (ItemState.WAITING, ItemState.VOTING, ItemState.TIED, ItemState.ADOPTED)
 MAX_TITLE: Final = 300
 PLAIN_QUORUM: Final = (2, 3)
 """Of questions that belong to no rules; programme parameter."""
@@ -48,11 +51,12 @@ class MeetingValues:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is put on the agenda: a decision, a track, or a question in words."""
+    """What is put on the agenda: a decision, a track, an appeal, or a question in words."""
 
     kind: ItemKind
     decision_id: UUID | None = None
     tender_track_id: UUID | None = None
+    appeal_id: UUID | None = None
     title: str = ""
 
 
@@ -114,6 +118,7 @@ def add_item(session: Session, actor: Actor, meeting_id: UUID, question: Questio
         kind=question.kind,
         tender_track_id=track_id,
         decision_id=question.decision_id if question.kind is ItemKind.DECISION else None,
+        appeal_id=question.appeal_id if question.kind is ItemKind.APPEAL else None,
         title=title if question.kind is ItemKind.OTHER else "",
         ballot=ballot,
         quorum_parts=parts,
@@ -179,6 +184,8 @@ def _track_of(session: Session, meeting: Meeting, question: Question) -> UUID | 
         if found is None:
             raise nothing
         return found
+    if question.kind is ItemKind.APPEAL:
+        return _track_of_appeal(session, meeting, question.appeal_id)
     decision = session.scalar(
         select(AwardDecision)
         .where(AwardDecision.id == question.decision_id, AwardDecision.tender_track_id.in_(tracks))
@@ -194,12 +201,31 @@ def _track_of(session: Session, meeting: Meeting, question: Question) -> UUID | 
     return decision.tender_track_id
 
 
+def _track_of_appeal(session: Session, meeting: Meeting, appeal_id: UUID | None) -> UUID:
+    """The track of an admitted appeal of the meeting's tender; Problems for none, Conflict for one on an agenda."""
+    row = session.execute(
+        select(Application.tender_track_id, Appeal.id)
+        .join(Application, Application.id == Appeal.application_id)
+        .where(
+            Appeal.id == appeal_id,
+            Appeal.state == AppealState.ADMITTED,
+            Application.tender_id == meeting.tender_id,
+        )
+        .with_for_update(of=Appeal)
+    ).one_or_none()
+    if row is None:
+        raise Problems.one("required", "question", N_("Choose what is put to the vote."))
+    taken = select(AgendaItem.id).where(AgendaItem.appeal_id == appeal_id, AgendaItem.state.in_(LIVE))
+    if session.scalar(taken) is not None:
+        raise Conflict(N_("This appeal is on an agenda already."))
+    return row.tender_track_id
+
+
 def on_agenda(session: Session, decision_id: UUID) -> AgendaItem | None:
     """The item with which a decision waits for a vote, is voted on, or was adopted."""
-    live = (ItemState.WAITING, ItemState.VOTING, ItemState.TIED, ItemState.ADOPTED)
     return session.scalar(
         select(AgendaItem)
-        .where(AgendaItem.decision_id == decision_id, AgendaItem.state.in_(live))
+        .where(AgendaItem.decision_id == decision_id, AgendaItem.state.in_(LIVE))
         .execution_options(populate_existing=True)
     )
 

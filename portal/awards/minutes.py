@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.audit.service import record
+from portal.awards.appeal_models import Appeal
 from portal.awards.meeting_models import (
     AgendaItem,
     ItemKind,
@@ -111,6 +112,7 @@ def content_of(session: Session, meeting_id: UUID) -> dict[str, Any]:
             selectinload(Meeting.members).joinedload(MeetingMember.user, innerjoin=True),
             selectinload(Meeting.items).options(
                 joinedload(AgendaItem.tender_track),
+                joinedload(AgendaItem.appeal).joinedload(Appeal.application, innerjoin=True),
                 selectinload(AgendaItem.recusals).joinedload(Recusal.user, innerjoin=True),
                 joinedload(AgendaItem.decision)
                 .selectinload(AwardDecision.lines)
@@ -192,12 +194,14 @@ def _decision(decision: AwardDecision) -> dict[str, Any]:
 
 
 def title_of(item: AgendaItem) -> Mapping[str, str]:
-    """What a question is called, in both languages; its track is loaded."""
+    """What a question is called, in both languages; its track is loaded, and the application of its appeal."""
     if item.kind == ItemKind.OTHER:
         return {"ru": item.title, "en": item.title}
     track: TenderTrack | None = item.tender_track
     assert track is not None
     words = TRACK_NAMES[Track(track.track)]
+    if item.appeal is not None:
+        return both(N_("Appeal on application %(number)s", number=item.appeal.application.number or ""))
     if item.kind == ItemKind.TRACK:
         return both(N_("Ranking of the projects: %(track)s", track=words))
     return both(N_("Award list: %(track)s", track=words))

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application
 from portal.audit.service import record
+from portal.awards.appeal_models import Appeal
+from portal.awards.appeals import involved
 from portal.awards.meeting_models import (
     AgendaItem,
     Choice,
@@ -119,6 +121,10 @@ def open_item(session: Session, actor: Actor, item_id: UUID) -> AgendaItem:
             away.add(row.user_id)
             reason = both(barring.barred_words(row))
             session.add(Recusal(item_id=item.id, user_id=row.user_id, source="graph", reason=reason))
+    for person in _who_decided(session, item) & set(people) - away:
+        away.add(person)
+        reason = both(N_("Made the decision that is appealed against"))
+        session.add(Recusal(item_id=item.id, user_id=person, source="graph", reason=reason))
     item.state, item.opened_at = ItemState.VOTING, now(session)
     session.flush()
     if item.ballot == Ballot.CLOSED:
@@ -296,12 +302,14 @@ def _member(session: Session, actor: Actor, item: AgendaItem) -> MeetingMember:
 
 
 def _at_stake(session: Session, item: AgendaItem) -> list[UUID]:
-    """The projects that an item gives money to or may still; of a track all that are in play."""
+    """The projects that an item gives money to or may still; of a track all in play; of an appeal its own."""
     if item.kind == ItemKind.DECISION:
         gaining = select(DecisionLine.application_id).where(
             DecisionLine.decision_id == item.decision_id, DecisionLine.outcome.in_(GAINING)
         )
         return list(session.scalars(gaining))
+    if item.kind == ItemKind.APPEAL:
+        return list(session.scalars(select(Appeal.application_id).where(Appeal.id == item.appeal_id)))
     if item.kind == ItemKind.TRACK:
         return list(
             session.scalars(
@@ -311,6 +319,13 @@ def _at_stake(session: Session, item: AgendaItem) -> list[UUID]:
             )
         )
     return []
+
+
+def _who_decided(session: Session, item: AgendaItem) -> set[UUID]:
+    """Of an appeal: who drafted or signed the decision that it is against."""
+    if item.appeal_id is None:
+        return set()
+    return involved(session, session.scalars(select(Appeal.decision_id).where(Appeal.id == item.appeal_id)).one())
 
 
 def _open(meeting: Meeting) -> Meeting:

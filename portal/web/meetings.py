@@ -149,6 +149,8 @@ def add_item(meeting_id: UUID) -> ResponseReturnValue:
     question = Question(ItemKind(kind), title=form.title.data or "")
     if kind == ItemKind.DECISION:
         question = Question(ItemKind.DECISION, decision_id=_key(key))
+    elif kind == ItemKind.APPEAL:
+        question = Question(ItemKind.APPEAL, appeal_id=_key(key))
     elif kind == ItemKind.TRACK:
         question = Question(ItemKind.TRACK, tender_track_id=_key(key))
     try:
@@ -334,6 +336,8 @@ def _questions(tender_id: UUID) -> list[tuple[str, str]]:
     found = [("", "")]
     for key, track in queries.open_decisions(current, tender_id):
         found.append((f"decision:{key}", _("Award list: %(track)s", track=say(TRACK_NAMES[Track(track)]))))
+    for key, number in queries.open_appeals(current, tender_id):
+        found.append((f"appeal:{key}", _("Appeal on application %(number)s", number=number)))
     for key, track in queries.track_keys(current, tender_id):
         found.append((f"track:{key}", _("Ranking of the projects: %(track)s", track=say(TRACK_NAMES[Track(track)]))))
     return [*found, (str(ItemKind.OTHER), _("Another question"))]

@@ -13,8 +13,23 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.awards import amending, appeals, jobs, overview, queries, refusing, reserve_list, service
+from portal.awards import (
+    amending,
+    appeals,
+    jobs,
+    meeting_queries,
+    meetings,
+    minutes,
+    overview,
+    queries,
+    refusing,
+    reserve_list,
+    service,
+    sitting,
+)
 from portal.awards.amending import Change
+from portal.awards.meeting_models import ItemKind
+from portal.awards.meetings import Question
 from portal.awards.models import Award, AwardDecision, DecisionKind
 from portal.awards.reserve_list import Waiting, next_in_line
 from portal.awards.reserve_models import ReserveProposal
@@ -28,7 +43,7 @@ from portal.core.jobs import Claim, Task
 from portal.identity.models import Membership, OrgRole, Role, User
 from portal.identity.policy import Actor
 from portal.notifications.models import Notice
-from tests.factories import awards, budget, identity
+from tests.factories import awards, budget, commission, identity
 from tests.factories.awards import Stage
 
 HUNDRED = {2018: 100}
@@ -368,3 +383,28 @@ def test_the_database_lets_others_decide(session: Session, stage: Stage) -> None
         with pytest.raises(IntegrityError, match="by others than those who decided"), session.begin_nested():
             session.execute(text(statement), {"judge": judge.user_id, "key": row.id})
     assert session.get_one(User, stage.chair.user_id).active
+
+
+def test_an_admitted_appeal_is_voted_on_by_others(session: Session, stage: Stage) -> None:
+    row = appeals.file(session, owner(stage, 3), stage.applications[3], text="Wrong")
+    held = commission.sitting_of(stage)
+    question = Question(ItemKind.APPEAL, appeal_id=row.id)
+    with pytest.raises(Problems):
+        meetings.add_item(session, stage.officer, held.meeting.id, question)
+    judge = awards.person(session, Role.DIRECTOR)
+    appeals.examine(session, judge, row.id, admit=True, reason="In time", expected_version=row.version)
+    assert meeting_queries.open_appeals(session, stage.tender.id) == [(row.id, stage.application(3).number)]
+    item = meetings.add_item(session, stage.officer, held.meeting.id, question)
+    with pytest.raises(Conflict, match="on an agenda already"):
+        meetings.add_item(session, stage.officer, held.meeting.id, question)
+    # The chair drafted the decision: it neither votes nor counts.
+    sitting.open_item(session, stage.officer, item.id)
+    with pytest.raises(Refused, match="do not take part"):
+        sitting.vote(session, stage.chair, item.id, choice="yes")
+    for person in held.members:
+        sitting.vote(session, person, item.id, choice="yes")
+    sitting.close_item(session, stage.officer, item.id)
+    assert (item.state, item.entitled, item.tender_track_id) == ("adopted", 2, stage.track.id)
+    said = minutes.content_of(session, held.meeting.id)["items"][0]
+    assert said["title"]["en"] == f"Appeal on application {stage.application(3).number}"
+    assert [one["reason"]["en"] for one in said["recused"]] == ["Made the decision that is appealed against"]
