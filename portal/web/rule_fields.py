@@ -331,7 +331,7 @@ SECTIONS: Final[dict[str, Section]] = {
                     f"{VIEW}.{office}",
                     words,
                     MAYBE_NUMBER,
-                    hint=_l("Signs awards above so many roubles together; 0 every decision, empty none"),
+                    hint=_l("Signs above, roubles; 0 always, empty never"),
                 )
                 for office, words in OFFICES.items()
             ),
