@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "commission_appeals"
-down_revision = "proof_seals"
+down_revision = "allocation_runs"
 branch_labels = None
 depends_on = None
 
