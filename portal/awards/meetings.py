@@ -218,7 +218,7 @@ def _track_of_appeal(session: Session, meeting: Meeting, appeal_id: UUID | None)
     taken = select(AgendaItem.id).where(AgendaItem.appeal_id == appeal_id, AgendaItem.state.in_(LIVE))
     if session.scalar(taken) is not None:
         raise Conflict(N_("This appeal is on an agenda already."))
-    return row.tender_track_id
+    return UUID(str(row.tender_track_id))
 
 
 def on_agenda(session: Session, decision_id: UUID) -> AgendaItem | None:
