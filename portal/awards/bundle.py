@@ -226,22 +226,24 @@ def _groups(
 ) -> dict[UUID, dict[str, Any]]:
     """What the limits of the rules count a recommended application under; nothing where there are none.
 
-    Organisations stand under pseudonyms: who takes part in two projects is told, not who it is.
+    Organisations stand under pseudonyms, but for those that the rules name: that somebody takes part in two projects
+    is told, not who it is.
     """
     fields = {limit["field"] for limit in content.get("limits", ())}
     keys = [each.application.id for each in scores if each.score.recommended]
     if not fields or not keys:
         return {}
-    members: dict[UUID, set[UUID]] = defaultdict(set)
-    for application_id, organisation_id in session.execute(
-        select(Participant.application_id, Participant.organisation_id).where(
-            Participant.application_id.in_(keys), Participant.state == ParticipantState.ACCEPTED
-        )
+    members: dict[UUID, set[str]] = defaultdict(set)
+    for application_id, inn in session.execute(
+        select(Participant.application_id, Organisation.inn)
+        .join(Organisation, Organisation.id == Participant.organisation_id)
+        .where(Participant.application_id.in_(keys), Participant.state == ParticipantState.ACCEPTED)
     ):
-        members[application_id].add(organisation_id)
+        members[application_id].add(inn)
     key = signing.secret(f"organisations:{tender_track_id}")
-    shuffled = sorted(set().union(*members.values()), key=lambda one: hmac.new(key, one.bytes, "sha256").digest())
-    names = {one: f"organisation-{place}" for place, one in enumerate(shuffled, start=1)}
+    shuffled = sorted(set().union(*members.values()), key=lambda one: hmac.new(key, one.encode(), "sha256").digest())
+    named = {limit["value"].strip() for limit in content["limits"]}
+    names = {one: one if one in named else f"organisation-{at}" for at, one in enumerate(shuffled, start=1)}
     rows = session.execute(
         select(Application.id, Organisation.region, Organisation.sme, Cluster.code)
         .join(Organisation, Organisation.id == Application.initiator_id)

@@ -102,7 +102,8 @@ EXEMPT_TABLES: Final = {
         "how reviewers are found; what they gave is sealed",
     ),
     **dict.fromkeys(
-        ("scenario", "scenario_citation", "rank_acceptability"), "can be computed again; an adoption is an event"
+        ("allocation_run", "scenario", "scenario_citation", "rank_acceptability"),
+        "can be computed again; what was found, and an adoption, is an event",
     ),
     **dict.fromkeys(
         ("seal", "seal_key", "seal_opening"),
