@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from portal.awards.allocation_problem import EACH, PERCENT, PROJECTS, SME, UNITS, Policy
-from portal.awards.scenarios import HUNDRED, Changes, Ground, Supposed
+from portal.awards.scenarios import HUNDRED, Changes, Ground, Supposed, limits_of, policy_of
 from portal.core.errors import Problem
 from portal.core.figures import number, roubles
 from portal.core.language import N_
@@ -15,7 +15,7 @@ from portal.tenders.ruleset import MAX_POINTS
 
 MOST_MONEY: Final = Decimal("1e13")
 MOST_SCORES: Final = 50
-MOST_LIMITS: Final = 10
+MOST_LIMITS: Final = 40
 MOST_BEST: Final = 300
 MOST_PROJECTS: Final = Decimal(10_000)
 LEAST_REASON: Final = 10
@@ -70,19 +70,21 @@ def _money(ground: Ground, changes: Changes) -> Iterator[Problem]:
 
 
 def _policy(ground: Ground, changes: Changes) -> Iterator[Problem]:
-    if changes.policy is Policy.PARTIAL:
+    policy = changes.policy or policy_of(ground.rules)
+    if policy is Policy.PARTIAL:
         said = N_("Partial funding needs the initiators' consent, which nobody has asked for.")
         yield Problem("policy", "policy", said)
-    if changes.policy is Policy.BEST_TOTAL and len(ground.projects) > MOST_BEST:
+    if policy is Policy.BEST_TOTAL and len(ground.projects) > MOST_BEST:
         said = N_("The best total is computed here for at most %(most)s applications.", most=MOST_BEST)
         yield Problem("policy", "policy", said)
 
 
 def _limits(ground: Ground, changes: Changes) -> Iterator[Problem]:
-    if len(changes.limits) > MOST_LIMITS:
+    limits = changes.limits or ()
+    if len(limits) > MOST_LIMITS:
         yield Problem("many", "limits", N_("At most %(most)s limits in a scenario.", most=MOST_LIMITS))
     groups = groups_of(ground)
-    for place, limit in enumerate(changes.limits):
+    for place, limit in enumerate(limits):
         at = f"limits.{place}"
         if limit.value not in groups.get(limit.field, ()):
             yield Problem("group", f"{at}.group", N_("Choose what is limited."))
@@ -97,7 +99,8 @@ def _limits(ground: Ground, changes: Changes) -> Iterator[Problem]:
                 yield Problem("bound", f"{at}.{name}", said)
         if len(bounds) == 2 and bounds[0] > bounds[1]:
             yield Problem("order", f"{at}.least", N_("The least is more than the most."))
-        if limit.least is not None and changes.policy is not Policy.BEST_TOTAL:
+        policy = changes.policy or policy_of(ground.rules)
+        if limit.least is not None and policy is not Policy.BEST_TOTAL and limit not in limits_of(ground.rules):
             said = N_("Only the best total can be held to a minimum: a ranking cannot be steered by one.")
             yield Problem("least", f"{at}.least", said)
 
@@ -109,14 +112,17 @@ def _fits(bound: Decimal, unit: str) -> bool:
 
 def groups_of(ground: Ground) -> dict[str, list[str]]:
     """What limits of a track may look at: field -> values, :data:`EACH` for one limit on each of them."""
-    regions = sorted({each.region for each in ground.projects} - {""})
-    clusters = sorted({each.cluster for each in ground.projects} - {""})
-    return {
-        "region": [EACH, *regions],
-        "cluster": [EACH, *clusters],
-        "organisation": [EACH],
-        "sme": [SME],
+    values = {
+        "region": {each.region for each in ground.projects},
+        "cluster": {each.cluster for each in ground.projects},
+        "category": {category for each in ground.projects for category in each.categories} - {SME},
+        "organisation": {key for each in ground.projects for key in each.organisations},
     }
+    found = {field: [EACH, *sorted(held - {""})] for field, held in values.items()} | {"sme": [SME]}
+    for limit in limits_of(ground.rules):
+        if limit.value not in found[limit.field]:
+            found[limit.field].append(limit.value)
+    return found
 
 
 def _scores(ground: Ground, changes: Changes) -> Iterator[Problem]:

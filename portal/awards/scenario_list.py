@@ -2,7 +2,7 @@
 
 Totals are computed as the engine does (:mod:`portal.scoring.engine`): ``weight x points / 10`` of each criterion to two
 decimals, half up, and their sum. Ranking and strict rank order are those of a real decision
-(:mod:`portal.awards.proposal`); other policies and limits are those of decision 17 (:mod:`portal.awards.allocation`).
+(:mod:`portal.awards.proposal`); policies and limits are those of decision 17 (:mod:`portal.awards.allocation`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from portal.awards import proposal
 from portal.awards.allocation_problem import EACH, PROJECTS, ROUBLES, SME, Candidate, Limit, Policy
 from portal.awards.allocation_problem import Problem as Question
 from portal.awards.allocation_words import told
-from portal.awards.scenarios import ZERO, Changes, Ground, Outcome, Place, Project, Result, Supposed
+from portal.awards.scenarios import (
+    ZERO,
+    Changes,
+    Ground,
+    Outcome,
+    Place,
+    Project,
+    Result,
+    Supposed,
+    limits_of,
+    policy_of,
+)
 from portal.core.figures import exact, number, percent, roubles
 from portal.core.language import N_, Message, both
 from portal.core.regions import find
@@ -56,18 +67,24 @@ def follow(ground: Ground, changes: Changes | None = None) -> Result:
         entries = [_entry(each, terms) for each in ground.projects]
     ranked = rank(entries, ground.rules)
     settled = [each for each in ranked if each.entry.recommended is not None]
-    if held.policy is None and not held.limits:
+    policy = held.policy or policy_of(ground.rules)
+    limits = limits_of(ground.rules) if held.limits is None else held.limits
+    if policy is Policy.STRICT and not limits:
         given = {
             line.application_id: _Given(Outcome(line.outcome.value), line.amounts, line.reason)
             for line in proposal.propose(settled, available)
         }
     else:
-        given = _allocated(ground, held, settled, available)
+        given = _allocated(ground, policy, limits, settled, available)
     return Result([_place(each, given.get(each.entry.application_id)) for each in ranked], available)
 
 
 def _allocated(
-    ground: Ground, changes: Changes, settled: Sequence[Ranked], available: Mapping[int, Decimal]
+    ground: Ground,
+    policy: Policy,
+    limits: Sequence[Limit],
+    settled: Sequence[Ranked],
+    available: Mapping[int, Decimal],
 ) -> dict[str, _Given]:
     """What a policy with limits gives. Who asks for nothing gets nothing and takes nothing."""
     from portal.awards.allocation import allocate
@@ -77,13 +94,13 @@ def _allocated(
     question = Question(
         candidates=tuple(_candidate(each, ground, track) for each in recommended if each.entry.subsidy),
         envelopes={(track, year): amount for year, amount in available.items()},
-        policy=changes.policy or Policy.STRICT,
-        limits=changes.limits,
+        policy=policy,
+        limits=tuple(limits),
     )
     found = allocate(question, seconds=SECONDS, compare=False, prices=False)
     if not found.reproducible:
         raise TooSlow
-    names = {limit.code: limit_name(limit) for limit in changes.limits}
+    names = {limit.code: limit_name(limit) for limit in limits}
     given = {}
     for each in settled:
         entry = each.entry
@@ -118,6 +135,7 @@ def _candidate(each: Ranked, ground: Ground, track: str) -> Candidate:
 OF_EACH: Final[Mapping[str, Message]] = {
     "region": N_("each region"),
     "cluster": N_("each cluster"),
+    "category": N_("each category of beneficiaries"),
     "organisation": N_("each organisation"),
     "sme": N_("small and medium-sized enterprises"),
 }
@@ -131,7 +149,7 @@ def named(limit: Limit) -> object:
 
 def limit_name(limit: Limit) -> Message:
     """A limit in words: of what, and how many or how much."""
-    what: object = OF_EACH[limit.field] if limit.value in (EACH, SME) else named(limit)
+    what: object = OF_EACH[limit.field] if limit.value == EACH or limit.field == SME else named(limit)
     least, most = _bound(limit, limit.least), _bound(limit, limit.most)
     counted = limit.unit == PROJECTS
     if limit.least is None:

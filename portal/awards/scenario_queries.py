@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from portal.applications.models import Application, Participant, ParticipantState, State, Submission
 from portal.awards.allocation_problem import SME
@@ -146,8 +146,11 @@ def standing(session: Session, place: Room) -> Standing | None:
     return Standing(run, ground, names, decision)
 
 
+_MEMBER: Final = aliased(Organisation)
 _TAKE_PART: Final = (
-    select(func.array_agg(Participant.organisation_id))
+    select(func.array_agg(_MEMBER.inn))
+    .select_from(Participant)
+    .join(_MEMBER, _MEMBER.id == Participant.organisation_id)
     .where(Participant.application_id == Application.id, Participant.state == ParticipantState.ACCEPTED)
     .correlate(Application)
     .scalar_subquery()
@@ -199,7 +202,7 @@ def _project(row: Any, drawn: str) -> Project:
         lot=drawn,
         region=row.region,
         cluster=row.cluster,
-        organisations=frozenset(map(str, row.organisations or ())),
+        organisations=frozenset(row.organisations or ()),
         categories=frozenset() if row.sme == "none" else frozenset({row.sme, SME}),
     )
 

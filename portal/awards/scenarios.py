@@ -7,7 +7,7 @@ Pure. A :class:`Ground` is what a decision would rest on now: the explained poin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -55,7 +55,7 @@ class Project:
     """An application as the run left it. ``gates``: all but that of the threshold, with reasons where not passed.
 
     ``amounts``: requested roubles by year; ``sheet``: the digest of its score. What limits look at: ``region`` of the
-    initiator, code of the ``cluster``, keys of the ``organisations`` that take part, ``categories`` of the initiator.
+    initiator, code of the ``cluster``, INNs of the ``organisations`` that take part, ``categories`` of the initiator.
     """
 
     application_id: str
@@ -133,14 +133,14 @@ class Supposed:
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What a scenario changes; empty is as it is. ``available``: year -> roubles; ``scores``: number -> criterion;
-    ``policy`` None is the strict rank order, by which a decision is drafted."""
+    ``policy`` and ``limits`` None are those of the rules."""
 
     weights: Mapping[str, Decimal] = field(default_factory=dict)
     threshold: Decimal | None = None
     available: Mapping[int, Decimal] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, Supposed]] = field(default_factory=dict)
     policy: Policy | None = None
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[Limit, ...] | None = None
 
     @property
     def departures(self) -> tuple[Departure, ...]:
@@ -150,7 +150,7 @@ class Changes:
             (Departure.THRESHOLD, self.threshold is not None),
             (Departure.MONEY, bool(self.available)),
             (Departure.POLICY, self.policy is not None),
-            (Departure.LIMITS, bool(self.limits)),
+            (Departure.LIMITS, self.limits is not None),
             (Departure.SCORES, bool(self.scores)),
         )
         return tuple(each for each, there in held if there)
@@ -173,7 +173,7 @@ class Changes:
             }
         if self.policy is not None:
             content["policy"] = self.policy.value
-        if self.limits:
+        if self.limits is not None:
             content["limits"] = [limit.to_plain() for limit in self.limits]
         return content
 
@@ -190,13 +190,31 @@ def read_changes(data: Mapping[str, Any]) -> Changes:
             for number, held in data.get("scores", {}).items()
         },
         policy=Policy(data["policy"]) if "policy" in data else None,
-        limits=tuple(_limit(each) for each in data.get("limits", ())),
+        limits=tuple(_limit(each) for each in data["limits"]) if "limits" in data else None,
     )
 
 
 def _limit(data: Mapping[str, Any]) -> Limit:
     bounds = {name: None if data[name] is None else Decimal(data[name]) for name in ("least", "most")}
     return Limit(**{**data, **bounds})
+
+
+def policy_of(rules: RuleSet) -> Policy:
+    """How the rules of a track give the money out."""
+    return Policy(rules.allotment.value)
+
+
+def limits_of(rules: RuleSet) -> tuple[Limit, ...]:
+    """The limits of the rules of a track."""
+    return tuple(
+        Limit(each.code, each.field.value, each.value.strip(), each.least, each.most, each.unit.value)
+        for each in rules.limits
+    )
+
+
+def _same(some: Sequence[Limit], others: Sequence[Limit]) -> bool:
+    """Whether the limits are the same ones, however they are called."""
+    return [replace(each, code="") for each in some] == [replace(each, code="") for each in others]
 
 
 def reduced(ground: Ground, changes: Changes) -> Changes:
@@ -215,8 +233,8 @@ def reduced(ground: Ground, changes: Changes) -> Changes:
             year: amount for year, amount in changes.available.items() if amount != ground.available.get(year, ZERO)
         },
         scores=scores,
-        policy=None if changes.policy is Policy.STRICT else changes.policy,
-        limits=changes.limits,
+        policy=None if changes.policy is policy_of(ground.rules) else changes.policy,
+        limits=None if changes.limits is None or _same(changes.limits, limits_of(ground.rules)) else changes.limits,
     )
 
 

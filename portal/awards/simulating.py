@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from portal.awards.allocation_problem import Policy
 from portal.awards.scenario_models import RankAcceptability
 from portal.awards.scenario_queries import Room, room, standing
-from portal.awards.scenarios import ZERO, Changes, Ground, read_changes
+from portal.awards.scenarios import ZERO, Changes, Ground, limits_of, policy_of, read_changes
 from portal.core import jobs
 from portal.core.canonical import digest
 from portal.identity.policy import Permission, system_actor
@@ -142,8 +142,14 @@ def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | Non
         passed=tuple(all(answer is True for answer, _ in each.gates) for each in projects),
         asked=tuple(tuple(_kopecks(each.amounts.get(year, ZERO)) for year in ground.years) for each in projects),
         available=tuple(_kopecks(available.get(year, ZERO)) for year in ground.years),
-        skips=changes.policy is Policy.SKIPPING,
+        skips=(changes.policy or policy_of(rules)) is Policy.SKIPPING,
     )
+
+
+def partly(ground: Ground, changes: Changes) -> bool:
+    """Whether money is given out otherwise than simulated: within limits, or for the best total."""
+    limits = limits_of(ground.rules) if changes.limits is None else changes.limits
+    return bool(limits) or (changes.policy or policy_of(ground.rules)) is Policy.BEST_TOTAL
 
 
 def _kopecks(amount: Decimal) -> int:

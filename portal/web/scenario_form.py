@@ -9,7 +9,7 @@ from typing import Final
 
 from portal.awards.allocation_problem import Limit, Policy
 from portal.awards.scenario_checks import MOST_LIMITS
-from portal.awards.scenarios import ZERO, Changes, Ground, Supposed
+from portal.awards.scenarios import ZERO, Changes, Ground, Supposed, limits_of, policy_of
 from portal.core.canonical import plain_decimal
 from portal.core.errors import Problem
 from portal.core.language import N_
@@ -33,8 +33,8 @@ def typed_of(ground: Ground, changes: Changes) -> dict[str, str]:
     for year in ground.years:
         typed[f"available-{year}"] = _grouped(changes.available.get(year, ground.available.get(year, ZERO)))
     rows = [(number, code, each) for number, held in changes.scores.items() for code, each in held.items()]
-    typed["policy"] = (changes.policy or Policy.STRICT).value
-    for place, limit in enumerate(changes.limits):
+    typed["policy"] = (changes.policy or policy_of(ground.rules)).value
+    for place, limit in enumerate(limits_of(ground.rules) if changes.limits is None else changes.limits):
         bounds = ("" if bound is None else plain_decimal(bound) for bound in (limit.least, limit.most))
         texts = (f"{limit.field}:{limit.value}", limit.unit, *bounds)
         typed |= {f"limits-{place}-{name}": text for name, text in zip(LIMIT_FIELDS, texts, strict=True)}
@@ -56,7 +56,7 @@ def rows_of(typed: Mapping[str, str]) -> list[int]:
     return list(range(min(last + SPARE, MOST_ROWS)))
 
 
-def limits_of(typed: Mapping[str, str]) -> list[int]:
+def limit_rows(typed: Mapping[str, str]) -> list[int]:
     """The rows of limits that the form shows: the filled ones and one to spare."""
     filled = [place for place in range(MOST_LIMITS) if _limited(typed, place)]
     last = filled[-1] + 1 if filled else 0
@@ -123,7 +123,7 @@ class Reading:
 
     def _policy(self) -> Policy | None:
         try:
-            return Policy(self._text("policy") or Policy.STRICT)
+            return Policy(self._text("policy") or policy_of(self.ground.rules))
         except ValueError:
             said = N_("Choose how the money is given out.")
             self.problems.append(Problem("policy", "policy", said))

@@ -134,7 +134,9 @@ def money_told(ground: Ground, changes: Changes) -> list[tuple[int, Decimal, Dec
 def limits_told(changes: Changes) -> list[str]:
     """How the money is given out, where it is not as now, and the limits, in words."""
     policy = [] if changes.policy is None else [say(POLICY_NAMES[changes.policy])]
-    return [*policy, *(say(limit_name(limit)) for limit in changes.limits)]
+    if changes.limits == ():
+        return [*policy, _("Without the limits of the rules")]
+    return [*policy, *(say(limit_name(limit)) for limit in changes.limits or ())]
 
 
 def groups(ground: Ground) -> list[tuple[str, str]]:
@@ -142,7 +144,7 @@ def groups(ground: Ground) -> list[tuple[str, str]]:
     found = []
     for field, values in groups_of(ground).items():
         for value in values:
-            name = say(OF_EACH[field]) if value in (EACH, SME) else _group(field, value)
+            name = say(OF_EACH[field]) if value in (EACH, SME) or field == "sme" else _group(field, value)
             found.append((f"{field}:{value}", name))
     return found
 

@@ -31,7 +31,7 @@ from portal.web.language import say
 from portal.web.page import page
 from portal.web.paging import Page, keyset
 from portal.web.register import as_table
-from portal.web.scenario_form import Reading, limits_of, rows_of, typed_of
+from portal.web.scenario_form import Reading, limit_rows, rows_of, typed_of
 
 pages = Blueprint("scenarios", __name__, url_prefix="/staff/scenarios")
 
@@ -185,7 +185,7 @@ def _form_page(
         form=form,
         typed=typed,
         rows=rows_of(typed),
-        limit_rows=limits_of(typed),
+        limit_rows=limit_rows(typed),
         groups=picture.groups(held.ground),
         policies=[(each.value, say(POLICY_NAMES[each])) for each in Policy if each is not Policy.PARTIAL],
         units=[(PROJECTS, _("projects")), (ROUBLES, _("roubles")), (PERCENT, _("percent of the money"))],
@@ -357,7 +357,7 @@ def acceptability(track_id: UUID) -> ResponseReturnValue:
         found=found,
         heat=picture.heat(found) if found else [],
         funded=picture.funded(found) if found else [],
-        otherwise=changes.policy is Policy.BEST_TOTAL or bool(changes.limits),
+        otherwise=simulating.partly(held.ground, changes),
         left_out=len(held.ground.projects) - (len(asked.numbers) if asked else 0),
         form=_action(),
     )

@@ -28,7 +28,7 @@ from portal.awards.scenarios import (
 )
 from portal.core.language import N_
 from portal.tenders.rulebook import load_rulebook
-from portal.tenders.ruleset import TieRule
+from portal.tenders.ruleset import AllocationLimit, Allotment, LimitField, LimitUnit, Text, TieRule
 
 RULES = replace(load_rulebook("import_substitution"), tie_rules=(TieRule.NUMBER,))
 CODES = tuple(each.code for each in RULES.criteria)
@@ -141,6 +141,22 @@ def test_the_strict_policy_is_that_of_a_decision() -> None:
     assert follow(held, loose).spent == follow(held).spent
 
 
+def test_without_changes_policy_and_limits_are_those_of_the_rules() -> None:
+    title = Text("Один на кластер", "One for each cluster")
+    one = AllocationLimit("L-1", title, LimitField.CLUSTER, "*", None, Decimal(1), LimitUnit.PROJECTS)
+    held = replace(ground(*NEAR), rules=replace(RULES, allotment=Allotment.SKIPPING, limits=(one,)))
+    assert [each[2] for each in outcomes(held)] == ["award", "reserve", "award"]
+    assert [each[2] for each in outcomes(held, Changes(limits=()))] == ["award", "reserve", "award"]
+    freed = replace(held, available={2018: Decimal(200)})
+    assert [each[2] for each in outcomes(freed)] == ["award", "reserve", "award"]
+    assert [each[2] for each in outcomes(freed, Changes(limits=()))] == ["award", "award", "award"]
+    strict = Changes(policy=Policy.STRICT)
+    assert (strict.departures, outcomes(held, strict)[2][2]) == ((Departure.POLICY,), "reserve")
+    same = Changes(policy=Policy.SKIPPING, limits=(limited("cluster", "*", 1),))
+    assert reduced(held, same) == Changes()
+    assert read_changes(Changes(limits=()).to_json()) == Changes(limits=())
+
+
 @pytest.mark.parametrize(
     ("changes", "fields"),
     [
@@ -150,7 +166,7 @@ def test_the_strict_policy_is_that_of_a_decision() -> None:
         (Changes(limits=(limited("cluster", "*", None),)), ["limits.0.most"]),
         (Changes(limits=(limited("cluster", "*", 101, unit="percent"),)), ["limits.0.most"]),
         (Changes(limits=(limited("organisation", "*", 1, 2),)), ["limits.0.least", "limits.0.least"]),
-        (Changes(limits=(limited("cluster", "D1", 1),) * 11), ["limits"]),
+        (Changes(limits=(limited("cluster", "D1", 1),) * 41), ["limits"]),
     ],
 )
 def test_what_is_wrong_with_policy_and_limits(changes: Changes, fields: list[str]) -> None:
