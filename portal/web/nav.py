@@ -59,7 +59,7 @@ STAFF: Final = (
     Entry(N_("My reviews"), "reviews.index", Permission.REVIEW_WRITE, "reviews"),
     Entry(N_("My ties"), "ties.index", Permission.TIE_DECLARE, "ties"),
     Entry(N_("Scores and ranking"), "scoring.index", Permission.SCORE_VIEW, "scoring evaluation draws"),
-    Entry(N_("Decisions"), "awards.index", Permission.AWARD_VIEW, "awards award_changes scenarios"),
+    Entry(N_("Decisions"), "awards.index", Permission.AWARD_VIEW, "awards award_changes scenarios scenario_chances"),
     Entry(N_("Appeals"), "award_appeals.index", Permission.APPEAL_VIEW, "award_appeals"),
     Entry(N_("Agreements"), "agreements.index", Permission.AGREEMENT_VIEW, "agreements agreement_payments"),
     Entry(N_("Meetings"), "meetings.index", Permission.MEETING_VIEW, "meetings meeting_paper"),

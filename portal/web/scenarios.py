@@ -11,9 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField, TextAreaField
 
-import portal.awards.jobs  # noqa: F401 - a large simulation writes a task
 from portal.awards import scenario_service as service
-from portal.awards import simulating
 from portal.awards.allocation_problem import PERCENT, PROJECTS, ROUBLES, Policy
 from portal.awards.allocation_words import POLICY_NAMES
 from portal.awards.scenario_list import follow
@@ -26,7 +24,7 @@ from portal.identity.policy import Permission, allowed
 from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES
 from portal.web import scenario_picture as picture
-from portal.web.forms import PortalForm, uuid_argument
+from portal.web.forms import PortalForm
 from portal.web.language import say
 from portal.web.page import page
 from portal.web.paging import Page, keyset
@@ -35,7 +33,6 @@ from portal.web.scenario_form import Reading, limit_rows, rows_of, typed_of
 
 pages = Blueprint("scenarios", __name__, url_prefix="/staff/scenarios")
 
-EVERY: Final = "all"
 MOST_TYPED: Final = 4_000
 
 
@@ -54,11 +51,6 @@ class AdoptForm(PortalForm):
     )
 
 
-@pages.context_processor
-def _words() -> dict[str, Any]:
-    return {"outcome_name": picture.outcome_name, "band_name": picture.band_name}
-
-
 @page(pages, "/tracks/<uuid:track_id>", get=Permission.SCENARIO_VIEW)
 def index(track_id: UUID) -> ResponseReturnValue:
     """The scenarios of a track, and up to four of them beside the present list; fifty places at a time."""
@@ -67,14 +59,14 @@ def index(track_id: UUID) -> ResponseReturnValue:
     held = standing(current, place)
     rows = _listed(track_id)
     if held is None:
-        return render_template("scenarios/index.html", **_frame(place), held=None, listed=rows, form=_action())
+        return render_template("scenarios/index.html", **frame(place), held=None, listed=rows, form=_action())
     present = follow(held.ground)
     columns = _columns(held, present, _chosen(track_id, rows))
     shown, pages_of = _from(picture.lines(present, columns, held))
     return render_template(
         "scenarios/index.html",
         **pages_of,
-        **_frame(place),
+        **frame(place),
         held=held,
         listed=rows,
         form=_action(),
@@ -179,7 +171,7 @@ def _form_page(
         lines = picture.lines(present, [column], held)[: picture.PLACES]
     return render_template(
         "scenarios/edit.html",
-        **_frame(place),
+        **frame(place),
         held=held,
         scenario=scenario,
         form=form,
@@ -223,7 +215,7 @@ def _show(
     return render_template(
         "scenarios/show.html",
         **pages_of,
-        **_frame(place),
+        **frame(place),
         held=held,
         scenario=scenario,
         result=result,
@@ -326,83 +318,6 @@ def _refused(
     return _show(scenario_id, [Problem("conflict", "", refusal.reason)], 409, words, called)
 
 
-@page(
-    pages,
-    "/tracks/<uuid:track_id>/acceptability",
-    get=Permission.SCENARIO_VIEW,
-    post=Permission.SCENARIO_VIEW,
-    endpoint="acceptability",
-)
-def acceptability(track_id: UUID) -> ResponseReturnValue:
-    """How ranking and money would stand if the weights were others; a POST has a large track simulated."""
-    current = session()
-    place = room(current, g.actor, track_id, Permission.SCENARIO_VIEW)
-    held, scenario, changes = _supposed(place)
-    reach = _reach()
-    if request.method == "POST":
-        simulating.ask(current, place, changes, reach)
-        flash(_("The simulation runs in the background: open the page again in a minute."))
-        return redirect(url_for(".acceptability", track_id=track_id, **_arguments(scenario, reach)), 303)
-    asked = simulating.question(held.ground, changes, reach)
-    found = None if asked is None else simulating.found(current, asked)
-    return render_template(
-        "scenarios/acceptability.html",
-        **_frame(place),
-        held=held,
-        scenario=scenario,
-        reach=reach,
-        reaches=(*simulating.REACHES, None),
-        arguments=lambda other: _arguments(scenario, other),
-        asked=asked,
-        found=found,
-        heat=picture.heat(found) if found else [],
-        funded=picture.funded(found) if found else [],
-        otherwise=simulating.partly(held.ground, changes),
-        left_out=len(held.ground.projects) - (len(asked.numbers) if asked else 0),
-        form=_action(),
-    )
-
-
-@page(pages, "/tracks/<uuid:track_id>/acceptability.csv", get=Permission.SCENARIO_VIEW)
-def chances(track_id: UUID) -> ResponseReturnValue:
-    """The simulation as a table."""
-    current = session()
-    place = room(current, g.actor, track_id, Permission.SCENARIO_VIEW)
-    held, _scenario, changes = _supposed(place)
-    asked = simulating.question(held.ground, changes, _reach())
-    found = None if asked is None else simulating.found(current, asked)
-    if found is None:
-        raise NotFound
-    return as_table(picture.chances(found, held.names), f"{place.code}-{place.track}-acceptability", "csv")
-
-
-def _supposed(place: Room) -> tuple[Standing, Scenario | None, Changes]:
-    """What the simulation starts from: the present rules, or the scenario that the address names."""
-    held = standing(session(), place)
-    if held is None:
-        raise NotFound
-    key = uuid_argument("scenario")
-    if key is None:
-        return held, None, Changes()
-    scenario = scenario_of(session(), g.actor, key)
-    if scenario.tender_track_id != place.id:
-        raise NotFound
-    return held, scenario, read_changes(scenario.changes)
-
-
-def _reach() -> int | None:
-    """How many points the weights may differ, as the address says; five where it says nothing we know."""
-    said = request.args.get("reach", "")
-    if said == EVERY:
-        return None
-    return int(said) if said in map(str, simulating.REACHES) else simulating.REACHES[1]
-
-
-def _arguments(scenario: Scenario | None, reach: int | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"reach": EVERY if reach is None else str(reach)}
-    return found if scenario is None else found | {"scenario": str(scenario.id)}
-
-
 def _from(lines: list[picture.Line]) -> tuple[list[picture.Line], dict[str, int | None]]:
     """Fifty places from the one that the address names, and where the pages beside begin."""
     first = max(request.args.get("from", 1, type=int), 1)
@@ -437,7 +352,7 @@ def _columns(held: Standing, present: Result, chosen: list[Scenario]) -> list[pi
     return [picture.column(each, read_result(each.result), present, held) for each in chosen]
 
 
-def _frame(place: Room) -> dict[str, Any]:
+def frame(place: Room) -> dict[str, Any]:
     return {"place": place, "track_title": say(TRACK_NAMES[Track(place.track)])}
 
 
