@@ -121,7 +121,7 @@ class RunView:
 
 
 def view(session: Session, tender_track_id: UUID) -> RunView:
-    """For the page; the caller has the right to read awards. Eleven queries at most."""
+    """For the page; the caller has the right to read awards. Fourteen queries at most."""
     track = _track(session, tender_track_id)
     run = session.scalar(
         select(AllocationRun)
@@ -134,7 +134,8 @@ def view(session: Session, tender_track_id: UUID) -> RunView:
     current = False
     problems: tuple[Fault, ...] = ()
     try:
-        current = run is not None and run.problem_digest == present_problem(session, track).digest
+        problem = present_problem(session, track)
+        current = run is not None and run.problem_digest == problem.digest
     except Problems as open_points:
         problems = tuple(open_points.problems)
     keys = [UUID(key) for key in run.result.get("outcomes", {})] if run is not None else []

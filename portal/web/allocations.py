@@ -116,7 +116,7 @@ def _years(found: RunView) -> list[dict[str, Any]]:
         granted = sum((Decimal(each["granted"].get(year, 0)) for each in result["outcomes"].values()), Decimal(0))
         parts = [
             {"key": "granted", "label": _("Would be granted"), "value": granted, "css": "jp-fill-2"},
-            {"key": "left", "label": _("Left"), "value": Decimal(left), "css": "jp-fill-1"},
+            {"key": "left", "label": _("Left"), "value": Decimal(left), "css": "jp-fill-4"},
         ]
         rows.append({"label": year, "parts": parts, "total": granted + Decimal(left)})
     return rows

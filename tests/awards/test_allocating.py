@@ -84,7 +84,7 @@ def test_the_best_total_is_computed_first_and_then_drafted_and_signed(stage: Sta
     run = computed(stage)
     assert (run.state, run.candidates, run.gap, run.reproducible) == (RunState.DONE, 3, 0, True)
     assert listed(stage) == ["reserve", "award", "award", "decline"]
-    events = stage.session.scalars(select(AuditEvent.action).where(AuditEvent.object_id == run.id)).all()
+    events = stage.session.scalars(select(AuditEvent.tag).where(AuditEvent.object_id == str(run.id))).all()
     assert sorted(events) == ["awards:allocation:done", "awards:allocation:start"]
 
 
@@ -107,6 +107,12 @@ def test_what_the_clock_ended_is_never_drafted(session: Session, stage: Stage) -
     with pytest.raises(Problems) as caught:
         service.draft(session, stage.chair, stage.track.id)
     assert [found.code for found in caught.value.problems] == ["by_clock"]
+
+
+def test_what_is_open_is_shown_before_anything_is_computed(session: Session, stage: Stage) -> None:
+    stage.application(0).state = "submitted"
+    session.flush()
+    assert [problem.code for problem in allocating.view(session, stage.track.id).problems] == ["unchecked"]
 
 
 def test_starting_twice_is_one_computation(session: Session, stage: Stage) -> None:
@@ -144,6 +150,6 @@ def test_the_view_reads_the_same_number_of_statements(
     with count_queries() as counted:
         found = allocating.view(session, stage.track.id)
         assert [row.number for row in found.applications.values()]
-    assert len(counted) <= 12
+    assert len(counted) <= 14
     assert found.run is not None
     assert Decimal(found.run.result["left"]["2018"]) == 30
