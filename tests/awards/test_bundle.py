@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from portal.awards.proof_models import ResultsBundle
 from portal.core import signing
 from portal.core.jobs import Task
 from portal.review.models import Assignment, Mark
+from portal.tenders.ruleset.allocation import AllocationLimit, Allotment, LimitField, LimitUnit
+from portal.tenders.ruleset.texts import Text
 from tests.factories import proof
 
 FLIPS = 2_000 if os.environ.get("FULL") else 25
@@ -248,6 +251,26 @@ def test_a_draw_of_lots_is_recomputed(session: Session, tmp_path: Path) -> None:
     files[f"{HERE}/draw.json"][0]["randomness"] = "17-04-34"
     code, said = proof.checked(proof.forged(files), tmp_path)
     assert (code, f"{HERE}/draw.json randomness" in said) == (1, True)
+
+
+def test_awards_within_limits_are_recomputed(session: Session, tmp_path: Path) -> None:
+    """All are of one organisation, which may win twice: who it is stays out of the bundle, that it is one does not."""
+    title = Text("Не больше двух", "At most two")
+    limit = AllocationLimit("L-1", title, LimitField.ORGANISATION, "*", None, Decimal(2), LimitUnit.PROJECTS)
+    tender = proof.decided(session, count=4, money=900_000_000, allotment=Allotment.SKIPPING, limits=(limit,))
+    content = proof.bundled(session, tender)
+    code, said = proof.checked(content, tmp_path)
+    assert code == 0, said
+    assert "the awards (skipping)" in said
+    files = proof.unpacked(content)
+    outcomes = [line["outcome"] for line in files[f"{HERE}/allocation.json"]["covered"]["lines"]]
+    assert outcomes == ["award", "award", "reserve", "reserve"]
+    assert {str(each["groups"]) for each in files[f"{HERE}/submissions.json"]} == {
+        "{'organisations': ['organisation-1']}"
+    }
+    files[f"{HERE}/submissions.json"][0]["groups"] = {"organisations": ["organisation-2"]}
+    code, said = proof.checked(proof.forged(files), tmp_path)
+    assert (code, f"{HERE}/allocation.json" in said) == (1, True)
 
 
 def test_it_is_made_once_after_the_publication(session: Session) -> None:

@@ -49,13 +49,15 @@ def decided(
     eligible: bool = True,
     count: int = 9,
     money: int = 400_000_000,
+    **more: Any,
 ) -> Tender:
     """A tender whose one track is scored, decided, booked and published, after a head of the trail.
 
-    ``eligible`` false: the rules that packages of 2018 cannot meet any more stay, so all fail, for reasons with names.
+    ``more``: what else the rules say. ``eligible`` false: the rules that packages of 2018 cannot meet any more stay,
+    so all fail, for reasons with names.
     """
     official = load_rulebook(IS)
-    rules: dict[str, Any] = {"threshold": Decimal(40), "spread_limit": Decimal(10)}
+    rules: dict[str, Any] = {"threshold": Decimal(40), "spread_limit": Decimal(10), **more}
     if eligible:
         rules["eligibility"] = tuple(rule for rule in official.eligibility if rule.code not in DATED)
     if calibrated:
