@@ -20,7 +20,9 @@ import portal.awards.proof_models
 import portal.awards.reserve_models
 import portal.awards.scenario_models
 import portal.awards.treasury_models
+import portal.budget.alarm_models
 import portal.budget.models
+import portal.budget.statement_models
 import portal.clusters.board_models
 import portal.clusters.models
 import portal.clusters.profile_models

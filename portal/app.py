@@ -40,6 +40,8 @@ HANDLERS: Final = (
     "portal.audit.heads",
     "portal.awards.bundles",
     "portal.awards.jobs",
+    "portal.budget.alarms",
+    "portal.budget.statement_files",
     "portal.clusters.jobs",
     "portal.documents.jobs",
     "portal.identity.jobs",

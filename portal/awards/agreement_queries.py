@@ -193,14 +193,38 @@ def has_agreement(session: Session, actor: Actor, application_id: UUID) -> bool:
     return session.scalar(wanted) is not None
 
 
-def by_lines(session: Session, line_ids: Sequence[UUID]) -> dict[UUID, UUID]:
-    """Decision line -> its agreement, for links from postings. The caller authorises."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What money of the ledger is held for: the award of an application, and its agreement where there is one."""
+
+    number: str
+    tender_track_id: UUID
+    agreement_id: UUID | None
+
+
+def held_for(session: Session, line_ids: Sequence[UUID]) -> dict[UUID, Held]:
+    """Decision line -> what a posting about it leads to; one statement. The caller authorises."""
+    if not line_ids:
+        return {}
+    live = and_(Agreement.line_id == DecisionLine.id, Agreement.state != AgreementState.DISCARDED)
     rows = session.execute(
-        select(Agreement.line_id, Agreement.id).where(
-            Agreement.line_id.in_(line_ids), Agreement.state != AgreementState.DISCARDED
-        )
+        select(DecisionLine.id, Application.number, Application.tender_track_id, Agreement.id)
+        .join(Application, Application.id == DecisionLine.application_id)
+        .outerjoin(Agreement, live)
+        .where(DecisionLine.id.in_(line_ids))
     )
-    return dict(rows.all())
+    return {key: Held(number or "", track, agreement) for key, number, track, agreement in rows}
+
+
+def lines_of(session: Session, number: str) -> list[UUID]:
+    """The awards of the application, or of the agreement, with exactly this number. The caller authorises."""
+    named = exists().where(Agreement.line_id == DecisionLine.id, Agreement.number == number)
+    rows = session.scalars(
+        select(DecisionLine.id)
+        .join(Application, Application.id == DecisionLine.application_id)
+        .where(or_(Application.number == number.upper(), named))
+    )
+    return list(rows)
 
 
 def postings(session: Session, actor: Actor, line_id: UUID) -> list[Posting]:

@@ -17,6 +17,7 @@ from portal.identity.policy import YES, Actor, Decision, Permission, by_role, no
 
 READERS = (Role.ADMINISTRATOR, Role.OFFICER, Role.CHAIR, Role.COMMISSION, Role.AUDITOR, Role.DIRECTOR, Role.FINANCE)
 
+rule(Permission.BUDGET_ALARM)(by_role(Role.ADMINISTRATOR))
 rule(Permission.BUDGET_POST)(by_role(Role.ADMINISTRATOR))
 rule(Permission.BUDGET_VIEW)(by_role(*READERS))
 rule(Permission.BUDGET_ORDER_DRAFT)(by_role(Role.ADMINISTRATOR, Role.FINANCE))

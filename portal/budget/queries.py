@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, true
+from sqlalchemy import func, or_, select, true
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from portal.budget.holdings import HOLDING, Subject
@@ -23,7 +23,6 @@ __all__ = (
     "Remaining",
     "as_of",
     "available",
-    "available_after",
     "balances_after",
     "by_programme",
     "envelope_of",
@@ -32,7 +31,6 @@ __all__ = (
     "programmes_with_envelopes",
     "remaining",
     "reversals",
-    "statement",
     "verify",
 )
 
@@ -206,57 +204,6 @@ def posting_of(session: Session, actor: Actor, posting_id: UUID) -> Posting:
     return row
 
 
-def statement(
-    actor: Actor,
-    envelope_id: UUID,
-    *,
-    kind: str = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
-    words: str = "",
-) -> Select[Posting]:
-    """The postings that touch an envelope, with all of their lines; page it by ``Posting.number``.
-
-    ``until`` is exclusive; ``words`` are looked for in reason, document and author.
-    """
-    wanted = (
-        scope(actor, Posting)
-        .where(Posting.id.in_(select(PostingLine.posting_id).where(PostingLine.envelope_id == envelope_id)))
-        .options(selectinload(Posting.lines))
-    )
-    if kind:
-        wanted = wanted.where(Posting.kind == kind)
-    if since is not None:
-        wanted = wanted.where(Posting.at >= since)
-    if until is not None:
-        wanted = wanted.where(Posting.at < until)
-    if words.strip():
-        like = f"%{_escaped(words.strip())}%"
-        wanted = wanted.where(
-            or_(*(c.ilike(like, escape="\\") for c in (Posting.reason, Posting.document, Posting.author_name)))
-        )
-    return wanted
-
-
-def available_after(
-    session: Session, envelope_id: UUID, postings: Sequence[Posting]
-) -> dict[UUID, tuple[Decimal, Decimal]]:
-    """Posting -> (change of what is available, what was available after it) in this envelope; one query."""
-    moved = func.sum(PostingLine.amount).filter(PostingLine.account == Account.AVAILABLE)
-    rows = session.execute(
-        select(Posting.id, func.coalesce(moved, ZERO), EnvelopeBalance.available)
-        .join(PostingLine, PostingLine.posting_id == Posting.id)
-        .join(EnvelopeBalance, EnvelopeBalance.number == Posting.number)
-        .where(
-            Posting.id.in_([posting.id for posting in postings]),
-            PostingLine.envelope_id == envelope_id,
-            EnvelopeBalance.envelope_id == envelope_id,
-        )
-        .group_by(Posting.id, EnvelopeBalance.available)
-    )
-    return {posting_id: (change, after) for posting_id, change, after in rows}
-
-
 def balances_after(session: Session, number: int) -> dict[UUID, EnvelopeBalance]:
     """Envelope -> its balances after the posting of this number, for those that it moved."""
     rows = session.scalars(select(EnvelopeBalance).where(EnvelopeBalance.number == number))
@@ -296,7 +243,3 @@ def reversals(session: Session, postings: Sequence[Posting]) -> dict[UUID, int]:
     for reversing_id, reversing, original_id, original in rows:
         found[reversing_id], found[original_id] = original, reversing
     return found
-
-
-def _escaped(words: str) -> str:
-    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("\x00", "")[:100]

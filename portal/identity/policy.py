@@ -52,6 +52,7 @@ class Permission(StrEnum):
     AWARD_VIEW = "awards:decision:view"
     BOARD_MODERATE = "clusters:board:moderate"
     BOARD_POST = "clusters:board:post"
+    BUDGET_ALARM = "budget:alarm:set"
     BUDGET_ORDER_DRAFT = "budget:order:draft"
     BUDGET_ORDER_SIGN = "budget:order:sign"
     BUDGET_POST = "budget:posting:create"

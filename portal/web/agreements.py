@@ -23,7 +23,7 @@ from portal.identity.policy import Permission, authorize, decide
 from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES
 from portal.web import agreement_forms as forms
-from portal.web.budget import account_name, kind_name
+from portal.web.budget_words import account_name, kind_name
 from portal.web.days import written
 from portal.web.forms import ActionForm, PortalForm, uuid_argument
 from portal.web.language import locale, say

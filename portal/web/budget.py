@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -15,23 +14,21 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import IntegerField, RadioField, SelectField, StringField
 
-from portal.budget import queries, rules, service
-from portal.budget.ledger import ACCOUNT_NAMES, Overdrawn
-from portal.budget.models import Account, Posting, PostingKind
+from portal.budget import alarms, queries, rules, service
+from portal.budget.ledger import Overdrawn
+from portal.budget.models import Account
 from portal.budget.queries import EnvelopeFigures
-from portal.budget.wording import KIND_NAMES
-from portal.core.clock import MOSCOW
 from portal.core.db import session
 from portal.core.errors import Conflict, Problem, Problems
 from portal.core.language import N_
 from portal.core.money import ZERO, MoneyError, parse_money
 from portal.identity.policy import Permission, find
 from portal.tenders.models import Programme, Track
-from portal.tenders.rules import TRACK_NAMES
+from portal.web.budget_statement import listing
+from portal.web.budget_words import account_name, kind_name, track_name
+from portal.web.days import ends, read_day
 from portal.web.forms import PortalForm, as_choices
-from portal.web.language import say
 from portal.web.page import page
-from portal.web.paging import Page, keyset
 
 pages = Blueprint("budget", __name__, url_prefix="/staff/budget")
 
@@ -40,8 +37,9 @@ PARTS: Final = (
     ("committed", Account.COMMITTED, "jp-fill-2"),
     ("reserved", Account.RESERVED, "jp-fill-3"),
     ("available", Account.AVAILABLE, "jp-fill-4"),
+    ("returned", Account.RETURNED, "jp-fill-7"),
+    ("carried_over", Account.CARRIED_OVER, "jp-fill-11"),
 )
-_DAY_FORMATS: Final = ("%d.%m.%Y", "%Y-%m-%d")
 
 
 class MoneyField(StringField):
@@ -109,19 +107,6 @@ class Effect:
         return self.before + self.change
 
 
-def track_name(track: str) -> str:
-    """A track's name in the language of the page."""
-    return say(TRACK_NAMES[Track(track)])
-
-
-def account_name(account: str) -> str:
-    return say(ACCOUNT_NAMES[Account(account)])
-
-
-def kind_name(kind: str) -> str:
-    return say(KIND_NAMES[PostingKind(kind)])
-
-
 @pages.context_processor
 def _names() -> dict[str, Any]:
     return {"track_name": track_name, "account_name": account_name, "kind_name": kind_name}
@@ -142,11 +127,9 @@ def programme(programme_id: UUID) -> ResponseReturnValue:
     current = session()
     row = find(current, g.actor, Programme, programme_id)
     asked = request.args.get("on", "").strip()
-    day = _day(asked)
+    day = read_day(asked)
     envelopes = (
-        queries.as_of(current, g.actor, row.id, _midnight(day + timedelta(days=1)))
-        if day
-        else queries.by_programme(current, g.actor, row.id)
+        queries.as_of(current, g.actor, row.id, ends(day)) if day else queries.by_programme(current, g.actor, row.id)
     )
     return render_template(
         "budget/programme.html",
@@ -158,6 +141,7 @@ def programme(programme_id: UUID) -> ResponseReturnValue:
             for track in dict.fromkeys(envelope.track for envelope in envelopes)
         ],
         total=_total(envelopes),
+        crossings=[] if day else alarms.crossings(current, g.actor, row.id),
     )
 
 
@@ -189,34 +173,14 @@ def new_envelope(programme_id: UUID) -> ResponseReturnValue:
 
 @page(pages, "/envelopes/<uuid:envelope_id>", get=Permission.BUDGET_VIEW)
 def statement(envelope_id: UUID) -> ResponseReturnValue:
-    """Every posting of an envelope with author, reason and document."""
-    current = session()
-    envelope, owner = queries.envelope_of(current, g.actor, envelope_id)
-    filters = {name: request.args.get(name, "").strip() for name in ("kind", "since", "until", "words")}
-    until = _day(filters["until"])
-    wanted = queries.statement(
-        g.actor,
-        envelope_id,
-        kind=filters["kind"] if filters["kind"] in set(PostingKind) else "",
-        since=_midnight(day) if (day := _day(filters["since"])) else None,
-        until=_midnight(until + timedelta(days=1)) if until else None,
-        words=filters["words"],
-    )
-    listed: Page[Posting] = keyset(
-        current, wanted, (Posting.number,), lambda row: (row.number,), request.args.get("cursor")
-    )
+    """Every posting of an envelope with author, reason and document, and the balance of an account after each."""
+    envelope, owner = queries.envelope_of(session(), g.actor, envelope_id)
     return render_template(
         "budget/statement.html",
         envelope=envelope,
         figures=queries.figures(envelope),
         programme=owner,
-        listed=listed,
-        moved=queries.available_after(current, envelope_id, listed.rows),
-        linked=queries.reversals(current, listed.rows),
-        reversible={row.id for row in listed.rows if service.irreversible(row) is None},
-        filters=filters,
-        filtered=any(filters.values()),
-        kinds=[(kind.value, kind_name(kind)) for kind in PostingKind],
+        **listing(owner, envelope),
     )
 
 
@@ -343,11 +307,12 @@ def seen(line: rules.Line, held: Decimal) -> tuple[Decimal, Decimal]:
     return (-held, -line.amount) if line.account is Account.APPROPRIATION else (held, line.amount)
 
 
-def chart(envelopes: Sequence[EnvelopeFigures | queries.Remaining]) -> list[dict[str, Any]]:
+def chart(envelopes: Sequence[EnvelopeFigures]) -> list[dict[str, Any]]:
     """Rows of the picture of envelopes: a bar per year."""
     return [
         {
             "label": str(envelope.year),
+            "href": url_for("budget.statement", envelope_id=envelope.id),
             "total": envelope.appropriated,
             "parts": [
                 {"key": key, "label": account_name(account), "value": getattr(envelope, key), "css": css}
@@ -359,18 +324,5 @@ def chart(envelopes: Sequence[EnvelopeFigures | queries.Remaining]) -> list[dict
 
 
 def _total(envelopes: Sequence[EnvelopeFigures]) -> dict[str, Decimal]:
-    keys = ("appropriated", "reserved", "committed", "paid", "available")
+    keys = ("appropriated", "reserved", "committed", "paid", "available", "returned", "carried_over")
     return {key: sum((getattr(envelope, key) for envelope in envelopes), ZERO) for key in keys}
-
-
-def _day(text: str) -> date | None:
-    for form in _DAY_FORMATS:
-        try:
-            return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day has no zone
-        except ValueError:
-            continue
-    return None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=MOSCOW)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent
-from portal.budget import queries, rules, service
+from portal.budget import queries, rules, service, statement
 from portal.budget.ledger import Overdrawn
 from portal.budget.models import Account, Envelope, Posting, PostingKind
 from portal.core import clock
@@ -402,19 +402,33 @@ def test_statement_filters_and_runs(
     back = service.reverse(session, administrator, given.id, key="r", reason="Error")
 
     def found(**filters: Any) -> list[str]:
-        wanted = queries.statement(administrator, envelope.id, **filters).order_by(Posting.number)
+        narrowed = statement.Filters(programme.id, envelope.id, **filters)
+        wanted = statement.postings(administrator, narrowed).order_by(Posting.number)
         return [row.kind for row in session.scalars(wanted)]
 
     assert found() == ["appropriate", "reserve", "appropriate", "reverse"]
-    assert found(kind="reserve") == ["reserve"]
+    assert found(kind=PostingKind.RESERVE) == ["reserve"]
+    assert found(account=Account.RESERVED) == ["reserve"]
+    assert found(least=Decimal(31)) == ["appropriate", "appropriate", "reverse"]
+    assert found(most=Decimal(30)) == ["reserve"]
+    assert found(document="100%_A") == ["appropriate", "reverse"]
+    assert found(subjects=[award.subject_id]) == ["reserve"]
+    assert found(subjects=[]) == []
     assert found(words="100%_A") == ["appropriate", "reverse"]
     assert found(words="%") == ["appropriate", "reverse"]
     assert found(words="demo administrator") == ["appropriate", "reverse"]
     assert found(since=award.at, until=given.at) == ["reserve"]
-    rows = session.scalars(queries.statement(administrator, envelope.id)).all()
-    after = queries.available_after(session, envelope.id, rows)
+    rows = session.scalars(statement.postings(administrator, statement.Filters(programme.id))).all()
+    after = statement.after(session, envelope.id, Account.AVAILABLE, rows)
     assert after[award.id] == (Decimal("-30.00"), Decimal("70.00"))
     assert after[given.id] == (HUNDRED, Decimal("170.00"))
     assert after[back.id] == (-HUNDRED, Decimal("70.00"))
+    given_in_all = statement.after(session, envelope.id, Account.APPROPRIATION, rows)
+    assert given_in_all[given.id] == (HUNDRED, HUNDRED * 2)
+    lines = list(statement.rows(session, administrator, statement.Filters(programme.id), 2))
+    assert [(line.number, line.account, line.amount, line.after) for line in lines][-2:] == [
+        (award.number, Account.AVAILABLE, Decimal("-30.00"), Decimal("70.00")),
+        (award.number, Account.RESERVED, Decimal("30.00"), Decimal("30.00")),
+    ]
     assert queries.reversals(session, rows) == {given.id: back.number, back.id: given.number}
     assert rules.floors({}) == []
