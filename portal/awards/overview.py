@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 import portal.applications.policy  # noqa: F401 - registers the scope of applications
 from portal.applications.models import Application, State
 from portal.awards.chain import superseded
+from portal.awards import agreement_queries
+from portal.awards.agreement_models import Agreement, AgreementState, Tranche
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine
 from portal.core.clock import now
 from portal.identity.policy import Actor, scope
@@ -41,6 +43,8 @@ class Overview:
     late: int
     own_reviews: int
     unsigned: int
+    without_agreement: int = 0
+    overdue_tranches: int = 0
 
     def count(self, *states: State) -> int:
         return sum(held.count for (_, state), held in self.applications.items() if state in states)
@@ -77,10 +81,24 @@ def overview(session: Session, actor: Actor) -> Overview:
             func.count().filter(Assignment.reviewer_id == actor.user_id),
         ).where(waiting)
     ).one()
-    unsigned = session.scalar(
-        select(func.count()).where(AwardDecision.signed_at.is_(None), AwardDecision.discarded_at.is_(None))
-    )
-    return Overview(applications, reviews, late, own, unsigned or 0)
+    unsigned, without, overdue = session.execute(
+        select(
+            select(func.count())
+            .where(AwardDecision.signed_at.is_(None), AwardDecision.discarded_at.is_(None))
+            .scalar_subquery(),
+            select(func.count()).select_from(agreement_queries.waiting(actor).subquery()).scalar_subquery(),
+            select(func.count())
+            .select_from(Tranche)
+            .join(Agreement, Agreement.id == Tranche.agreement_id)
+            .where(
+                agreement_queries.OPEN_TRANCHE,
+                Agreement.state == AgreementState.SIGNED,
+                Tranche.planned_on < today,
+            )
+            .scalar_subquery(),
+        )
+    ).one()
+    return Overview(applications, reviews, late, own, unsigned, without, overdue)
 
 
 @dataclass(frozen=True, slots=True)

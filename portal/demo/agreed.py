@@ -16,6 +16,7 @@ from portal.awards import agreements
 from portal.awards.agreement_models import DueKind, Recovery, Tranche
 from portal.awards.agreement_rules import Draft, DueValues, ResultValues, TrancheValues
 from portal.awards.models import Award, AwardAmount, DecisionLine
+from portal.budget import alarms as budget_alarms
 from portal.core.clock import MOSCOW
 from portal.core.money import floor_rub
 from portal.demo.moments import moment, moscow, work
@@ -61,6 +62,13 @@ def go_on(people: People, signed: Sequence[_Signed]) -> None:
         _pay(people, agreement.tranches[at], day, number)
     _receive(people, first)
     work(moscow(2018, 4, 20, 12))
+
+
+def alarms(people: People, programme_id: UUID) -> None:
+    """Thresholds of the administrator: a fifth of any envelope, and a twentieth."""
+    with moment(datetime.now(MOSCOW) - timedelta(hours=3)) as session:
+        for share in (Decimal(20), Decimal(5)):
+            budget_alarms.set_alarm(session, people.actor(session, "admin"), programme_id=programme_id, share=share)
 
 
 def _schedule(signed: Sequence[_Signed]) -> list[tuple[date, _Signed, int]]:

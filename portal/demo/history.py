@@ -54,6 +54,7 @@ def load() -> None:
     _say(began, "open tender")
     tender_sealed.load(people, register, programme_id)
     _say(began, "sealed tender")
+    agreed.alarms(people, programme_id)
     rehearsal.load(people, programme_id)
     budget_orders.propose(people, programme_id)
     _say(began, "rules in preparation")
