@@ -115,6 +115,7 @@ def waiting(actor: Actor) -> Select[Any]:
             DecisionLine.approved_at.is_not(None),
             DecisionLine.decision_id.in_(decisions),
             Application.state == State.AWARDED,
+            ~superseded(),
             ~live,
         )
     )

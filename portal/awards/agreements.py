@@ -63,7 +63,9 @@ def start(session: Session, actor: Actor, line_id: UUID) -> Agreement:
     )
     if line is None:
         raise NotFound
-    if line.outcome != Award.AWARD or line.approved_at is None or line.application.state != State.AWARDED:
+    stands = select(DecisionLine.id).join(DecisionLine.decision).where(DecisionLine.id == line.id, ~superseded())
+    awarded_now = line.outcome == Award.AWARD and line.application.state == State.AWARDED
+    if not awarded_now or line.approved_at is None or session.scalar(stands) is None:
         raise Conflict(N_("An agreement is drafted for an award that is booked."))
     live = select(Agreement.id).where(Agreement.line_id == line.id, Agreement.state != AgreementState.DISCARDED)
     if session.scalar(live) is not None:

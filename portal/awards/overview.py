@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 import portal.applications.policy  # noqa: F401 - registers the scope of applications
 from portal.applications.models import Application, State
-from portal.awards.chain import superseded
 from portal.awards import agreement_queries
 from portal.awards.agreement_models import Agreement, AgreementState, Tranche
+from portal.awards.chain import superseded
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine
 from portal.core.clock import now
 from portal.identity.policy import Actor, scope

@@ -27,7 +27,8 @@ from portal.identity.policy import Permission, allowed, decide, find
 from portal.identity.queries import names_of
 from portal.tenders.models import Programme, Track
 from portal.tenders.rules import TRACK_NAMES
-from portal.web.budget import Effect, MoneyField, seen, track_name
+from portal.web.budget import Effect, MoneyField, seen
+from portal.web.budget_words import track_name
 from portal.web.forms import ActionForm, PortalForm, as_choices
 from portal.web.language import locale, say
 from portal.web.page import page

@@ -181,8 +181,6 @@ def test_pages_by_role(session: Session, sign_in: SignIn, envelope: Envelope, pr
         "finance": reader,
         "commission": reader,
         "auditor": reader,
-        "director": reader,
-        "finance": reader,
         "reviewer": ({403}, {403}, {403}),
         "member": ({404}, {404}, {404}),
     }
