@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "budget_room"
-down_revision = "agreements"
+down_revision = "proof_seals"
 branch_labels = None
 depends_on = None
 
