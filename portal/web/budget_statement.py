@@ -87,7 +87,7 @@ def ask(programme_id: UUID) -> ResponseReturnValue:
                 session(),
                 g.actor,
                 filters=filters,
-                kind=request.form.get("format", ""),
+                kind="pdf" if request.form.get("format") == "pdf" else "xlsx",
                 locale=locale(),
                 name=_title(row),
             )

@@ -86,6 +86,8 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "proof.download": {"code": "2016"},
     "proof.show": {"code": "2016"},
     "agreement_payments.receive": {"agreement_id": "recovering_id"},
+    "budget_room.download": {"table": "envelopes"},
+    "budget_statement.download": {"extension": "xlsx"},
     "own_agreement.show": {"application_id": "agreed_id"},
     "public.results": {"code": "2016"},
     "meetings.attend": {"user_id": "seat_id"},
@@ -406,6 +408,7 @@ def _values(which: str) -> dict[str, Any]:
         "check_id": "select id from run_check where cast(:key as uuid) is not null order by id limit 1",
         "trial_id": "select d.id from dry_run d join tender_track t on t.rule_set_id = d.rule_set_id"
         " join application a on a.tender_track_id = t.id where a.id = :key",
+        "alarm_id": "select id from budget_alarm where cast(:key as uuid) is not null order by share limit 1",
         "agreement_id": "select id from agreement where cast(:key as uuid) is not null order by number desc limit 1",
         "agreed_id": "select l.application_id from agreement a join decision_line l on l.id = a.line_id"
         " join membership m on m.organisation_id = a.organisation_id join user_account u on u.id = m.user_id"

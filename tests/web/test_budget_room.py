@@ -131,7 +131,6 @@ def test_a_large_statement_is_made_in_the_background(
     made = client.get(f"{url}/files/{export.id}")
     assert tables.rows(made.data, "a.xlsx")[3][8] == "=1+1"
     assert as_(sign_in, agreed, agreed.finance).get(f"{url}/files/{export.id}").status_code == 404
-    assert client.post(f"{url}/files", data=form(format="exe")).status_code == 404
 
 
 def test_alarms_are_set_shown_and_removed(session: Session, sign_in: SignIn, agreed: Agreed) -> None:
