@@ -106,7 +106,7 @@ def test_a_statement_as_files(session: Session, sign_in: SignIn, agreed: Agreed)
     client = as_(sign_in, agreed, agreed.officer)
     url = f"{base(agreed)}/statement"
     rows = tables.rows(client.get(f"{url}/xlsx?account=paid").data, "a.xlsx")
-    assert rows[2][4:9] == ["Posting", "Account", "Amount", "Balance after", "Document"]
+    assert rows[2][4:9] == ["Posting", "Account of the ledger", "Amount", "Balance after", "Document"]
     assert rows[3][4:9] == ["Payment", "Paid", "60", "60", "=1+1"]
     paper = client.get(f"{url}/pdf")
     assert (paper.data[:5], paper.content_type) == (b"%PDF-", "application/pdf")
