@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "budget_room"
-down_revision = "proof_seals"
+down_revision = "commission_appeals"
 branch_labels = None
 depends_on = None
 
