@@ -339,7 +339,15 @@ def _forecast_table(row: Programme) -> list[list[str]]:
 
 
 def _asked_table(row: Programme) -> list[list[str]]:
-    head = [_("Tender"), _("Track"), _("Year"), _("Available"), _("Asked by applications"), _("Still free"), _("Lacking")]
+    head = [
+        _("Tender"),
+        _("Track"),
+        _("Year"),
+        _("Available"),
+        _("Asked by applications"),
+        _("Still free"),
+        _("Lacking"),
+    ]
     lines = [
         [
             each["asked"].tender.code,
