@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from portal.budget.models import Account, Envelope, EnvelopeBalance, Posting, PostingKind, PostingLine
+from portal.core.db import end_read_only
 from portal.identity.policy import Actor, scope
 
 MAX_WORDS: Final = 100
@@ -102,6 +103,8 @@ def rows(session: Session, actor: Actor, filters: Filters, most: int) -> Iterato
         lines = lines.where(PostingLine.envelope_id == filters.envelope_id)
     if filters.account is not None:
         lines = lines.where(PostingLine.account == filters.account)
+    # A cursor needs a transaction, and a file is to be one picture of the ledger.
+    end_read_only(session)
     for row in session.execute(lines.execution_options(yield_per=1000)):
         (_id, number, at, kind, document, reason, author, subject, track, year, account, amount, balance) = row
         yield Row(

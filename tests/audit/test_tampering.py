@@ -40,17 +40,19 @@ EXEMPT_TABLES: Final = {
         "of the machine: it decides nothing",
     ),
     **dict.fromkeys(
-        ("letter", "notice", "notice_preference", "digest_time", "calendar_feed", "tender_follow"),
+        ("letter", "notice", "notice_preference", "digest_time", "calendar_feed", "tender_follow", "alarm_crossing"),
         "what people are told, not what is true",
     ),
     **dict.fromkeys(("row_seal", "row_layout"), "bound by batch in the audit trail, see the tests of their own"),
-    **dict.fromkeys(("measurement", "dry_run", "dry_run_line", "run_check"), "can be computed again at any time"),
+    **dict.fromkeys(
+        ("measurement", "dry_run", "dry_run_line", "run_check", "statement_export"), "can be computed again at any time"
+    ),
     **dict.fromkeys(
         ("section", "attachment", "application_export", "part_grant", "prospect", "review_note"),
         "drafts: what was submitted is frozen in the submission",
     ),
     **dict.fromkeys(
-        ("user_account", "role_grant", "membership", "invitation", "organisation", "programme"),
+        ("user_account", "role_grant", "membership", "invitation", "organisation", "programme", "budget_alarm"),
         "change all the time; each change is an event, decisions rest on the frozen submissions",
     ),
     **dict.fromkeys(

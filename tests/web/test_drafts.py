@@ -234,4 +234,4 @@ def test_a_beat_asks_little_of_the_database(
     url, body = fields_of(joint), wish(owner, 1)
     with count_queries() as statements:
         assert client.post(url, json=body).status_code == 200
-    assert len(statements) == 7
+    assert len(statements) == 8

@@ -55,7 +55,7 @@ function hideEarly(table) {
 
 /** A link of the error summary leads to a cell: its line opens first. */
 function reveal(id) {
-  const cell = id && document.getElementById(id)?.closest("table[data-lines] td");
+  const cell = id ? document.getElementById(id)?.closest("table[data-lines] td") : null;
   cell?.dispatchEvent(new CustomEvent("jp:open", { bubbles: true }));
 }
 
