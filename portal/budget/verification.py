@@ -62,6 +62,8 @@ def verify(session: Session) -> tuple[int, str | None]:
 
 
 def _fault(read: _Read, balances: Balances) -> str | None:
+    if any(row.account not in set(Account) for row, _ in read.lines):
+        return "has a line on an account that there is not"
     posting, lines, event = read.posting, read.plain, read.event
     if not lines:
         return "has no lines"
