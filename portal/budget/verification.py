@@ -61,9 +61,14 @@ def verify(session: Session) -> tuple[int, str | None]:
     )
 
 
+def _unknown(read: _Read) -> str | None:
+    known = set(Account)
+    return (
+        "has a line on an account that there is not" if any(row.account not in known for row, _ in read.lines) else None
+    )
+
+
 def _fault(read: _Read, balances: Balances) -> str | None:
-    if any(row.account not in set(Account) for row, _ in read.lines):
-        return "has a line on an account that there is not"
     posting, lines, event = read.posting, read.plain, read.event
     if not lines:
         return "has no lines"
