@@ -53,7 +53,7 @@ def verify(session: Session) -> tuple[int, str | None]:
     count = 0
     for read in _postings(session):
         count += 1
-        fault = _fault(read, balances) or _not_held(read, held) or _kept(read, balances)
+        fault = _unknown(read) or _fault(read, balances) or _not_held(read, held) or _kept(read, balances)
         if fault is not None:
             return count, f"posting {read.posting.number}: {fault}"
     return count, (
@@ -63,9 +63,8 @@ def verify(session: Session) -> tuple[int, str | None]:
 
 def _unknown(read: _Read) -> str | None:
     known = set(Account)
-    return (
-        "has a line on an account that there is not" if any(row.account not in known for row, _ in read.lines) else None
-    )
+    named = (row.account in known for row, _ in read.lines)
+    return None if all(named) else "has a line on an account that there is not"
 
 
 def _fault(read: _Read, balances: Balances) -> str | None:
