@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -50,10 +51,11 @@ def verify(session: Session) -> tuple[int, str | None]:
     session.flush()
     balances: Balances = {}
     held: Held = {}
+    instants: dict[UUID, datetime] = {}
     count = 0
     for read in _postings(session):
         count += 1
-        fault = _unknown(read) or _fault(read, balances) or _not_held(read, held) or _kept(read, balances)
+        fault = _unknown(read) or _fault(read, balances) or _not_held(read, held) or _kept(read, balances, instants)
         if fault is not None:
             return count, f"posting {read.posting.number}: {fault}"
     return count, (
@@ -124,13 +126,18 @@ def _hash(posting: Posting, lines: list[Line]) -> str:
     )
 
 
-def _kept(read: _Read, balances: Balances) -> str | None:
-    """What is wrong with the balances kept after a posting."""
+def _kept(read: _Read, balances: Balances, instants: dict[UUID, datetime]) -> str | None:
+    """What is wrong with the balances kept after a posting.
+
+    ``instants``: the latest of the postings of each envelope so far; a clock that stepped back does not move it.
+    """
     for line, kept in read.lines:
         if kept is None:
             return f"no balance of envelope {line.envelope_id} is kept after it"
-        if kept.at < read.posting.at:
-            return f"the balance of envelope {line.envelope_id} after it is dated before it"
+        latest = max(instants.get(line.envelope_id, read.posting.at), read.posting.at)
+        instants[line.envelope_id] = latest
+        if kept.at != latest:
+            return f"the balance of envelope {line.envelope_id} after it is not dated as it is"
         for account, summed in balances[line.envelope_id].items():
             held = getattr(kept, account.value)
             if held != summed:
