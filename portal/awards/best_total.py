@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from portal.awards.allocation_rows import Model, Row
+from portal.core.highs import quiet_solver
 
 CORE: Final = 60
 """Candidates that the first integer programme decides on."""
@@ -436,7 +437,7 @@ class _Programme:
 
 
 def _solver(seconds: float) -> highspy.Highs:
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # published half typed
+    solver = quiet_solver()
     for name, value in (
         ("output_flag", False),
         ("threads", 1),

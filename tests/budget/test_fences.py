@@ -316,7 +316,10 @@ def test_edited_balance_is_found(session: Session, envelope: Envelope) -> None:
             " from posting n, envelope e where e.moved_at is null limit 1",
             "a balance is kept after posting",
         ),
-        ("update envelope_balance set at = at + interval '1 d' where number < {number}", "is not dated as it is"),
+        (
+            "update envelope_balance set at = at + interval '1 microsecond' where number = {number}",
+            "is not dated as it is",
+        ),
     ],
 )
 def test_tampering_with_an_envelope_is_found(session: Session, envelope: Envelope, tampering: str, place: str) -> None:
