@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,10 @@ from portal.identity.models import User
 from tests.plugins.services import TestServices, environment
 
 # No stop-watch in tests: a loaded machine is slow, not wrong.
-settings.register_profile("portal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples each time, so that a change is judged by what it changed; FULL=1 looks for new ones.
+settings.register_profile(
+    "portal", deadline=None, derandomize=not os.environ.get("FULL"), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("portal")
 
 # As in wsgi.py: what is imported stays, and collecting it again and again is a twentieth of the session.

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.applications.facts import Facts, facts
 from portal.core.language import render
-from portal.scoring.advice import Step, steps
+from portal.scoring.advice import Step, steps, weighted
 from portal.scoring.engine import score, value_of
 from portal.tenders.ruleset import Bands, Component, Linear, YesNo
 from tests.factories.packages import package, rules
@@ -69,6 +69,7 @@ def test_what_is_not_filled_in_is_the_first_thing_to_do() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 10)), min_size=2, max_size=5, unique_by=lambda p: p[0]),
        st.decimals(0, 100, places=2), st.booleans(), st.booleans())  # fmt: skip
+@example(points=[(0, 0), (4, 1)], value=D("0.01"), falling=True, banded=False)
 def test_a_target_reaches_its_points_on_any_scale(
     points: list[tuple[int, int]], value: Decimal, falling: bool, banded: bool
 ) -> None:
@@ -81,12 +82,17 @@ def test_a_target_reaches_its_points_on_any_scale(
     base = replace(facts(package(), held), subsidy_share=value)
     advice = steps(base, replace(held, criteria=(criterion,)))
     now = scale.score(value)
+
+    def shown(points: Decimal) -> Decimal:
+        return weighted(criterion, [(criterion.components[0], value)], [points])
+
     if now == max(scores):
         assert advice == []
         return
     for step in advice:
         assert scale.score(step.target) == step.points > now
-    if not banded or not falling:
+    # A scale by steps may have its best only below all numbers; points that no total shows are not worth a step.
+    if (not banded or not falling) and shown(max(scores)) > shown(now):
         assert any(step.full for step in advice)
 
 
