@@ -7,10 +7,10 @@ award that it changes is freed in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -79,6 +79,7 @@ def amend(
     problems = _problems(changes, former, said)
     if problems:
         raise Problems(problems)
+    changes = sorted(changes, key=lambda change: former[change.application_id].place)
     winners = [change.application_id for change in changes if change.outcome is Award.AWARD]
     assert actor.user_id is not None
     refusal = interest_refusal(actor.user_id, interests(session, [actor.user_id], winners))
@@ -243,19 +244,41 @@ def _reason(kind: DecisionKind, follows: int) -> Message:
 
 
 def _digest(last: AwardDecision, kind: DecisionKind, grounds: str, changes: Sequence[Change]) -> str:
-    return digest(
-        {
-            "follows": last.digest,
-            "number": last.number + 1,
-            "kind": kind.value,
-            "grounds": grounds,
-            "lines": [
-                {
-                    "application": str(change.application_id),
-                    "outcome": change.outcome.value,
-                    "amounts": basis.as_text(change.amounts),
-                }
-                for change in changes
-            ],
-        }
-    )
+    lines = [
+        (change.application_id, change.outcome, change.amounts if change.outcome is Award.AWARD else {})
+        for change in changes
+    ]
+    return digest(_covered(last.digest, last.number + 1, kind, grounds, lines))
+
+
+def recorded(decision: AwardDecision, follows: str) -> dict[str, Any]:
+    """What the digest of a kept later decision (lines and amounts loaded) covers; ``follows``: the digest before."""
+    lines = [
+        (line.application_id, Award(line.outcome), {amount.year: amount.amount for amount in line.amounts})
+        for line in decision.lines
+    ]
+    return _covered(follows, decision.number, DecisionKind(decision.kind), decision.grounds, lines)
+
+
+def _covered(
+    follows: str,
+    number: int,
+    kind: DecisionKind,
+    grounds: str,
+    lines: Iterable[tuple[UUID, Award, Mapping[int, Decimal]]],
+) -> dict[str, Any]:
+    """``lines`` in the order of their places."""
+    return {
+        "follows": follows,
+        "number": number,
+        "kind": kind.value,
+        "grounds": grounds,
+        "lines": [
+            {
+                "application": str(application_id),
+                "outcome": outcome.value,
+                "amounts": basis.as_text({year: amount for year, amount in amounts.items() if amount}),
+            }
+            for application_id, outcome, amounts in lines
+        ],
+    }

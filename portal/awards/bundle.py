@@ -21,9 +21,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from portal.applications.models import Application, Participant, ParticipantState, Submission
-from portal.awards import basis
+from portal.awards import basis, bundle_chain
+from portal.awards.bundle_chain import Since, followed
 from portal.awards.models import AwardDecision, DecisionLine
-from portal.budget.models import Envelope, Posting
+from portal.budget.models import Envelope
 from portal.clusters.models import Cluster
 from portal.core import signing
 from portal.identity.models import Organisation
@@ -39,7 +40,7 @@ from portal.tenders.metrics import METRICS
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.ruleset import ExpertMean, RuleSet, TieRule, rules_digest
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 ALWAYS: Final = ("npv", "hpj")
 """The figures that gates and tie rules take, whatever the criteria score."""
 
@@ -50,8 +51,6 @@ COUNTED: Final = {
     "organisations": ("organisation",),
 }
 """What is told of an application -> the fields of limits that need it."""
-
-SUBJECT: Final = "decision_line"
 
 Files = dict[str, Any]
 """Name inside the archive -> what stands there as canonical JSON."""
@@ -72,9 +71,11 @@ class Scored(NamedTuple):
 
 @dataclass(frozen=True)
 class Track:
-    """A published decision with all that it rests on; ``decided``: the scores of its applications, by number."""
+    """A published decision with all that it rests on and what followed it; ``decided``: the scores of its
+    applications, by number."""
 
     decision: AwardDecision
+    since: Since
     name: str
     rule_set: RuleSetVersion
     rules: RuleSet
@@ -85,6 +86,11 @@ class Track:
     groups: Mapping[UUID, Mapping[str, Any]]
 
     @property
+    def numbers(self) -> dict[UUID, str]:
+        """Application decided on -> its registration number."""
+        return {each.application.id: each.number for each in self.decided}
+
+    @property
     def decided(self) -> list[Scored]:
         keys = {line.application_id for line in self.decision.lines}
         return [each for each in self.scores if each.application.id in keys]
@@ -93,7 +99,7 @@ class Track:
 def published(session: Session, tender_id: UUID) -> Sequence[AwardDecision]:
     """The public decisions that follow from ranking and money, with their lines, in the order of the tracks.
 
-    Later ones (from the reserve list, corrections) follow from their grounds: nothing computes them anew.
+    Later ones (from the reserve list, corrections) follow from their grounds: :mod:`portal.awards.bundle_chain`.
     """
     return session.scalars(
         select(AwardDecision)
@@ -109,15 +115,21 @@ def published(session: Session, tender_id: UUID) -> Sequence[AwardDecision]:
     ).all()
 
 
-def tracks(session: Session, decisions: Iterable[AwardDecision]) -> list[Track]:
-    """What each decision rests on."""
-    return [_track(session, decision) for decision in decisions]
+def tracks(
+    session: Session, decisions: Iterable[AwardDecision], since: Mapping[UUID, Since] | None = None
+) -> list[Track]:
+    """What each decision rests on; ``since``: by track, what followed it, read where it is not given."""
+    found = list(decisions)
+    later = followed(session, found) if since is None else since
+    return [_track(session, decision, later[decision.tender_track_id]) for decision in found]
 
 
-def tender_file(tender: Tender, held: Sequence[Track]) -> dict[str, Any]:
-    """What the bundle is about."""
+def tender_file(tender: Tender, held: Sequence[Track], version: int, former: str | None) -> dict[str, Any]:
+    """What the bundle is about; ``former``: the SHA-256 of the version before."""
     return {
         "format": FORMAT,
+        "version": version,
+        "former": former,
         "code": tender.code,
         "title": {"ru": tender.title_ru, "en": tender.title_en},
         "zone": tender.zone,
@@ -138,6 +150,9 @@ def track_files(session: Session, track: Track) -> Files:
         "ranking.json": _ranking(track),
         "allocation.json": _allocation(track),
         "postings.json": _postings(session, track),
+        "decisions.json": bundle_chain.decisions(track.decision, track.since),
+        "standing.json": bundle_chain.standing(track.decision, track.since, track.numbers),
+        "addenda.json": bundle_chain.addenda(session, track.decision),
     }
     if track.rules.expert_mean is ExpertMean.CALIBRATED:
         files["calibration.json"] = _calibration(track)
@@ -146,7 +161,7 @@ def track_files(session: Session, track: Track) -> Files:
     return {f"tracks/{track.name}/{name}": content for name, content in files.items()}
 
 
-def _track(session: Session, decision: AwardDecision) -> Track:
+def _track(session: Session, decision: AwardDecision, since: Since) -> Track:
     name, rule_set = session.execute(
         select(TenderTrack.track, RuleSetVersion)
         .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
@@ -157,6 +172,7 @@ def _track(session: Session, decision: AwardDecision) -> Track:
     scores = _scores(session, run, rules)
     return Track(
         decision=decision,
+        since=since,
         name=name,
         rule_set=rule_set,
         rules=rules,
@@ -381,14 +397,7 @@ def _allocation(track: Track) -> dict[str, Any]:
 
 
 def _postings(session: Session, track: Track) -> dict[str, Any]:
-    """Which postings book which award, and what the envelopes are; what they say stands in the audit trail."""
-    lines = {line.id: line.application_id for line in track.decision.lines}
-    numbers = {each.application.id: each.number for each in track.decided}
-    rows = session.scalars(
-        select(Posting)
-        .where(Posting.subject_type == SUBJECT, Posting.subject_id.in_(list(lines)), Posting.kind == "reserve")
-        .order_by(Posting.number)
-    )
+    """Which postings book and free which award, and what the envelopes are; what they say stands in the audit trail."""
     programme = select(Tender.programme_id).join(TenderTrack).where(TenderTrack.id == track.decision.tender_track_id)
     envelopes = session.scalars(
         select(Envelope)
@@ -397,7 +406,7 @@ def _postings(session: Session, track: Track) -> dict[str, Any]:
     )
     return {
         "envelopes": {str(each.id): each.year for each in envelopes},
-        "awards": [[str(row.id), numbers[lines[row.subject_id]]] for row in rows if row.subject_id is not None],
+        **bundle_chain.postings(session, track.decision, track.since, track.numbers),
     }
 
 

@@ -11,14 +11,17 @@ from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent
 from portal.audit.sealing import inner, shown
-from portal.awards.bundle import SUBJECT, Track
+from portal.awards.bundle import Track
+from portal.awards.bundle_chain import cited, posting_ids
 from portal.budget.ledger import AUDIT_TAG
-from portal.budget.models import Posting
 
 LONGEST: Final = 200_000
 """Rows of one bundle; where the way back to the first submission is longer, it begins later."""
 
 SUBMIT: Final = "applications:application:submit"
+PUBLISH: Final = "awards:decision:publish"
+REFUSE: Final = "awards:award:refuse"
+"""Tells why, so it is never shown; the chain reaches to it."""
 
 SHOWN: Final[Mapping[str, frozenset[str]]] = {
     SUBMIT: frozenset({"number", "round", "sha256"}),
@@ -28,7 +31,9 @@ SHOWN: Final[Mapping[str, frozenset[str]]] = {
     "review:calibration:compute": frozenset({"reviews", "inputs", "output"}),
     "awards:decision:draft": frozenset({"track", "tender", "run", "digest"}),
     "awards:decision:sign_off": frozenset({"digest", "office", "missing"}),
-    "awards:decision:publish": frozenset({"tender", "track", "digest"}),
+    "awards:decision:amend": frozenset({"kind", "number", "follows", "digest"}),
+    PUBLISH: frozenset({"tender", "track", "digest"}),
+    "awards:scenario:cite": frozenset({"decision", "addendum", "changes", "ground", "result", "same"}),
     "awards:line:approve": frozenset({"decision", "application", "amounts"}),
     AUDIT_TAG: frozenset({"number", "kind", "document", "reason", "transaction", "lines", "digest"}),
 }
@@ -62,34 +67,27 @@ def _clean(row: AuditEvent) -> bool:
 
 
 def _published(session: Session, held: Sequence[Track]) -> int:
-    """The row that tells of the last publication."""
-    keys = [str(track.decision.id) for track in held]
-    found = session.scalar(
-        select(AuditEvent.seq)
-        .where(
-            AuditEvent.object_type == "award_decision",
-            AuditEvent.object_id.in_(keys),
-            AuditEvent.tag == "awards:decision:publish",
-        )
-        .order_by(AuditEvent.seq.desc())
-        .limit(1)
-    )
-    assert found is not None, "a published decision has a row in the trail"
-    return found
+    """The row that tells of the last publication, or of the last refusal after it."""
+    decisions = [decision.id for track in held for decision in (track.decision, *track.since.later)]
+    refused = [line.application_id for track in held for line in track.since.refused]
+    rows = [
+        _rows(AuditEvent.seq, "award_decision", decisions).where(AuditEvent.tag == PUBLISH),
+        _rows(AuditEvent.seq, "application", refused).where(AuditEvent.tag == REFUSE),
+    ]
+    last: int = max(seq for statement in rows for seq in session.scalars(statement))
+    return last
 
 
 def _wanted(session: Session, held: Sequence[Track]) -> list[int]:
     """The rows that tell of what the decisions rest on; by the index of objects."""
-    lines = [line.id for track in held for line in track.decision.lines]
-    postings: Sequence[UUID] = session.scalars(
-        select(Posting.id).where(Posting.subject_type == SUBJECT, Posting.subject_id.in_(lines))
-    ).all()
+    decisions = [decision for track in held for decision in (track.decision, *track.since.later)]
     objects: dict[str, Sequence[UUID]] = {
         "score_run": [track.run.id for track in held],
-        "award_decision": [track.decision.id for track in held],
+        "award_decision": [decision.id for decision in decisions],
         "tender_track": [track.decision.tender_track_id for track in held],
-        "decision_line": lines,
-        "posting": postings,
+        "decision_line": [line.id for decision in decisions for line in decision.lines],
+        "posting": [key for track in held for key in posting_ids(session, track.decision, track.since)],
+        "scenario": [key for track in held for key in cited(session, track.decision)],
     }
     found: set[int] = set()
     for kind, keys in objects.items():

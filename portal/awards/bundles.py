@@ -1,4 +1,7 @@
-"""Making, keeping and finding results bundles: an archive whose bytes follow from the published decisions."""
+"""Making, keeping and finding results bundles: an archive whose bytes follow from the published decisions.
+
+What is published later on a track, and the refusal of an award, make another version; the earlier ones stay.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -17,6 +20,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal.audit.service import record
 from portal.awards import bundle
+from portal.awards.bundle_chain import followed
 from portal.awards.bundle_trail import trail
 from portal.awards.proof_models import ResultsBundle
 from portal.core import jobs, signing
@@ -33,9 +37,9 @@ ZIP: Final = "application/zip"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def make_later(session: Session, tender_id: UUID, decision_id: UUID) -> None:
-    """Have the bundle of a tender made, now that a decision is published."""
-    jobs.enqueue(session, KIND, {"tender_id": str(tender_id)}, key=f"{KIND}:{decision_id}")
+def make_later(session: Session, tender_id: UUID, cause: UUID) -> None:
+    """Have the bundle of a tender made, now that a decision is published or an award refused (``cause``: its key)."""
+    jobs.enqueue(session, KIND, {"tender_id": str(tender_id)}, key=f"{KIND}:{cause}")
 
 
 @jobs.handler(KIND)
@@ -45,27 +49,42 @@ def results_bundle(session: Session, payload: dict[str, Any], claim: jobs.Claim)
 
 
 def make(session: Session, tender_id: UUID) -> ResultsBundle | None:
-    """The bundle of the decisions that are public now; None while there are none."""
+    """The bundle of what is public now, the next version when something is new; None while nothing is."""
+    # Versions of a tender are made one after the other, each naming the one before.
+    tender = session.scalar(select(Tender).where(Tender.id == tender_id).with_for_update(key_share=True, of=Tender))
     decisions = bundle.published(session, tender_id)
-    if not decisions:
+    if tender is None or not decisions:
         return None
-    key = digest([[str(each.id), each.digest] for each in decisions])
-    held = session.scalar(
-        select(ResultsBundle).where(ResultsBundle.tender_id == tender_id, ResultsBundle.decisions == key)
+    since = followed(session, decisions)
+    key = digest(
+        [
+            *(
+                [str(each.id), each.digest]
+                for first in decisions
+                for each in (first, *since[first.tender_track_id].later)
+            ),
+            *(["refused", str(line.id)] for held in since.values() for line in held.refused),
+        ]
     )
-    if held is not None:
-        return held
-    tender = session.get_one(Tender, tender_id)
-    tracks = bundle.tracks(session, decisions)
-    files: bundle.Files = {"tender.json": bundle.tender_file(tender, tracks), "audit.json": trail(session, tracks)}
+    former = versions(session, tender_id)
+    known = next((row for row in former if row.decisions == key), None)
+    if known is not None:
+        return known
+    tracks = bundle.tracks(session, decisions, since)
+    version = len(former) + 1
+    files: bundle.Files = {
+        "tender.json": bundle.tender_file(tender, tracks, version, former[0].file.sha256 if former else None),
+        "audit.json": trail(session, tracks),
+    }
     for track in tracks:
         files |= bundle.track_files(session, track)
     content = archive(files)
-    file = documents.keep(session, ACTOR, name=f"results-{tender.code}.zip", content=content, content_type=ZIP)
+    name = f"results-{tender.code}.zip" if version == 1 else f"results-{tender.code}-{version}.zip"
+    file = documents.keep(session, ACTOR, name=name, content=content, content_type=ZIP)
     row = ResultsBundle(tender_id=tender_id, decisions=key, head=files["audit.json"]["head"]["seq"], file_id=file.id)
     session.add(row)
     session.flush()
-    changes = {"tender": tender.code, "sha256": file.sha256, "size": file.size}
+    changes = {"tender": tender.code, "version": version, "sha256": file.sha256, "size": file.size}
     record(session, ACTOR, "awards:bundle:make", "tender", tender_id, changes)
     return row
 
@@ -88,26 +107,35 @@ def archive(files: bundle.Files) -> bytes:
     return held.getvalue()
 
 
-def newest(session: Session, tender_id: UUID) -> ResultsBundle | None:
-    """The bundle that is offered, with its file."""
-    return session.scalar(
+def versions(session: Session, tender_id: UUID) -> Sequence[ResultsBundle]:
+    """The bundles of a tender with their files, the newest first; the oldest one is version 1."""
+    return session.scalars(
         select(ResultsBundle)
         .where(ResultsBundle.tender_id == tender_id)
         .order_by(ResultsBundle.id.desc())
-        .limit(1)
         .options(joinedload(ResultsBundle.file, innerjoin=True))
-    )
+    ).all()
+
+
+def newest(session: Session, tender_id: UUID) -> ResultsBundle | None:
+    """The bundle that is offered first, with its file."""
+    return next(iter(versions(session, tender_id)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a bundle says of one application: the track's name, the submission, place, total points and outcome."""
+    """What a bundle says of one application: the track's name, the submission, place, total points and outcome.
+
+    ``decision``: the number of the decision that stands; ``refused``: its initiator did not take the award.
+    """
 
     track: str
     submission: Mapping[str, Any]
     place: int
     points: Decimal | None
     outcome: str
+    decision: int = 1
+    refused: bool = False
 
 
 def entry(row: ResultsBundle, number: str) -> Entry | None:
@@ -117,7 +145,8 @@ def entry(row: ResultsBundle, number: str) -> Entry | None:
         def read(name: str) -> Any:
             return json.loads(archive.read(name))
 
-        for track in read("tender.json")["tracks"]:
+        about = read("tender.json")
+        for track in about["tracks"]:
             place = f"tracks/{track}"
             held = next((each for each in read(f"{place}/submissions.json") if each["number"] == number), None)
             if held is None:
@@ -126,5 +155,16 @@ def entry(row: ResultsBundle, number: str) -> Entry | None:
             keys = {name: key for key, name in allocated["numbers"].items()}
             line = next(each for each in allocated["covered"]["lines"] if each["application"] == keys[number])
             points = None if line["total"] is None else Decimal(line["total"])
-            return Entry(track, held, line["place"], points, line["outcome"])
+            # Bundles of format 1 know of no later decision.
+            standing = read(f"{place}/standing.json") if about["format"] > 1 else [{**line, "number": number}]
+            stands = next(each for each in standing if each["number"] == number)
+            return Entry(
+                track,
+                held,
+                line["place"],
+                points,
+                stands["outcome"],
+                stands.get("decision", 1),
+                stands.get("refused", False),
+            )
     return None

@@ -12,9 +12,10 @@ from portal.documents.models import StoredFile
 
 
 class ResultsBundle(Keyed, Stamped, Base):
-    """An archive of the decisions that were published when it was made; the newest of a tender is offered.
+    """An archive of the decisions that were published when it was made; a tender's are versions, in the order of keys.
 
-    ``decisions``: SHA-256 over their keys; ``head``: the row of the audit trail that the archive reaches to.
+    ``decisions``: SHA-256 over the keys of the decisions and of refused awards; ``head``: the row of the audit trail
+    that the archive reaches to.
     Append-only.
     """
 

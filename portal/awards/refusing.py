@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import amending
+from portal.awards import amending, bundles
 from portal.awards.agreement_models import Agreement, AgreementState
+from portal.awards.bundle_trail import REFUSE as REFUSE_TAG
 from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.awards.reserve_models import AwardRefusal
 from portal.core.errors import Conflict, NotFound, Problems
@@ -65,7 +66,8 @@ def refuse(session: Session, actor: Actor, application_id: UUID, *, reason: str)
     )
     applications.renounce(session, actor, application.id)
     changes = {"line": line.id, "reason": text}
-    record(session, actor, "awards:award:refuse", "application", application.id, changes)
+    record(session, actor, REFUSE_TAG, "application", application.id, changes)
+    bundles.make_later(session, application.tender_id, line.id)
     _tell(session, application, line)
     return row
 

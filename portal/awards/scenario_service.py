@@ -181,6 +181,8 @@ def cite(session: Session, actor: Actor, decision: AwardDecision, lines: Iterabl
         changes = {
             "decision": decision.id,
             "addendum": scenario.addendum,
+            "changes": scenario.changes_digest,
+            "ground": scenario.ground_digest,
             "result": scenario.result_digest,
             "same": cited.same,
         }

@@ -241,8 +241,7 @@ def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
     session.flush()
     payload = {"decision_id": str(decision.id)}
     jobs.enqueue(session, LETTERS, payload, key=f"{LETTERS}:{decision.id}", after=decision.letters_at)
-    if decision.number == 1:
-        bundles.make_later(session, track.tender_id, decision.id)
+    bundles.make_later(session, track.tender_id, decision.id)
     changes = {"tender": track.tender.code, "track": track.track, "digest": decision.digest}
     record(session, actor, "awards:decision:publish", "award_decision", decision.id, changes)
     if track.tender.results_published_at is None and not _open_tracks(session, track.tender_id):

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -56,9 +57,10 @@ def _treasury(session: Session) -> Checked:
 
 
 def _bundles(session: Session) -> Checked:
-    """Each archive is the file that was made, and ends in the trail where it says."""
+    """Each archive is the file that was made, ends in the trail where it says, and names the version before it."""
     statement = select(ResultsBundle).options(joinedload(ResultsBundle.file, innerjoin=True)).order_by(ResultsBundle.id)
     count = 0
+    former: dict[UUID, str] = {}
     for row in session.scalars(statement):
         count += 1
         try:
@@ -69,6 +71,10 @@ def _bundles(session: Session) -> Checked:
             return count, f"results bundle {row.file.name}: its file is not the one that was made"
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             head = json.loads(archive.read("audit.json"))["head"]
+            told = json.loads(archive.read("tender.json")).get("former")
+        if told is not None and told != former.get(row.tender_id):
+            return count, f"results bundle {row.file.name}: the version before it is not the one that it names"
+        former[row.tender_id] = row.file.sha256
         if session.scalar(select(AuditEvent.hash).where(AuditEvent.seq == head["seq"])) != head["hash"]:
             return count, f"results bundle {row.file.name}: row {head['seq']} of the trail is not the one it ends in"
     return count, None

@@ -28,7 +28,8 @@ def show(application_id: UUID) -> ResponseReturnValue:
     submission = session().get(Submission, application.submission_id) if application.submission_id else None
     if submission is None:
         raise NotFound
-    bundle = bundles.newest(session(), application.tender_id)
+    versions = bundles.versions(session(), application.tender_id)
+    bundle = versions[0] if versions else None
     entry = bundles.entry(bundle, submission.number) if bundle else None
     more = f" \\\n  --number {submission.number} \\\n  --sha256 {submission.sha256}"
     return render_template(
@@ -39,6 +40,7 @@ def show(application_id: UUID) -> ResponseReturnValue:
         submission=submission,
         event=_received(application_id, submission.sha256),
         bundle=bundle,
+        versions=versions,
         entry=entry,
         commands=proof.commands(application.tender.code, more),
     )

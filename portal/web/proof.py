@@ -30,24 +30,40 @@ SHOWN: Final = 60
 
 @page(pages, "/tenders/<code>/results/proof", get=Permission.PUBLIC)
 def show(code: str) -> ResponseReturnValue:
-    """What is in the bundle, what is not, and how to check it at home."""
+    """What is in the bundle, what is not, how to check it at home, and the earlier versions."""
     row = queries.by_code(session(), g.actor, code)
     if not published_results(session(), row.tender.id):
         raise NotFound
-    bundle = bundles.newest(session(), row.tender.id)
+    versions = bundles.versions(session(), row.tender.id)
     return render_template(
-        "proof/show.html", row=row, tender=row.tender, bundle=bundle, key=signing.public_key(), commands=commands(code)
+        "proof/show.html",
+        row=row,
+        tender=row.tender,
+        versions=versions,
+        bundle=versions[0] if versions else None,
+        key=signing.public_key(),
+        commands=commands(code),
     )
 
 
 @page(pages, "/tenders/<code>/results.zip", get=Permission.PUBLIC)
 def download(code: str) -> ResponseReturnValue:
-    """The results bundle."""
+    """The newest results bundle."""
     row = queries.by_code(session(), g.actor, code)
     bundle = bundles.newest(session(), row.tender.id)
     if bundle is None:
         raise NotFound
     return files.send(bundle.file)
+
+
+@page(pages, "/tenders/<code>/results/<int:version>.zip", get=Permission.PUBLIC)
+def version(code: str, version: int) -> ResponseReturnValue:
+    """A version of the results bundle; the first one is version 1."""
+    row = queries.by_code(session(), g.actor, code)
+    versions = bundles.versions(session(), row.tender.id)
+    if not 0 < version <= len(versions):
+        raise NotFound
+    return files.send(versions[-version].file)
 
 
 @page(pages, "/verify.py", get=Permission.PUBLIC)

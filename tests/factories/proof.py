@@ -20,19 +20,23 @@ from sqlalchemy.orm import Session
 from portal.applications.models import Application, Submission
 from portal.audit import heads
 from portal.audit.service import record
-from portal.awards import bundles, service
+from portal.awards import amending, bundles, refusing, reserve_list, scenario_service, service
+from portal.awards.amending import Change
 from portal.awards.bundle_trail import SUBMIT
+from portal.awards.models import Award, DecisionKind
+from portal.awards.scenarios import Changes
 from portal.core.canonical import canonical_json
 from portal.core.clock import at, now
+from portal.core.jobs import Task
 from portal.documents import service as documents
-from portal.identity.models import Role
+from portal.identity.models import Membership, OrgRole, Role
 from portal.identity.policy import Actor
 from portal.scoring import drawing
 from portal.scoring.drawing import Source
 from portal.tenders.models import Tender, Track
 from portal.tenders.rulebook import load_rulebook
 from portal.tenders.ruleset import ExpertMean, TieRule
-from tests.factories import awards, budget, panels
+from tests.factories import awards, budget, identity, panels
 from tests.factories import tenders as tenders_factory
 from tests.factories.submissions import track_of
 
@@ -46,6 +50,7 @@ def decided(
     *,
     calibrated: bool = False,
     draw: bool = False,
+    adopted: bool = False,
     eligible: bool = True,
     count: int = 9,
     money: int = 400_000_000,
@@ -53,8 +58,8 @@ def decided(
 ) -> Tender:
     """A tender whose one track is scored, decided, booked and published, after a head of the trail.
 
-    ``more``: what else the rules say. ``eligible`` false: the rules that packages of 2018 cannot meet any more stay,
-    so all fail, for reasons with names.
+    ``more``: what else the rules say; ``adopted``: after two scenarios were adopted, one of another list.
+    ``eligible`` false: the rules that packages of 2018 cannot meet any more stay, so all fail, for reasons with names.
     """
     official = load_rulebook(IS)
     rules: dict[str, Any] = {"threshold": Decimal(40), "spread_limit": Decimal(10), **more}
@@ -80,11 +85,54 @@ def decided(
     panels.scored(session, tender)
     chair = awards.person(session, Role.CHAIR, "Demo Chair Petrovskaya")
     member = awards.person(session, Role.COMMISSION, "Demo Member Sidorovskaya")
-    decision = service.draft(session, chair, track_of(tender).id)
-    service.sign(session, member, decision.id)
-    service.publish(session, chair, decision.id)
-    session.commit()
+    if adopted:
+        _adopt(session, chair, track_of(tender).id)
+    _public(session, chair, member, service.draft(session, chair, track_of(tender).id).id)
     return tender
+
+
+def _adopt(session: Session, chair: Actor, tender_track_id: UUID) -> None:
+    for name, changes in (("As it is", Changes()), ("Stricter", Changes(threshold=Decimal(99)))):
+        scenario = scenario_service.create(session, chair, tender_track_id, name=name, changes=changes)
+        scenario_service.share(session, chair, scenario.id)
+        scenario_service.adopt(session, chair, scenario.id, words="Words of the commission, which stay inside")
+
+
+def amended(session: Session, tender: Tender, *, publish: bool = True) -> None:
+    """The first award is refused, the reserve list moves up, and the last award is lowered by a correction.
+
+    ``publish`` false: the correction is signed, and not public.
+    """
+    place = track_of(tender).id
+    chair, member = awards.person(session, Role.CHAIR), awards.person(session, Role.COMMISSION)
+    lines = list(amending.in_force(session, place).values())
+    winners = [line for line in lines if line.outcome == Award.AWARD]
+    lowered = {amount.year: amount.amount - 1 for amount in winners[-1].amounts}
+    corrected = winners[-1].application_id
+    refusing.refuse(session, _owner(session, winners[0].application), winners[0].application_id, reason="Demo reason")
+    session.commit()
+    task = session.scalars(select(Task).where(Task.kind == reserve_list.PROPOSE)).one()
+    (proposal,) = reserve_list.propose(session, UUID(task.payload["posting_id"]))
+    _public(session, chair, member, reserve_list.draft(session, chair, proposal.id, grounds="Money has returned").id)
+    change = Change(corrected, Award.AWARD, lowered)
+    correction = amending.amend(
+        session, chair, place, kind=DecisionKind.CORRECTION, changes=[change], grounds="Ruling on an appeal"
+    )
+    _public(session, chair, member, correction.id, publish=publish)
+
+
+def _public(session: Session, chair: Actor, member: Actor, decision_id: UUID, *, publish: bool = True) -> None:
+    service.sign(session, member, decision_id)
+    if publish:
+        service.publish(session, chair, decision_id)
+    session.commit()
+
+
+def _owner(session: Session, application: Application) -> Actor:
+    person = identity.user(session)
+    session.add(Membership(user_id=person.id, organisation_id=application.initiator_id, role=OrgRole.OWNER))
+    session.flush()
+    return identity.actor(session, person)
 
 
 def _received(session: Session, actor: Actor, application_id: UUID) -> None:
@@ -139,7 +187,9 @@ def checked(content: bytes, folder: Path, **options: Any) -> tuple[int, str]:
     """Exit code and report of the verifier, in English."""
     path = folder / "results.zip"
     path.write_bytes(content)
-    given = Namespace(**{"lang": "en", "number": None, "sha256": None, "heads": None, "key": None, **options})
+    given = Namespace(
+        **{"lang": "en", "number": None, "sha256": None, "heads": None, "key": None, "former": None, **options}
+    )
     said = io.StringIO()
     with redirect_stdout(said):
         code = verify.check(str(path), given)

@@ -85,6 +85,7 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "applications.part_section_fields": {"name": "costs"},
     "proof.download": {"code": "2016"},
     "proof.show": {"code": "2016"},
+    "proof.version": {"code": "2016", "version": "1"},
     "agreement_payments.receive": {"agreement_id": "recovering_id"},
     "budget_room.download": {"table": "envelopes"},
     "budget_statement.download": {"extension": "xlsx"},

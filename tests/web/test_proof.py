@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application
 from portal.audit import heads
+from portal.awards.models import AwardDecision, DecisionKind, DecisionLine
 from portal.core import signing
 from portal.core.canonical import canonical_json
 from portal.identity.models import Membership, User
@@ -39,6 +40,39 @@ def test_everyone_downloads_and_verifies(session: Session, client: FlaskClient, 
     assert program.data == proof.VERIFIER.read_bytes()
     assert program.headers["Content-Disposition"].startswith("attachment")
     assert proof.checked(answer.data, tmp_path)[0] == 0
+
+
+def test_earlier_versions_stay_to_be_downloaded(
+    session: Session,
+    client: FlaskClient,
+    sign_in: Callable[[User], FlaskClient],
+) -> None:
+    tender = proof.decided(session, count=4, money=200_000_000)
+    first = proof.bundled(session, tender)
+    url = f"/tenders/{tender.code}/results"
+    assert "/results/1.zip" not in client.get(f"{url}/proof", headers=ENGLISH).text
+    proof.amended(session, tender)
+    last = proof.bundled(session, tender)
+    page = client.get(f"{url}/proof", headers=ENGLISH).text
+    for number, content in ((1, first), (2, last)):
+        assert f"{url}/{number}.zip" in page
+        assert hashlib.sha256(content).hexdigest() in page
+        assert client.get(f"{url}/{number}.zip").data == content
+    assert client.get(f"{url}.zip").data == last
+    assert [client.get(f"{url}/{number}.zip").status_code for number in (0, 3)] == [404, 404]
+    moved = session.scalars(
+        select(Application)
+        .join(DecisionLine, DecisionLine.application_id == Application.id)
+        .join(DecisionLine.decision)
+        .where(AwardDecision.kind == DecisionKind.SUPPLEMENTARY)
+    ).one()
+    owner = session.scalars(
+        select(User).join(Membership).where(Membership.organisation_id == moved.initiator_id)
+    ).first()
+    assert owner is not None
+    mine = sign_in(owner).get(f"/applications/{moved.id}/proof", headers=ENGLISH).text
+    assert "Decision No. 2" in mine
+    assert f"{url}/1.zip" in mine
 
 
 def test_nothing_is_shown_before_the_results(session: Session, client: FlaskClient) -> None:

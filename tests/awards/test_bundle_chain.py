@@ -1,0 +1,252 @@
+"""Later decisions in the results bundle: a version for each publication, verified alone, changes in it named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.awards import bundles, verification
+from portal.awards.models import AwardDecision
+from portal.awards.reserve_models import AwardRefusal
+from portal.awards.scenario_models import Scenario
+from portal.core.jobs import Task
+from portal.documents import service as documents
+from portal.tenders.models import Tender
+from tests.factories import proof
+
+HERE = "tracks/import_substitution"
+MADE: dict[str, bytes] = {}
+SCORES = {"2018": "87750000.00", "2019": "68250000.00", "2020": "39000000.00"}
+LOWERED = {"2018": "87749999.00", "2019": "68249999.00", "2020": "38999999.00"}
+
+
+def decided(session: Session) -> Tender:
+    """Two awards and a reserve list of two."""
+    return proof.decided(session, count=4, money=200_000_000)
+
+
+@pytest.fixture
+def made(session: Session) -> dict[str, bytes]:
+    """The bundles of a decision and of what followed it, made once: ``first``, ``last``."""
+    if not MADE:
+        tender = decided(session)
+        MADE["first"] = proof.bundled(session, tender)
+        proof.amended(session, tender)
+        MADE["last"] = proof.bundled(session, tender)
+    return MADE
+
+
+def test_later_decisions_verify_in_an_empty_folder(made: dict[str, bytes], tmp_path: Path) -> None:
+    (tmp_path / "verify.py").write_bytes(proof.VERIFIER.read_bytes())
+    for name, content in made.items():
+        (tmp_path / f"{name}.zip").write_bytes(content)
+    command = [sys.executable, "-I", "verify.py", "last.zip", "--former", "first.zip"]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "3 decisions in a row, 4 outcomes stand" in done.stdout
+    assert "6 postings in the ledger, none over its envelope" in done.stdout
+    assert "The earlier version first.zip: nothing in it has changed" in done.stdout
+
+
+def test_what_stands_is_told(made: dict[str, bytes]) -> None:
+    files = proof.unpacked(made["last"])
+    told = [
+        (each["decision"], each["outcome"], each["amounts"], each["refused"]) for each in files[f"{HERE}/standing.json"]
+    ]
+    assert told == [
+        (1, "award", SCORES, True),
+        (3, "award", LOWERED, False),
+        (2, "award", SCORES, False),
+        (1, "reserve", {}, False),
+    ]
+    assert [each["kind"] for each in files[f"{HERE}/decisions.json"]] == ["first", "supplementary", "correction"]
+    assert (files["tender.json"]["version"], files["tender.json"]["former"]) == (
+        2,
+        proof.verify.sha256(made["first"]),
+    )
+    assert "Demo reason" not in made["last"].decode("utf-8", "replace")
+
+
+def _line(files: dict[str, Any]) -> str:
+    decision = files[f"{HERE}/decisions.json"][1]
+    decision["covered"]["lines"][0]["amounts"]["2018"] = "1.00"
+    return f"{HERE}/decisions.json 2 digest"
+
+
+def _signed_line(files: dict[str, Any]) -> str:
+    """The digest is made to fit: the trail has another."""
+    decision = files[f"{HERE}/decisions.json"][2]
+    decision["covered"]["lines"][0]["amounts"]["2018"] = "1.00"
+    decision["digest"] = proof.verify.digest(decision["covered"])
+    return f"{HERE}/decisions.json 3 digest"
+
+
+def _passed_over(files: dict[str, Any]) -> str:
+    decision = files[f"{HERE}/decisions.json"][1]
+    numbers = files[f"{HERE}/allocation.json"]["numbers"]
+    last = files[f"{HERE}/ranking.json"][-1]["number"]
+    decision["covered"]["lines"][0]["application"] = next(key for key, number in numbers.items() if number == last)
+    return f"{HERE}/decisions.json 2 reserve list"
+
+
+def _kind(files: dict[str, Any]) -> str:
+    files[f"{HERE}/decisions.json"][2]["kind"] = "first"
+    return f"{HERE}/decisions.json 3 kind"
+
+
+def _order(files: dict[str, Any]) -> str:
+    files[f"{HERE}/decisions.json"][2]["published_at"] = files[f"{HERE}/decisions.json"][1]["published_at"]
+    return f"{HERE}/decisions.json 3 published_at"
+
+
+def _left_out(files: dict[str, Any]) -> str:
+    files[f"{HERE}/decisions.json"].pop()
+    return f"{HERE}/postings.json later"
+
+
+def _standing(files: dict[str, Any]) -> str:
+    files[f"{HERE}/standing.json"][1]["amounts"] = SCORES
+    return f"{HERE}/standing.json {files[f'{HERE}/standing.json'][1]['number']}"
+
+
+def _not_freed(files: dict[str, Any]) -> str:
+    files[f"{HERE}/postings.json"]["later"][1]["freed"] = []
+    return f"{HERE}/postings.json 3 freed"
+
+
+def _not_given_back(files: dict[str, Any]) -> str:
+    files[f"{HERE}/postings.json"]["refused"] = []
+    return f"{HERE}/standing.json"
+
+
+def _overdrawn(files: dict[str, Any]) -> str:
+    held = files[f"{HERE}/postings.json"]
+    key, _number = held["later"][0]["awards"][0]
+    held["after"][key] = dict.fromkeys(held["after"][key], "-1.00")
+    return f"{HERE}/postings.json after {key} 2018"
+
+
+def _unnoticed(files: dict[str, Any]) -> str:
+    """What was left after a release and a reservation of one transaction does not fit together."""
+    held = files[f"{HERE}/postings.json"]
+    key, _number = held["later"][1]["awards"][0]
+    held["after"][key] = dict.fromkeys(held["after"][key], "1.00")
+    return f"{HERE}/postings.json after {key} 2018"
+
+
+def _addendum(files: dict[str, Any]) -> str:
+    invented = {"addendum": 1, "key": "x", "changes": "0", "ground": "0", "result": "0", "same": True}
+    files[f"{HERE}/addenda.json"].append(invented)
+    return f"{HERE}/addenda.json 1 (audit.json)"
+
+
+CHANGES: tuple[Callable[[dict[str, Any]], str], ...] = (
+    _line,
+    _signed_line,
+    _passed_over,
+    _kind,
+    _order,
+    _left_out,
+    _standing,
+    _not_freed,
+    _not_given_back,
+    _overdrawn,
+    _unnoticed,
+    _addendum,
+)
+
+
+def test_a_change_in_a_later_decision_is_named(made: dict[str, bytes], tmp_path: Path) -> None:
+    """Somebody with the portal's key changes one thing and signs."""
+    for change in CHANGES:
+        files = proof.unpacked(made["last"])
+        place = change(files)
+        code, said = proof.checked(proof.forged(files), tmp_path)
+        assert (code, place in said) == (1, True), (change.__name__, said)
+
+
+def test_a_version_that_rewrites_the_one_before_is_found(made: dict[str, bytes], tmp_path: Path) -> None:
+    former = tmp_path / "former.zip"
+    files = proof.unpacked(made["first"])
+    files[f"{HERE}/ranking.json"][0]["place"] = 9
+    former.write_bytes(proof.forged(files))
+    code, said = proof.checked(made["last"], tmp_path, former=str(former))
+    assert code == 1
+    assert "tender.json former" in said
+    assert f"{HERE}/ranking.json" in said
+
+
+def test_an_applicant_is_told_what_stands(made: dict[str, bytes], tmp_path: Path) -> None:
+    numbers = [each["number"] for each in proof.unpacked(made["last"])[f"{HERE}/standing.json"]]
+    assert "refused by its initiator" in proof.checked(made["last"], tmp_path, number=numbers[0])[1]
+    assert "awarded" in proof.checked(made["last"], tmp_path, number=numbers[2])[1]
+    assert "reserve list" in proof.checked(made["first"], tmp_path, number=numbers[2])[1]
+
+
+def test_each_publication_makes_a_version_and_the_earlier_ones_stay(session: Session) -> None:
+    tender = decided(session)
+    content = proof.bundled(session, tender)
+    proof.amended(session, tender)
+    refusal = session.scalars(select(AwardRefusal)).one()
+    later = session.scalars(select(AwardDecision).order_by(AwardDecision.number)).all()
+    keys = session.scalars(select(Task.key).where(Task.kind == bundles.KIND)).all()
+    assert set(keys) == {f"{bundles.KIND}:{key}" for key in (*(each.id for each in later), refusal.line_id)}
+    made = bundles.make(session, tender.id)
+    assert bundles.make(session, tender.id) is made
+    session.commit()
+    found = bundles.versions(session, tender.id)
+    assert [row.file.name for row in found] == [f"results-{tender.code}-2.zip", f"results-{tender.code}.zip"]
+    assert documents.content(found[1].file) == content
+    number = proof.numbers(session, tender)
+    entries = [bundles.entry(found[0], each) for each in number]
+    assert {(each.outcome, each.decision, each.refused) for each in entries if each} == {
+        ("award", 1, True),
+        ("award", 3, False),
+        ("award", 2, False),
+        ("reserve", 1, False),
+    }
+    assert next(fault for what, _count, fault in verification.verify(session) if "bundles" in what) is None
+
+
+def test_what_is_not_public_is_not_inside(session: Session) -> None:
+    """A signed decision that nobody has published, and the postings of agreements: their rows stay closed."""
+    tender = decided(session)
+    proof.amended(session, tender, publish=False)
+    content = proof.bundled(session, tender)
+    files = proof.unpacked(content)
+    assert len(files[f"{HERE}/decisions.json"]) == 2
+    opened = [row for row in files["audit.json"]["rows"] if isinstance(row, dict)]
+    told = {row["object_id"] for row in opened if row["tag"] == "budget:posting:post"}
+    held = files[f"{HERE}/postings.json"]
+    listed = {key for key, _number in held["awards"] + held["refused"] + held["later"][0]["awards"]}
+    assert told == listed == set(held["after"])
+
+
+def test_addenda_are_told_by_digest(session: Session, tmp_path: Path) -> None:
+    content = proof.bundled(session, proof.decided(session, count=3, money=900_000_000, adopted=True))
+    code, said = proof.checked(content, tmp_path)
+    assert (code, "2 adopted addenda, by digest" in said) == (0, True), said
+    assert "Words of the commission" not in content.decode("utf-8", "replace")
+    files = proof.unpacked(content)
+    held = files[f"{HERE}/addenda.json"]
+    rows = session.scalars(select(Scenario).order_by(Scenario.addendum)).all()
+    assert [(each["changes"], each["result"], each["same"]) for each in held] == [
+        (rows[0].changes_digest, rows[0].result_digest, True),
+        (rows[1].changes_digest, rows[1].result_digest, False),
+    ]
+    for name in ("changes", "ground", "result"):
+        files = proof.unpacked(content)
+        files[f"{HERE}/addenda.json"][1][name] = "0" * 64
+        code, said = proof.checked(proof.forged(files), tmp_path)
+        assert (code, f"{HERE}/addenda.json 2 (audit.json)" in said) == (1, True), said
+    files = proof.unpacked(content)
+    del files[f"{HERE}/addenda.json"][1]
+    code, said = proof.checked(proof.forged(files), tmp_path)
+    assert (code, f"{HERE}/addenda.json" in said) == (1, True), said
