@@ -1,8 +1,8 @@
 """A real Chromium on a real server: the portal in threads of this process, its worker, its SMTP sink.
 
 The server has CSRF protection on. Background work is done by two threads, one for each lane, that drain what is
-waiting every fifth of a second. Where there is no Chromium (``$CHROMIUM`` or ``/usr/bin/chromium``) the tests
-that want one are skipped.
+waiting every fifth of a second. Where there is no Chromium (``$CHROMIUM``, or Debian's) the tests that want one
+are skipped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from portal.core import jobs
 from portal.core.db import db
 from portal.local import received
 
-CHROMIUM: Final = Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
+# The build without windows first: the same engine at half the processor time.
+INSTALLED: Final = ("/usr/bin/chromium-headless-shell", "/usr/bin/chromium")
+CHROMIUM: Final = Path(os.environ.get("CHROMIUM") or next(filter(os.path.exists, INSTALLED), INSTALLED[-1]))
 ARGUMENTS: Final = [
     "--no-sandbox",
     "--headless",
