@@ -177,7 +177,7 @@ def container(report: Report, content: bytes) -> dict[str, bytes]:
     files = entries(content)
     if packed(files) != content:
         # Where the one way of reading it is broken, the other tells where.
-        files = min((files, listed(content)), key=lambda read: _distance(packed(read), content))
+        files = min((files, listed(content)), key=lambda read: (_distance(packed(read), content), _strangers(read)))
     right = packed(files)
     if right != content:
         at = next(
@@ -190,6 +190,15 @@ def container(report: Report, content: bytes) -> dict[str, bytes]:
 def _distance(one: bytes, other: bytes) -> int:
     """How many bytes are not the same in the same place."""
     return sum(map(int.__ne__, one, other)) + abs(len(one) - len(other))
+
+
+def _strangers(files: dict[str, bytes]) -> int:
+    """How many files have names that the manifest does not know."""
+    try:
+        known = {*json.loads(files[MANIFEST])["files"], MANIFEST, SIGNATURE}
+    except (KeyError, TypeError, ValueError):
+        return len(files)
+    return len(files.keys() - known)
 
 
 def entries(content: bytes) -> dict[str, bytes]:
