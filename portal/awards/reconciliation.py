@@ -20,7 +20,7 @@ from portal.core.identifiers import IdentifierError, check_inn
 from portal.core.language import N_, Message
 from portal.core.money import MoneyError, parse_money
 
-MAX_ROWS: Final = 2000
+MAX_ROWS: Final = 10_000
 MAX_TEXT: Final = 500
 DAYS: Final = ("%Y-%m-%d", "%d.%m.%Y")
 

@@ -1,5 +1,6 @@
 """Reconciling with the treasury: a table of payments is uploaded, compared with the agreements, and booked on demand.
 
+Large tables are read and booked in the background (:mod:`portal.awards.treasury_work`), by the verbs that stand here.
 Uploading books nothing. A payment is known by its number, day, amount and payee, whatever file it comes in, and is
 booked once: as the payment of its tranche or as a receipt of its recovery, through the agreement's own verbs.
 """
@@ -8,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, String, and_, case, cast, func, select
+from sqlalchemy import Select, String, and_, case, cast, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -34,8 +36,10 @@ from portal.identity.models import Organisation
 from portal.identity.policy import Actor, Permission, authorize
 
 UPLOAD_TAG: Final = "awards:treasury:upload"
-AT_ONCE: Final = 200
-"""Payments that one request books; the rest waits for the next press of the button."""
+AT_ONCE: Final = 25
+"""Payments that are booked in one transaction."""
+PARCEL: Final = 1000
+"""Rows of one INSERT."""
 LIVE: Final = (AgreementState.SIGNED, AgreementState.ENDED)
 
 
@@ -44,18 +48,22 @@ def upload(session: Session, actor: Actor, *, name: str, data: bytes) -> Treasur
 
     Raises :class:`Problems` (field ``file``) with everything that is wrong with the table; then nothing is kept.
     """
-    authorize(actor, Permission.AGREEMENT_PAY)
     payments, problems = read(tables.rows(data, name))
     if problems:
         raise Problems(problems)
+    return keep(session, actor, name=name, sha256=hashlib.sha256(data).hexdigest(), payments=payments)
+
+
+def keep(session: Session, actor: Actor, *, name: str, sha256: str, payments: Sequence[Payment]) -> TreasuryStatement:
+    """Keep the payments of a table that was read; ``sha256``: of its file."""
+    authorize(actor, Permission.AGREEMENT_PAY)
     assert actor.user_id is not None
-    row = TreasuryStatement(name=name, sha256=hashlib.sha256(data).hexdigest(), uploaded_by=actor.user_id)
+    row = TreasuryStatement(name=name, sha256=sha256, uploaded_by=actor.user_id)
     session.add(row)
     session.flush()
     kept = _keep(session, row, payments)
     row.known = len(payments) - kept
     session.flush()
-    compare(session, row)
     changes = {"name": name, "sha256": row.sha256, "payments": kept, "known": row.known}
     told = {**changes, "digest": statement_digest(row, _rows(session, row))}
     record(session, actor, UPLOAD_TAG, "treasury_statement", row.id, told)
@@ -71,20 +79,23 @@ def compare_again(session: Session, actor: Actor, statement_id: UUID) -> Treasur
     return row
 
 
-def book(session: Session, actor: Actor, statement_id: UUID) -> tuple[int, int]:
-    """Book the payments that match, at most :data:`AT_ONCE`. Returns how many were booked, and how many no longer fit.
+def book(session: Session, actor: Actor, statement_id: UUID, *, anew: bool = True) -> tuple[int, int]:
+    """Book the next payments that match, at most :data:`AT_ONCE`. Returns how many were booked, and how many no longer
+    fit.
 
-    They are compared anew first. One that an agreement refuses stays, with the reason. Repeated: nothing is booked
-    twice.
+    ``anew``: all are compared once more before. One that an agreement refuses stays, with the reason. Repeated:
+    nothing is booked twice.
     """
     authorize(actor, Permission.AGREEMENT_PAY)
     row = locked(session, statement_id)
-    compare(session, row)
+    if anew:
+        compare(session, row)
     waiting = session.scalars(
         select(TreasuryPayment)
         .where(TreasuryPayment.statement_id == row.id, TreasuryPayment.match == Match.MATCHED)
         .order_by(TreasuryPayment.line)
         .limit(AT_ONCE)
+        .execution_options(populate_existing=True)
     ).all()
     booked = refused = 0
     for payment in waiting:
@@ -245,7 +256,11 @@ def _rows(session: Session, row: TreasuryStatement) -> Sequence[TreasuryPayment]
 
 
 def _keep(session: Session, row: TreasuryStatement, payments: Sequence[Payment]) -> int:
-    said = both(N_("Not compared yet."))
+    """Write the payments that no table has told of yet, each as what it is; how many there were."""
+    known = _known(session, payments)
+    fresh = [payment for payment in payments if payment.identity not in known]
+    found = match(fresh, targets(session, {payment.payee_inn for payment in fresh}))
+    postings = _postings(session, [each for each in found if each.match is Match.BOOKED])
     values = [
         {
             "id": uuid7(),
@@ -257,26 +272,47 @@ def _keep(session: Session, row: TreasuryStatement, payments: Sequence[Payment])
             "amount": p.amount,
             "purpose": p.purpose,
             "reference": p.reference,
-            "match": Match.UNMATCHED,
-            "said": said,
+            **_noted(each, postings),
         }
-        for p in payments
+        for p, each in zip(fresh, found, strict=True)
     ]
-    written = session.execute(
-        insert(TreasuryPayment).values(values).on_conflict_do_nothing().returning(TreasuryPayment.id)
-    )
-    return len(written.all())
+    written = 0
+    for start in range(0, len(values), PARCEL):
+        # Another table may tell of a payment meanwhile: then it stays that one's.
+        statement = insert(TreasuryPayment).values(values[start : start + PARCEL]).on_conflict_do_nothing()
+        written += len(session.execute(statement.returning(TreasuryPayment.id)).all())
+    return written
+
+
+def _known(session: Session, payments: Sequence[Payment]) -> set[tuple[str, date, Decimal, str]]:
+    """The identities that earlier tables have told of."""
+    held = (TreasuryPayment.number, TreasuryPayment.paid_on, TreasuryPayment.amount, TreasuryPayment.payee_inn)
+    found: set[tuple[str, date, Decimal, str]] = set()
+    for start in range(0, len(payments), PARCEL):
+        parcel = [payment.identity for payment in payments[start : start + PARCEL]]
+        found.update(
+            (n, day, amount, inn)
+            for n, day, amount, inn in session.execute(select(*held).where(tuple_(*held).in_(parcel)))
+        )
+    return found
 
 
 def _note(payment: TreasuryPayment, found: Found, postings: dict[UUID, UUID]) -> None:
+    for name, value in _noted(found, postings).items():
+        setattr(payment, name, value)
+
+
+def _noted(found: Found, postings: dict[UUID, UUID]) -> dict[str, Any]:
+    """What is written down of a payment that was compared."""
     target = found.target
-    payment.match, payment.said = found.match, both(found.said)
-    payment.tranche_id = target.id if target and not target.recovery else None
-    payment.recovery_id = target.id if target and target.recovery else None
-    if found.match is Match.BOOKED and target is not None:
-        payment.posting_id = postings.get(target.id)
-        if payment.posting_id is None:
-            payment.match = Match.DIFFERING
+    booked = postings.get(target.id) if found.match is Match.BOOKED and target is not None else None
+    return {
+        "match": Match.DIFFERING if found.match is Match.BOOKED and booked is None else found.match,
+        "said": both(found.said),
+        "tranche_id": target.id if target and not target.recovery else None,
+        "recovery_id": target.id if target and target.recovery else None,
+        "posting_id": booked,
+    }
 
 
 def _postings(session: Session, found: Sequence[Found]) -> dict[UUID, UUID]:

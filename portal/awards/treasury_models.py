@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.awards.reconciliation import Match
 from portal.core.db import Base, Keyed, Stamped
 from portal.core.money import Money
+from portal.documents.models import StoredFile
 from portal.identity.models import one_of
 
 
@@ -66,3 +68,57 @@ class TreasuryPayment(Keyed, Base):
     recovery_id: Mapped[UUID | None] = mapped_column(ForeignKey("recovery.id"))
     posting_id: Mapped[UUID | None] = mapped_column(ForeignKey("posting.id"), unique=True)
     booked_at: Mapped[datetime | None]
+
+
+class WorkKind(StrEnum):
+    READ = "read"
+    BOOK = "book"
+
+
+class WorkState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class TreasuryWork(Keyed, Stamped, Base):
+    """A table that is read, or a statement whose matching payments are booked, in the background.
+
+    ``report``: ``{"faults": [{"ru", "en"}]}`` of a table that is not kept, ``{"booked": n, "refused": n}`` of booking.
+    One booking of a statement goes at a time.
+    """
+
+    __tablename__ = "treasury_work"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", WorkKind), name="kind"),
+        CheckConstraint(one_of("state", WorkState), name="state"),
+        CheckConstraint("progress_done between 0 and progress_total", name="progress"),
+        CheckConstraint("(kind = 'read') = (file_id is not null)", name="file"),
+        CheckConstraint("statement_id is not null or (kind = 'read' and state <> 'done')", name="statement"),
+        CheckConstraint("(ended_at is not null) = (state in ('done', 'failed'))", name="ended"),
+        Index(
+            "uq_treasury_work_booking",
+            "statement_id",
+            unique=True,
+            postgresql_where=text("kind = 'book' and ended_at is null"),
+        ),
+        Index("ix_treasury_work_waiting", "id", postgresql_where=text("kind = 'read' and state <> 'done'")),
+    )
+
+    kind: Mapped[str]
+    state: Mapped[str] = mapped_column(default=WorkState.WAITING)
+    file_id: Mapped[UUID | None] = mapped_column(ForeignKey("stored_file.id"))
+    statement_id: Mapped[UUID | None] = mapped_column(ForeignKey("treasury_statement.id"))
+    started_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    progress_done: Mapped[int] = mapped_column(default=0)
+    progress_total: Mapped[int] = mapped_column(default=0)
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    ended_at: Mapped[datetime | None]
+
+    file: Mapped[StoredFile | None] = relationship(lazy="raise")
+    statement: Mapped[TreasuryStatement | None] = relationship(lazy="raise")
+
+    @property
+    def running(self) -> bool:
+        return self.ended_at is None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import treasury
+from portal.awards import treasury_work
 from portal.awards.agreement_models import Agreement, Tranche
-from portal.demo.moments import moment, moscow
+from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
 from portal.identity.models import Organisation
 
@@ -20,9 +21,10 @@ UNKNOWN_INN = "7707083893"
 def load(people: People) -> None:
     """The payments of 2017 as the treasury tells of them in January."""
     with moment(moscow(2018, 1, 25, 15)) as session:
-        data = "\n".join(";".join(row) for row in [HEAD, *_rows(session)]).encode()
+        table = io.BytesIO("\n".join(";".join(row) for row in [HEAD, *_rows(session)]).encode())
         name = "Выписка казначейства за 2017 год (демо).csv"
-        treasury.upload(session, people.actor(session, "finance"), name=name, data=data)
+        treasury_work.start_reading(session, people.actor(session, "finance"), name=name, stream=table)
+    work(moscow(2018, 1, 25, 15, 5))
 
 
 def _rows(session: Session) -> list[Sequence[str]]:

@@ -9,10 +9,9 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from flask_wtf.file import FileField, FileRequired
 
-from portal.awards import reconciliation, treasury
+from portal.awards import reconciliation, treasury, treasury_work
 from portal.awards.reconciliation import Match
 from portal.awards.treasury_models import TreasuryPayment, TreasuryStatement
 from portal.core.db import session
@@ -29,7 +28,8 @@ from portal.web.status_words import WORDS
 
 pages = Blueprint("treasury", __name__, url_prefix="/staff/budget/treasury")
 
-MAX_BYTES: Final = 5 * 2**20
+UNREAD: Final = 5
+"""Tables on the first page that are being read, or were not kept."""
 
 
 class UploadForm(PortalForm):
@@ -38,7 +38,7 @@ class UploadForm(PortalForm):
     file = FileField(
         _l("Table of payments"),
         [FileRequired(_l("Choose a file."))],
-        description=_l("XLSX, or CSV with semicolons or commas; money that came back is below zero; up to 2,000 rows"),
+        description=_l("XLSX, or CSV with semicolons or commas; money that came back is below zero; up to 10,000 rows"),
         render_kw={"accept": kinds.accept(kinds.TABLES)},
     )
 
@@ -49,13 +49,14 @@ def index() -> ResponseReturnValue:
     current = session()
     form = UploadForm()
     if form.validate_on_submit():
-        name, data = form.file.data.filename or "", form.file.data.stream.read(MAX_BYTES + 1)
         try:
-            made = treasury.upload(current, g.actor, name=name, data=data)
+            work = treasury_work.start_reading(
+                current, g.actor, name=form.file.data.filename or "", stream=form.file.data.stream
+            )
         except Problems as found:
-            form.attach(found.problems[:20])
+            form.attach(found.problems)
         else:
-            return redirect(url_for(".show", statement_id=made.id), 303)
+            return redirect(url_for(".work", work_id=work.id), 303)
     listed: Page[Any] = keyset(
         current,
         treasury.statements(),
@@ -67,6 +68,7 @@ def index() -> ResponseReturnValue:
         "treasury/index.html",
         form=form,
         listed=listed,
+        at_work=treasury_work.unread(current, UNREAD),
         names=names_of(current, {row[0].uploaded_by for row in listed.rows}),
     ), 422 if form.is_submitted() else 200
 
@@ -106,7 +108,7 @@ def show(statement_id: UUID) -> ResponseReturnValue:
         choices=list(words.items()),
         uploader=names_of(current, [row.uploaded_by])[row.uploaded_by],
         form=ActionForm(formdata=None),
-        at_once=treasury.AT_ONCE,
+        booking=treasury_work.booking_of(current, row.id),
     )
 
 
@@ -120,9 +122,22 @@ def compare(statement_id: UUID) -> ResponseReturnValue:
 
 @page(pages, "/<uuid:statement_id>/book", post=Permission.AGREEMENT_PAY)
 def book(statement_id: UUID) -> ResponseReturnValue:
-    """Book what matches."""
-    booked, refused = treasury.book(session(), g.actor, statement_id)
-    flash(ngettext("%(num)s payment is booked.", "%(num)s payments are booked.", booked))
-    if refused:
-        flash(ngettext("%(num)s payment no longer fits.", "%(num)s payments no longer fit.", refused))
-    return redirect(url_for(".show", statement_id=statement_id), 303)
+    """Have what matches booked, in the background."""
+    row = treasury_work.start_booking(session(), g.actor, statement_id)
+    return redirect(url_for(".work", work_id=row.id), 303)
+
+
+@page(pages, "/work/<uuid:work_id>", get=Permission.BUDGET_VIEW)
+def work(work_id: UUID) -> ResponseReturnValue:
+    """How far the reading or the booking of a table has come, and what came of it."""
+    current = session()
+    row = treasury_work.work_of(current, work_id)
+    return render_template("treasury/work.html", row=row, parked=treasury_work.parked(current, row))
+
+
+@page(pages, "/work/<uuid:work_id>/progress", get=Permission.BUDGET_VIEW)
+def progress(work_id: UUID) -> ResponseReturnValue:
+    """The progress bar alone, for those who poll."""
+    current = session()
+    row = treasury_work.work_of(current, work_id)
+    return render_template("treasury/progress.html", row=row, parked=treasury_work.parked(current, row))

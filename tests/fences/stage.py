@@ -380,6 +380,7 @@ def _values(which: str) -> dict[str, Any]:
         "posting_id": "select p.id from posting p join posting_line l on l.posting_id = p.id join envelope e"
         " on e.id = l.envelope_id where e.year = 2016 and cast(:key as uuid) is not null order by p.number limit 1",
         "statement_id": "select id from treasury_statement where cast(:key as uuid) is not null limit 1",
+        "work_id": "select id from treasury_work where cast(:key as uuid) is not null limit 1",
         "order_id": "select id from budget_order where signed_at is null and discarded_at is null"
         " and cast(:key as uuid) is not null order by id limit 1",
         "invitable_id": "select organisation_id from cluster_member m join application a on a.cluster_id = m.cluster_id"

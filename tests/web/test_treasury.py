@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.awards import treasury_work
+from portal.awards.treasury_models import TreasuryWork
 from portal.identity.models import Role, User
 from tests.awards.test_treasury import HEAD, Books
 from tests.conftest import form
@@ -30,22 +33,40 @@ def table(books: Books, *rows: tuple[str, str, str]) -> dict[str, Any]:
     return form(file=(io.BytesIO(data), "december.csv"))
 
 
+def work(session: Session) -> TreasuryWork:
+    """Do what the last upload or booking has asked for."""
+    row = session.scalars(select(TreasuryWork).order_by(TreasuryWork.id.desc()).limit(1)).one()
+    while not treasury_work.step(session, row.id).finished:
+        session.commit()
+    session.commit()
+    return row
+
+
 def test_a_table_is_uploaded_looked_at_and_booked(session: Session, books: Books, sign_in: SignIn) -> None:
     person = identity.user(session, Role.FINANCE, name="Demo Finance")
     session.commit()
     client = sign_in(person)
-    made = client.post(URL, data=table(books, ("20.12.2018", "11", "60"), ("25.12.2018", "12", "41")))
-    assert made.status_code == 303
-    shown = client.get(made.location).text
+    asked = client.post(URL, data=table(books, ("20.12.2018", "11", "60"), ("25.12.2018", "12", "41")))
+    assert asked.status_code == 303
+    assert "Checking the lines" in client.get(asked.location).text
+    assert "december.csv" in client.get(URL).text
+    place = f"{URL}/{work(session).statement_id}"
+    for bar in (asked.location, f"{asked.location}/progress"):
+        assert f'href="{place}"' in client.get(bar).text
+    shown = client.get(place).text
     assert "Agreement 7, 2018." in shown
     assert "RUB\u00a041 was paid, the tranche of 2018 is RUB\u00a040." in shown
     assert "Book what matches" in shown
-    assert client.post(f"{made.location}/book", data=form()).status_code == 303
-    done = client.get(made.location).text
-    assert "1 payment is booked." in done
-    assert "Book what matches" not in done
-    assert client.post(f"{made.location}/compare", data=form()).status_code == 303
-    only = client.get(f"{made.location}?match=differing").text
+    begun = client.post(f"{place}/book", data=form())
+    again = client.post(f"{place}/book", data=form())
+    assert (begun.status_code, again.location) == (303, begun.location)
+    assert "Comparing the payments" in client.get(place).text
+    assert "Book what matches" not in client.get(place).text
+    work(session)
+    assert "What matches is booked" in client.get(begun.location).text
+    assert "Book what matches" not in client.get(place).text
+    assert client.post(f"{place}/compare", data=form()).status_code == 303
+    only = client.get(f"{place}?match=differing").text
     assert "№&nbsp;12" in only
     assert "№&nbsp;11" not in only
     assert "december.csv" in client.get(URL).text
@@ -54,10 +75,14 @@ def test_a_table_is_uploaded_looked_at_and_booked(session: Session, books: Books
 def test_a_wrong_table_is_told_line_by_line(session: Session, books: Books, sign_in: SignIn) -> None:
     person = identity.user(session, Role.FINANCE)
     session.commit()
-    answer = sign_in(person).post(URL, data=table(books, ("20.12.2018", "", "60"), ("20.13.2018", "1", "x")))
-    assert answer.status_code == 422
+    client = sign_in(person)
+    asked = client.post(URL, data=table(books, ("20.12.2018", "", "60"), ("20.13.2018", "1", "x")))
+    work(session)
+    answer = client.get(asked.location)
     assert "Line 2: Give the number of the payment." in answer.text
     assert "Line 3: Give a day such as 31.08.2018." in answer.text
+    assert "Not kept: nothing was changed" in answer.text
+    assert "december.csv" in client.get(URL).text
     assert sign_in(person).post(URL, data=form()).status_code == 422
 
 
