@@ -27,9 +27,14 @@ from portal.identity.models import User
 from tests.plugins.services import TestServices, environment
 
 # No stop-watch in tests: a loaded machine is slow, not wrong.
-# The same examples each time, so that a change is judged by what it changed; FULL=1 looks for new ones.
+# The same examples each time, so that a change is judged by what it changed; FULL=1 looks for new ones, and for more.
+FULL = bool(os.environ.get("FULL"))
 settings.register_profile(
-    "portal", deadline=None, derandomize=not os.environ.get("FULL"), suppress_health_check=[HealthCheck.too_slow]
+    "portal",
+    deadline=None,
+    derandomize=not FULL,
+    max_examples=100 if FULL else 30,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("portal")
 
@@ -37,6 +42,12 @@ settings.load_profile("portal")
 gc.set_threshold(50_000, 50, 50)
 
 pytest_plugins = ["tests.plugins.services", "tests.plugins.browser", "tests.plugins.demo"]
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

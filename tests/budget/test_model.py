@@ -39,7 +39,7 @@ from tests.factories import tenders as tenders_factory
 
 YEARS = (2018, 2019, 2020)
 GIVEN = Decimal("300.00")
-EXAMPLES = 500 if os.environ.get("FULL") else 25
+EXAMPLES = 500 if os.environ.get("FULL") else 12
 money = st.decimals(min_value=Decimal("0.01"), max_value=Decimal("100.00"), places=2)
 by_year = st.dictionaries(st.sampled_from(YEARS), money, min_size=1)
 year = st.sampled_from(YEARS)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import select
@@ -38,19 +40,30 @@ def programme(session: Session, code: str = "JP") -> Programme:
 
 def rule_set(session: Session, track: Track, *, frozen_at: datetime | None = None, **changes: Any) -> RuleSetVersion:
     """The official rules of a track with ``changes`` to fields of the rule set; frozen when told when."""
-    rules: RuleSet = replace(load_rulebook(track), **changes)
-    content = to_json(rules)
+    rules = replace(load_rulebook(track), **changes)
+    content, digest = _written(rules) if changes else _official(track)
     row = RuleSetVersion(
         track=track,
         title_ru=rules.title.ru,
         title_en=rules.title.en,
-        content=content,
-        digest=rules_digest(content) if frozen_at else None,
+        content=json.loads(content),
+        digest=digest if frozen_at else None,
         frozen_at=frozen_at,
     )
     session.add(row)
     session.flush()
     return row
+
+
+@cache
+def _official(track: Track) -> tuple[str, str]:
+    return _written(load_rulebook(track))
+
+
+def _written(rules: RuleSet) -> tuple[str, str]:
+    """The rules as JSON, and their digest."""
+    content = to_json(rules)
+    return json.dumps(content), rules_digest(content)
 
 
 def tender(

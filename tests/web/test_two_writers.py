@@ -22,7 +22,7 @@ from portal.applications.models import Section
 from portal.identity.models import OrgRole, User
 from tests.factories import applications, identity
 
-EXAMPLES: Final = 200 if os.environ.get("FULL") else 25
+EXAMPLES: Final = 200 if os.environ.get("FULL") else 8
 KEYS: Final = ("name_ru", "summary")
 TEXTS: Final = ("", " ", "а", "б", "аб", "а\r\nб")
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,12 @@ def load_rulebook(track: str, years: Sequence[int] | None = None) -> RuleSet:
     """
     if track not in TRACKS:
         raise KeyError(track)
+    return _official(str(track), None if years is None else tuple(years))
+
+
+@lru_cache(maxsize=64)
+def _official(track: str, years: tuple[int, ...] | None) -> RuleSet:
+    """Read once: a rule set never changes, and the files are part of the program."""
     data = _merged(_load("common"), _load(track))
     if years is not None:
         data["years"] = list(years)
