@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from portal.awards.allocation_problem import PROJECTS, Outcome
 from portal.awards.allocation_rows import Model, roubles_of
-from portal.awards.best_total import Found, relaxed
+from portal.awards.best_total import Found
 from portal.awards.rank_order import limit_values
+from portal.awards.relaxation import relaxed
 
 TRIED: Final = 200
 """Exchanges that are tried for one project that is out."""

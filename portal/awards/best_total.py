@@ -20,15 +20,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import gcd
 from typing import Final
 
-import highspy
-import numpy as np
-import numpy.typing as npt
-
 from portal.awards.allocation_rows import Model, Row
-from portal.core.highs import quiet_solver
+from portal.awards.programme import Answer, Infeasible, Programme
+from portal.awards.relaxation import FINE, Relaxed, centred, relaxed
+
+__all__ = ["Budget", "Found", "Infeasible", "best_total", "cut_off"]
 
 CORE: Final = 60
 """Candidates that the first integer programme decides on."""
@@ -43,16 +41,7 @@ NEAR: Final = 50
 BLOCK: Final = 20
 """Candidates whose order one tie-breaking programme decides: weights up to 2 ** 19 are exact in a float."""
 
-_FINE: Final = 2**60
-"""Multipliers are whole numbers of this fraction of a step for each kopeck."""
-
 _ROUNDS: Final = 50
-
-Floats = npt.NDArray[np.float64]
-
-
-class Infeasible(Exception):
-    """No set of candidates meets the rows: minimums are too high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +75,6 @@ class Found:
         return self.bound <= self.value
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    chosen: tuple[int, ...] | None
-    bound: int | None
-    finished: bool
-
-
-@dataclass(slots=True)
-class _Relaxed:
-    """The exact bound (times _FINE) and every candidate's exact reduced cost, from rounded multipliers."""
-
-    bound: int
-    reduced: list[int]
-    multipliers: tuple[float, ...]
-
-    def open(self, value: int) -> list[int]:
-        """Who may be on either side in an answer of at least ``value``."""
-        return [at for at, cost in enumerate(self.reduced) if self.bound - abs(cost) >= value * _FINE]
-
-
 def best_total(model: Model, budget: Budget, *, tie_break: bool = True) -> Found:
     """The best set. Raises :class:`Infeasible` when the minimums cannot be met together."""
     return _Search(model, budget).run(tie_break)
@@ -128,7 +97,7 @@ class _Search:
     def run(self, tie_break: bool) -> Found:
         relaxed = self._relax()
         answer, finished = self._core(relaxed)
-        bound = relaxed.bound // _FINE
+        bound = relaxed.bound // FINE
         value = self.model.value(answer) if answer is not None else -1
         if answer is not None and not finished and value < bound:
             answer = self._polish(relaxed, answer)
@@ -145,7 +114,7 @@ class _Search:
             answer, canonical = self._first_in_rank(relaxed, answer, value)
         return Found(tuple(sorted(answer)), value, max(bound, value), canonical, self.by_clock, relaxed.multipliers)
 
-    def _core(self, relaxed: _Relaxed) -> tuple[tuple[int, ...] | None, bool]:
+    def _core(self, relaxed: Relaxed) -> tuple[tuple[int, ...] | None, bool]:
         """A good answer, and whether the core was everybody, solved to the end."""
         order = sorted(self.usable, key=lambda at: (abs(relaxed.reduced[at]), at))
         for size in (CORE, 4 * CORE, 16 * CORE, len(order)):
@@ -160,7 +129,7 @@ class _Search:
                 return None, False
         return None, False
 
-    def _polish(self, relaxed: _Relaxed, answer: tuple[int, ...]) -> tuple[int, ...]:
+    def _polish(self, relaxed: Relaxed, answer: tuple[int, ...]) -> tuple[int, ...]:
         """Better answers near this one: again and again some fifty of those about whom the relaxation is least sure
         are decided anew beside all others (large neighbourhood search), always the same ones for the same problem."""
         sure = sorted(self.usable, key=lambda at: (abs(relaxed.reduced[at]), at))[:POOL]
@@ -174,7 +143,7 @@ class _Search:
         return answer
 
     def _prove(
-        self, relaxed: _Relaxed, answer: tuple[int, ...] | None, bound: int
+        self, relaxed: Relaxed, answer: tuple[int, ...] | None, bound: int
     ) -> tuple[tuple[int, ...] | None, int]:
         value = self.model.value(answer) if answer is not None else -1
         usable = set(self.usable)
@@ -190,11 +159,11 @@ class _Search:
             return best, self.model.value(best) if best is not None else bound
         return best, bound if better.bound is None else min(bound, better.bound)
 
-    def _ones(self, relaxed: _Relaxed, free: Iterable[int]) -> list[int]:
+    def _ones(self, relaxed: Relaxed, free: Iterable[int]) -> list[int]:
         undecided = set(free)
         return [at for at in self.usable if at not in undecided and relaxed.reduced[at] > 0]
 
-    def _first_in_rank(self, relaxed: _Relaxed, answer: tuple[int, ...], value: int) -> tuple[tuple[int, ...], bool]:
+    def _first_in_rank(self, relaxed: Relaxed, answer: tuple[int, ...], value: int) -> tuple[tuple[int, ...], bool]:
         """Of all answers of this value the one that is first in rank order: candidate by candidate the better ranked
         one is in. One programme asks whether there is another answer at all; if so, blocks decide in turn."""
         usable = set(self.usable)
@@ -216,12 +185,12 @@ class _Search:
             ones += [at for at in block if at in taken]
         return answer, True
 
-    def _relax(self) -> _Relaxed:
-        programme = _Programme(self.rows, self.usable, [], self.model.points)
+    def _relax(self) -> Relaxed:
+        programme = Programme(self.rows, self.usable, [], self.model.points)
         if programme.hopeless:
             raise Infeasible
         duals = programme.duals(self.budget.seconds)
-        return relaxed(self.model, self.usable, duals)
+        return relaxed(self.model, self.usable, centred(self.model, self.usable, duals))
 
     def _solve(
         self,
@@ -232,13 +201,13 @@ class _Search:
         more: Sequence[Row] = (),
         weights: dict[int, int] | None = None,
         start: tuple[int, ...] | None = None,
-    ) -> _Answer:
+    ) -> Answer:
         """The best of ``free`` beside ``ones``; rounds of cutting off what whole numbers refuse."""
         gains: Sequence[int] = self.model.points if weights is None else [weights.get(at, 0) for at in range(self.size)]
         for _ in range(_ROUNDS):
-            programme = _Programme([*self.rows, *more], free, ones, gains)
+            programme = Programme([*self.rows, *more], free, ones, gains)
             if programme.hopeless:
-                return _Answer(None, None, True)
+                return Answer(None, None, True)
             answer = programme.best(nodes, self.budget.seconds, start)
             self.by_clock = self.by_clock or programme.by_clock
             if answer.chosen is None:
@@ -247,26 +216,7 @@ class _Search:
             if not cuts:
                 return answer
             self.rows += cuts
-        return _Answer(None, None, False)
-
-
-def relaxed(model: Model, usable: Sequence[int], duals: Sequence[float]) -> _Relaxed:
-    """Bound and reduced costs in whole numbers; right for any multipliers, good for those of the optimum.
-
-    A multiplier whose side a row does not have is zero. Who is not usable has the reduced cost 0 and no part in it.
-    """
-    bound = 0
-    whole: list[int] = []
-    for row, dual in zip(model.rows, duals, strict=True):
-        multiplier = round(dual * _FINE)
-        side = row.most if multiplier > 0 else row.least
-        whole.append(multiplier if side is not None else 0)
-        bound += whole[-1] * (side or 0)
-    reduced = [0] * len(model.candidates)
-    for at in usable:
-        reduced[at] = model.points[at] * _FINE - sum(whole[row] * take for row, take in model.rows_of[at])
-        bound += max(reduced[at], 0)
-    return _Relaxed(bound, reduced, tuple(duals))
+        return Answer(None, None, False)
 
 
 def cut_off(row: Row, chosen: Sequence[int]) -> Row | None:
@@ -293,157 +243,3 @@ def _better(model: Model, one: tuple[int, ...] | None, other: tuple[int, ...] | 
     if one is None or other is None:
         return one if other is None else other
     return other if model.value(other) > model.value(one) else one
-
-
-class _Programme:
-    """Rows over the free candidates, in numbers that a float holds exactly, as HiGHS wants them."""
-
-    def __init__(self, rows: Sequence[Row], free: Sequence[int], ones: Sequence[int], gains: Sequence[int]) -> None:
-        self.free = list(free)
-        self.ones = tuple(ones)
-        self.gains = np.array([gains[at] for at in self.free], dtype=np.float64)
-        self.offset = sum(gains[at] for at in self.ones)
-        self.total = len(rows)
-        self.by_clock = False
-        self.hopeless = False
-        self.kept: list[int] = []
-        self.scales: list[float] = []
-        self._column = {at: place for place, at in enumerate(self.free)}
-        columns: list[int] = []
-        index: list[int] = []
-        values: list[float] = []
-        lower: list[float] = []
-        upper: list[float] = []
-        fixed = set(self.ones)
-        for at, row in enumerate(rows):
-            pairs = [
-                (self._column[member], take)
-                for member, take in zip(row.members, row.takes, strict=True)
-                if take and member in self._column
-            ]
-            sides = self._sides(row, row.of(fixed) if fixed else 0, [take for _, take in pairs])
-            if sides is None:
-                continue
-            least, most, divisor, scale = sides
-            columns += [place for place, _ in pairs]
-            index += [len(self.kept)] * len(pairs)
-            values += [take // divisor / scale for _, take in pairs]
-            lower.append(-highspy.kHighsInf if least is None else least / scale)
-            upper.append(highspy.kHighsInf if most is None else most / scale)
-            self.kept.append(at)
-            self.scales.append(divisor * scale)
-        self._store(np.array(columns, dtype=np.int64), np.array(index, dtype=np.int64), np.array(values), lower, upper)
-
-    def _sides(self, row: Row, used: int, takes: Sequence[int]) -> tuple[int | None, int | None, int, float] | None:
-        """Both sides for the free members in units of their greatest common divisor, and the power of two that
-        brings them near 1; None when the row cannot bind."""
-        high, low = sum(take for take in takes if take > 0), sum(take for take in takes if take < 0)
-        most = None if row.most is None or row.most - used >= high else row.most - used
-        least = None if row.least is None or row.least - used <= low else row.least - used
-        self.hopeless |= (most is not None and most < low) or (least is not None and least > high)
-        if most is None and least is None:
-            return None
-        divisor = max(gcd(*takes), 1)
-        largest = max((abs(take) // divisor for take in takes), default=1)
-        scale = 2.0 ** max(largest.bit_length() - 4, 0)
-        return (
-            None if least is None else -(-least // divisor),
-            None if most is None else most // divisor,
-            divisor,
-            scale,
-        )
-
-    def _store(
-        self,
-        columns: npt.NDArray[np.int64],
-        index: npt.NDArray[np.int64],
-        values: Floats,
-        lower: list[float],
-        upper: list[float],
-    ) -> None:
-        order = np.lexsort((index, columns)) if len(columns) else np.zeros(0, dtype=np.int64)
-        model = highspy.HighsLp()
-        model.num_col_, model.num_row_ = len(self.free), len(self.kept)
-        model.sense_ = highspy.ObjSense.kMaximize
-        model.col_cost_ = self.gains
-        model.col_lower_, model.col_upper_ = np.zeros(len(self.free)), np.ones(len(self.free))
-        model.row_lower_, model.row_upper_ = np.array(lower), np.array(upper)
-        model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        model.a_matrix_.start_ = np.searchsorted(columns[order], np.arange(len(self.free) + 1))
-        model.a_matrix_.index_ = index[order]
-        model.a_matrix_.value_ = values[order]
-        self.model = model
-
-    def duals(self, seconds: float) -> list[float]:
-        """Points (in steps) that one more unit of each row brings. Raises Infeasible."""
-        solver = _solver(seconds)
-        solver.setOptionValue("solver", "simplex")
-        solver.passModel(self.model)
-        solver.run()
-        if solver.getModelStatus() in (
-            highspy.HighsModelStatus.kInfeasible,
-            highspy.HighsModelStatus.kUnboundedOrInfeasible,
-        ):
-            raise Infeasible
-        found = [0.0] * self.total
-        if solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
-            for at, scale, dual in zip(self.kept, self.scales, solver.getSolution().row_dual, strict=True):
-                found[at] = dual / scale
-        else:
-            self.by_clock = True
-        return found
-
-    def best(self, nodes: int, seconds: float, start: tuple[int, ...] | None) -> _Answer:
-        """The best answer within ``nodes``. Programmes without columns or rows are answered at once."""
-        if not self.free or not self.kept:
-            chosen = tuple(at for at, gain in zip(self.free, self.gains, strict=True) if gain >= 0)
-            answer = tuple(sorted((*self.ones, *chosen)))
-            return _Answer(answer, int(self.gains.sum()) + self.offset, True)
-        solver = _solver(seconds)
-        for name, value in (
-            ("mip_max_nodes", nodes),
-            ("mip_rel_gap", 0.0),
-            ("mip_abs_gap", 0.999),
-            ("mip_feasibility_tolerance", 1e-9),
-        ):
-            solver.setOptionValue(name, value)
-        self.model.integrality_ = [highspy.HighsVarType.kInteger] * len(self.free)
-        solver.passModel(self.model)
-        if start is not None:
-            solver.setSolution(self._start(start))
-        solver.run()
-        return self._read(solver)
-
-    def _start(self, chosen: Sequence[int]) -> highspy.HighsSolution:
-        taken = set(chosen)
-        solution = highspy.HighsSolution()
-        solution.col_value = [1.0 if at in taken else 0.0 for at in self.free]
-        return solution
-
-    def _read(self, solver: highspy.Highs) -> _Answer:
-        status = solver.getModelStatus()
-        if status == highspy.HighsModelStatus.kInfeasible:
-            return _Answer(None, None, True)
-        self.by_clock = status == highspy.HighsModelStatus.kTimeLimit
-        info = solver.getInfo()
-        bound = info.mip_dual_bound
-        limit = None if abs(bound) >= highspy.kHighsInf else int(np.floor(bound + 1e-6)) + self.offset
-        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-            return _Answer(None, limit, False)
-        values = solver.getSolution().col_value
-        chosen = [at for at, value in zip(self.free, values, strict=True) if value > 0.5]
-        finished = status == highspy.HighsModelStatus.kOptimal
-        return _Answer(tuple(sorted((*self.ones, *chosen))), limit, finished)
-
-
-def _solver(seconds: float) -> highspy.Highs:
-    solver = quiet_solver()
-    for name, value in (
-        ("output_flag", False),
-        ("threads", 1),
-        ("random_seed", 0),
-        ("parallel", "off"),
-        ("time_limit", seconds),
-    ):
-        solver.setOptionValue(name, value)
-    return solver
