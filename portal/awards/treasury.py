@@ -39,7 +39,7 @@ UPLOAD_TAG: Final = "awards:treasury:upload"
 AT_ONCE: Final = 25
 """Payments that are booked in one transaction."""
 PARCEL: Final = 1000
-"""Rows of one INSERT."""
+"""Payments that one statement looks for."""
 LIVE: Final = (AgreementState.SIGNED, AgreementState.ENDED)
 
 
@@ -276,12 +276,11 @@ def _keep(session: Session, row: TreasuryStatement, payments: Sequence[Payment])
         }
         for p, each in zip(fresh, found, strict=True)
     ]
-    written = 0
-    for start in range(0, len(values), PARCEL):
-        # Another table may tell of a payment meanwhile: then it stays that one's.
-        statement = insert(TreasuryPayment).values(values[start : start + PARCEL]).on_conflict_do_nothing()
-        written += len(session.execute(statement.returning(TreasuryPayment.id)).all())
-    return written
+    if not values:
+        return 0
+    # Another table may tell of a payment meanwhile: then it stays that one's.
+    statement = insert(TreasuryPayment).on_conflict_do_nothing().returning(TreasuryPayment.id)
+    return len(session.execute(statement, values).all())
 
 
 def _known(session: Session, payments: Sequence[Payment]) -> set[tuple[str, date, Decimal, str]]:

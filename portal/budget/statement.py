@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from portal.budget.models import Account, Envelope, EnvelopeBalance, Posting, PostingKind, PostingLine
@@ -24,7 +24,8 @@ class Filters:
     """What narrows a statement.
 
     ``until`` is exclusive; ``document`` and ``words`` are looked for anywhere in the text; ``subjects`` are keys of
-    what the money is held for (None: all); amounts are of a single line, without its sign, roubles.
+    what the money is held for (None: all); amounts are of a single line, without its sign, roubles. ``envelopes``:
+    those of the programme, where they are known (:func:`resolved`).
     """
 
     programme_id: UUID
@@ -38,17 +39,28 @@ class Filters:
     subjects: Sequence[UUID] | None = None
     least: Decimal | None = None
     most: Decimal | None = None
+    envelopes: Sequence[UUID] | None = None
+
+
+def resolved(session: Session, filters: Filters) -> Filters:
+    """The filters with the envelopes of the programme: with their keys, the database knows how many postings they have
+    and begins with them where they are few."""
+    if filters.envelopes is not None or filters.envelope_id is not None:
+        return filters
+    found = session.scalars(select(Envelope.id).where(Envelope.programme_id == filters.programme_id)).all()
+    return replace(filters, envelopes=found)
 
 
 def postings(actor: Actor, filters: Filters) -> Select[Posting]:
-    """The postings with all of their lines; page them by ``Posting.number``."""
+    """The postings with all of their lines; page them by ``Posting.number``. Give filters that are resolved."""
     wanted: Select[Posting] = scope(actor, Posting).where(*_conditions(filters))
     return wanted.options(selectinload(Posting.lines))
 
 
 def count(session: Session, actor: Actor, filters: Filters, most: int) -> int:
     """How many postings there are, counted up to ``most``."""
-    counted = scope(actor, Posting).where(*_conditions(filters)).with_only_columns(Posting.id).limit(most).subquery()
+    wanted = _conditions(resolved(session, filters))
+    counted = scope(actor, Posting).where(*wanted).with_only_columns(Posting.id).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(counted)) or 0
 
 
@@ -74,7 +86,7 @@ def rows(session: Session, actor: Actor, filters: Filters, most: int) -> Iterato
     """The lines of at most ``most`` postings, oldest first, as they come from the database."""
     chosen = (
         scope(actor, Posting)
-        .where(*_conditions(filters))
+        .where(*_conditions(resolved(session, filters)))
         .order_by(Posting.number)
         .limit(most)
         .with_only_columns(
@@ -171,6 +183,12 @@ def _touching(filters: Filters) -> ColumnElement[bool]:
     line = exists().where(PostingLine.posting_id == Posting.id)
     if filters.envelope_id is not None:
         line = line.where(PostingLine.envelope_id == filters.envelope_id)
+    elif filters.envelopes is not None:
+        # Written into the statement, so that no plan for unknown keys is kept for them.
+        keys: BindParameter[UUID] = bindparam(
+            "envelopes", list(filters.envelopes), expanding=True, literal_execute=True
+        )
+        line = line.where(PostingLine.envelope_id.in_(keys))
     else:
         envelopes = select(Envelope.id).where(Envelope.programme_id == filters.programme_id)
         line = line.where(PostingLine.envelope_id.in_(envelopes))

@@ -15,6 +15,7 @@ from portal.awards import agreement_payments as payments
 from portal.awards import agreements
 from portal.awards.agreement_models import DueKind, Recovery, Tranche
 from portal.awards.agreement_rules import Draft, DueValues, ResultValues, TrancheValues
+from portal.awards.chain import superseded
 from portal.awards.models import Award, AwardAmount, DecisionLine
 from portal.budget import alarms as budget_alarms
 from portal.core.clock import MOSCOW
@@ -78,14 +79,14 @@ def _schedule(signed: Sequence[_Signed]) -> list[tuple[date, _Signed, int]]:
 
 
 def _winners() -> list[UUID]:
-    with moment(moscow(2016, 11, 21)) as session:
+    with moment(moscow(2016, 11, 28)) as session:
         return list(
             session.scalars(
                 select(DecisionLine.id)
                 .join(DecisionLine.decision)
                 .join(TenderTrack)
                 .join(Tender)
-                .where(Tender.code == "2016", DecisionLine.outcome == Award.AWARD)
+                .where(Tender.code == "2016", DecisionLine.outcome == Award.AWARD, ~superseded())
                 .order_by(DecisionLine.place)
             )
         )

@@ -1,8 +1,9 @@
-"""The commission of the demo: the meeting over 2016 with its minutes, the one planned over 2018, an appeal."""
+"""The commission of the demo: the meetings over 2016 with their minutes, the one planned over 2018, an appeal."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application
 from portal.audit import heads
-from portal.awards import allocating, appeals, meetings, minutes, queries, service, sitting
+from portal.awards import allocating, amending, appeals, meetings, minutes, queries, service, sitting
+from portal.awards.amending import Change
 from portal.awards.meeting_models import ItemKind
 from portal.awards.meetings import MeetingValues, Question
+from portal.awards.models import Award, DecisionKind
 from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
 from portal.identity.models import Organisation
@@ -21,6 +24,11 @@ MEMBERS: Final = ("commission", "commission2", "commission3", "commission4")
 PLACE: Final = "Демо: Москва, Пресненская наб., 10, зал заседаний"
 VOTES: Final = {"chair": "yes", "commission": "yes", "commission2": "yes", "commission3": "abstain"}
 """How those who came voted on the list of 2016; the fourth member was away."""
+COUNTED_TWICE: Final = Decimal(1_250_000)
+GROUNDS: Final = (
+    "Демо: при проверке расчёта субсидии найдена строка затрат, учтённая дважды. Сумма последнего года уменьшена на"
+    " 1,25 млн рублей; место проекта и прочие исходы не меняются."
+)
 
 
 def plan(session: Session, people: People, tender_id: UUID, starts_at: datetime) -> UUID:
@@ -48,22 +56,8 @@ def decide_2016(people: People, tender_id: UUID, track_id: UUID) -> UUID:
         decision_id = service.draft(session, officer, track_id).id
         question = Question(ItemKind.DECISION, decision_id=decision_id)
         item_id = meetings.add_item(session, officer, meeting_id, question).id
-    with moment(moscow(2016, 11, 15, 11)) as session:
-        officer = people.actor(session, "officer")
-        sitting.open_meeting(session, officer, meeting_id)
-        for account in VOTES:
-            sitting.attend(session, officer, meeting_id, people.key(account), present=True)
-        sitting.open_item(session, officer, item_id)
-        for account, choice in VOTES.items():
-            sitting.vote(session, people.actor(session, account), item_id, choice=choice)
-        sitting.close_item(session, officer, item_id)
-    with moment(moscow(2016, 11, 15, 12, 10)) as session:
-        officer = people.actor(session, "officer")
-        sitting.close_meeting(session, officer, meeting_id)
-        digest = minutes.write(session, officer, meeting_id).digest
-        minutes.sign(session, officer, meeting_id, seen=digest)
-        minutes.sign(session, people.actor(session, "chair"), meeting_id, seen=digest)
-    _sign(people, decision_id)
+    _adopt(people, meeting_id, item_id, moscow(2016, 11, 15, 11))
+    _sign(people, decision_id, moscow(2016, 11, 16, 11))
     work(moscow(2016, 11, 16, 12))
     with moment(moscow(2016, 11, 17, 12)) as session:
         heads.publish(session)
@@ -73,8 +67,47 @@ def decide_2016(people: People, tender_id: UUID, track_id: UUID) -> UUID:
     return decision_id
 
 
-def _sign(people: People, decision_id: UUID) -> None:
-    with moment(moscow(2016, 11, 16, 11)) as session:
+def correct_2016(people: People, tender_id: UUID, track_id: UUID) -> None:
+    """A correction of what was published: the last award is lowered, by another meeting and other signatures."""
+    with moment(moscow(2016, 11, 21, 15)) as session:
+        officer = people.actor(session, "officer")
+        line = [each for each in amending.in_force(session, track_id).values() if each.outcome == Award.AWARD][-1]
+        amounts = {amount.year: amount.amount for amount in line.amounts}
+        last = max(amounts)
+        change = Change(line.application_id, Award.AWARD, {**amounts, last: amounts[last] - COUNTED_TWICE})
+        kind = DecisionKind.CORRECTION
+        decision_id = amending.amend(session, officer, track_id, kind=kind, changes=[change], grounds=GROUNDS).id
+        meeting_id = plan(session, people, tender_id, moscow(2016, 11, 24, 11))
+        question = Question(ItemKind.DECISION, decision_id=decision_id)
+        item_id = meetings.add_item(session, officer, meeting_id, question).id
+    _adopt(people, meeting_id, item_id, moscow(2016, 11, 24, 11))
+    _sign(people, decision_id, moscow(2016, 11, 24, 15))
+    with moment(moscow(2016, 11, 25, 10)) as session:
+        service.publish(session, people.actor(session, "chair"), decision_id)
+    work(moscow(2016, 11, 25, 12, 5))
+
+
+def _adopt(people: People, meeting_id: UUID, item_id: UUID, at: datetime) -> None:
+    """The meeting from its opening to the signed minutes."""
+    with moment(at) as session:
+        officer = people.actor(session, "officer")
+        sitting.open_meeting(session, officer, meeting_id)
+        for account in VOTES:
+            sitting.attend(session, officer, meeting_id, people.key(account), present=True)
+        sitting.open_item(session, officer, item_id)
+        for account, choice in VOTES.items():
+            sitting.vote(session, people.actor(session, account), item_id, choice=choice)
+        sitting.close_item(session, officer, item_id)
+    with moment(at + timedelta(minutes=70)) as session:
+        officer = people.actor(session, "officer")
+        sitting.close_meeting(session, officer, meeting_id)
+        digest = minutes.write(session, officer, meeting_id).digest
+        minutes.sign(session, officer, meeting_id, seen=digest)
+        minutes.sign(session, people.actor(session, "chair"), meeting_id, seen=digest)
+
+
+def _sign(people: People, decision_id: UUID, at: datetime) -> None:
+    with moment(at) as session:
         view = queries.decision_view(session, people.actor(session, "director"), decision_id)
         for item in view.signatures:
             service.sign(session, people.actor(session, item.office), decision_id)

@@ -55,6 +55,7 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
     score(people, tender, moscow(2016, 11, 7))
     what_if.of_2016(people, tender.tracks[IMPORTS])
     commission.decide_2016(people, tender.id, tender.tracks[IMPORTS])
+    commission.correct_2016(people, tender.id, tender.tracks[IMPORTS])
     commission.appeal_2016(people, filed[APPEALS].id)
 
 

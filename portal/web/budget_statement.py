@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -116,6 +117,8 @@ def listing(
     current = session()
     held = typed or _typed(request.args)
     filters, problems = _filters(programme, held, envelope)
+    envelopes = queries.by_programme(current, g.actor, programme.id)
+    filters = replace(filters, envelopes=[each.id for each in envelopes])
     account = filters.account or Account.AVAILABLE
     listed: Page[Posting] = keyset(
         current,
@@ -124,7 +127,6 @@ def listing(
         lambda row: (row.number,),
         request.args.get("cursor"),
     )
-    envelopes = queries.by_programme(current, g.actor, programme.id)
     lines = [row.subject_id for row in listed.rows if row.subject_type == SUBJECT and row.subject_id]
     one = filters.envelope_id
     return {

@@ -418,7 +418,14 @@ def test_statement_filters_and_runs(
     assert found(words="%") == ["appropriate", "reverse"]
     assert found(words="demo administrator") == ["appropriate", "reverse"]
     assert found(since=award.at, until=given.at) == ["reserve"]
-    rows = session.scalars(statement.postings(administrator, statement.Filters(programme.id))).all()
+    whole = statement.resolved(session, statement.Filters(programme.id))
+    assert whole.envelopes == [envelope.id]
+    assert statement.resolved(session, statement.Filters(uuid4())).envelopes == []
+    rows = session.scalars(statement.postings(administrator, whole).order_by(Posting.number)).all()
+    asked = statement.postings(administrator, statement.Filters(programme.id)).order_by(Posting.number)
+    assert session.scalars(asked).all() == rows
+    nothing = statement.postings(administrator, statement.Filters(programme.id, envelopes=[]))
+    assert session.scalars(nothing).all() == []
     after = statement.after(session, envelope.id, Account.AVAILABLE, rows)
     assert after[award.id] == (Decimal("-30.00"), Decimal("70.00"))
     assert after[given.id] == (HUNDRED, Decimal("170.00"))

@@ -433,7 +433,7 @@ def _values(which: str) -> dict[str, Any]:
         "appeal_id": "select id from appeal where cast(:key as uuid) is not null limit 1",
         "proposal_id": "select id from reserve_proposal where state = 'open' and cast(:key as uuid) is not null"
         " limit 1",
-        "decision_id": "select id from award_decision where cast(:key as uuid) is not null",
+        "decision_id": "select id from award_decision where number = 1 and cast(:key as uuid) is not null",
         "scenario_id": "select s.id from scenario s join user_account u on u.id = s.author_id"
         " where s.adopted_at is null and u.email = 'chair@demo.example' and cast(:key as uuid) is not null"
         " order by s.id limit 1",
