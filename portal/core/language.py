@@ -51,6 +51,11 @@ def catalogue(locale: str) -> NullTranslations:
     return Translations.load(str(CATALOGUES), [locale])
 
 
+def translated(text: str, locale: str) -> str:
+    """A string of the program in ``locale``. It comes from our own catalogues, so pages may take it for markup."""
+    return catalogue(locale).gettext(text)
+
+
 def render(message: Message, locale: str) -> str:
     """Write the sentence in ``locale`` ('ru' or 'en')."""
     text = catalogue(locale).gettext(message.msgid)

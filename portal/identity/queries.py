@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, case, func, or_, select
+from sqlalchemy import ScalarSelect, Select, bindparam, case, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from portal.core.errors import NotFound
@@ -32,6 +34,7 @@ class Reader:
     user: User | None
     actor: Actor | None
     unread: Mapping[str, int] = field(default_factory=dict)
+    waiting: Mapping[str, int] = field(default_factory=dict)
 
 
 _roles = select(func.array_agg(RoleGrant.role)).where(RoleGrant.user_id == User.id).scalar_subquery()
@@ -50,20 +53,30 @@ _kinds = (
 _unread = (
     select(func.json_object_agg(_kinds.c.kind, _kinds.c.count)).select_from(_kinds).correlate(User).scalar_subquery()
 )
-_reader = (
-    select(UserSession.data, User, _roles, _memberships, _unread)
-    .outerjoin(User, User.id == UserSession.user_id)
-    .where(UserSession.token_hash == bindparam("token_hash"), UserSession.expires_at > func.clock_timestamp())
-)
+_decides = exists().where(RoleGrant.user_id == User.id, RoleGrant.role == Role.OFFICER)
 
 
-def reader_of(session: Session, token_hash: str) -> Reader | None:
-    """The live session with its person, rights and unread notices, in one query; None when there is none."""
-    row = session.execute(_reader, {"token_hash": token_hash}).one_or_none()
+@cache
+def _reader(waiting: ScalarSelect[Any]) -> Select[Any]:
+    waits = case((_decides, waiting), else_=None)
+    return (
+        select(UserSession.data, User, _roles, _memberships, _unread, waits)
+        .outerjoin(User, User.id == UserSession.user_id)
+        .where(UserSession.token_hash == bindparam("token_hash"), UserSession.expires_at > func.clock_timestamp())
+    )
+
+
+def reader_of(session: Session, token_hash: str, waiting: ScalarSelect[Any]) -> Reader | None:
+    """The live session with its person, rights and unread notices, in one query; None when there is none.
+
+    ``waiting``: one JSON value, the same object each time, that is read along for officers.
+    """
+    row = session.execute(_reader(waiting), {"token_hash": token_hash}).one_or_none()
     if row is None:
         return None
-    data, user, roles, memberships, unread = row
-    return Reader(data, user, _actor(user, roles, memberships) if user is not None else None, unread or {})
+    data, user, roles, memberships, unread, waits = row
+    actor = _actor(user, roles, memberships) if user is not None else None
+    return Reader(data, user, actor, unread or {}, waits or {})
 
 
 def load_actor(session: Session, user: User) -> Actor:

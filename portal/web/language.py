@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
+from babel.support import NullTranslations
 from flask import Flask, Response, g, has_request_context, request, url_for
 from flask_babel import Babel
 from flask_login import current_user
+from markupsafe import Markup
 
-from portal.core.language import CATALOGUES, DEFAULT_LOCALE, LOCALES, Message, catalogue, render
+from portal.core.language import CATALOGUES, DEFAULT_LOCALE, LOCALES, Message, catalogue, render, translated
 
 COOKIE = "portal_language"
+
+
+class _Catalogues:
+    """The library's domain: the same catalogues as everything else, without its search for the locale."""
+
+    def get_translations(self) -> NullTranslations:
+        return catalogue(locale())
+
+    def gettext(self, text: str, **values: Any) -> str:
+        said = translated(text, locale())
+        return said % values if values else said
+
+    def ngettext(self, singular: str, plural: str, num: int, **values: Any) -> str:
+        return str(self.get_translations().ngettext(singular, plural, num)) % {"num": num, **values}
 
 
 def init_language(app: Flask) -> None:
@@ -18,9 +35,9 @@ def init_language(app: Flask) -> None:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(CATALOGUES)
     app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT_LOCALE
     app.config["BABEL_DEFAULT_TIMEZONE"] = "Europe/Moscow"
-    Babel(app, locale_selector=locale)
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    babel = Babel(app, locale_selector=locale)
+    babel.domain_instance = _Catalogues()
+    app.jinja_env.globals.update(_=_gettext, gettext=_gettext)
 
     @app.after_request
     def remember(response: Response) -> Response:
@@ -31,13 +48,18 @@ def init_language(app: Flask) -> None:
         return response
 
 
-def _gettext(text: str) -> str:
-    """A template's string, straight from the catalogue: a page asks for a hundred of them."""
-    return catalogue(locale()).gettext(text)
+@lru_cache(maxsize=8192)
+def _said(text: str, reading: str) -> Markup:
+    return Markup(translated(text, reading))
 
 
-def _ngettext(singular: str, plural: str, number: int) -> str:
-    return catalogue(locale()).ngettext(singular, plural, number)
+def _gettext(text: str, **values: Any) -> Markup:
+    """A template's string, straight from the catalogue: a page asks for a hundred of them.
+
+    As Jinja's own does, it takes the string for markup and for a format, and escapes the values.
+    """
+    said = _said(text, locale())
+    return said % values if values or "%" in said else said
 
 
 def locale() -> str:

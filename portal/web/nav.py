@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
 from typing import Any, Final
 
-from flask import current_app, g, request, url_for
-from sqlalchemy import Select, func, select
+from flask import current_app, request
 
-from portal.core.db import session
 from portal.core.language import N_, Message, render
-from portal.identity.models import Role
 from portal.identity.policy import FUND, Actor, Permission, allowed
-from portal.review import conflict_queries, similar_queries
-from portal.tenders import questions
 from portal.web.language import locale
-from portal.web.page import unread
+from portal.web.page import unread, waiting
+from portal.web.templating import href
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +29,6 @@ class Entry:
     """The kind of notices whose unread ones stand beside the link."""
 
 
-MANY: Final = 100
-"""Counts end here: beyond it the exact number tells nobody anything."""
 CLUSTERS: Final = "clusters cluster_map cluster_imports cluster_profile cluster_roadmap board spec_org spec_org_letters"
 PUBLIC: Final = (
     Entry(N_("Tenders"), "public.home", Permission.PUBLIC, "public"),
@@ -71,58 +63,25 @@ STAFF: Final = (
     Entry(N_("Audit trail"), "audit.index", Permission.AUDIT_READ, "audit"),
 )
 
-WAITING: Final[Mapping[str, Callable[[], Select[Any]]]] = {
-    "question_inbox.index": questions.waiting,
-    "similar.index": similar_queries.open_pairs,
-    "conflicts.index": conflict_queries.undecided,
-}
-"""The rows that wait behind a link for the officers, counted up to :data:`MANY` beside it."""
 OPEN: Final = ("public", "amendments", "calendar", "tender_questions", *CLUSTERS.split(), "calculator", "mail")
 
 
 def navigation(actor: Actor) -> list[dict[str, Any]]:
     """The reader's entries: ``{label, href, current, badge}``. Staff get the workspace's, others the public ones."""
     entries = STAFF if actor.has(*FUND) and request.blueprint not in OPEN else PUBLIC
-    decides = actor.has(Role.OFFICER)
+    waits = waiting()
     demo, reading = current_app.extensions["portal"].demo, locale()
+    views, here = current_app.view_functions, request.blueprint
     return [
         {
             "label": render(entry.label, reading),
-            "href": _href(request.script_root, entry.endpoint),
-            "current": request.blueprint in entry.section.split(),
-            "badge": _badge(entry, decides),
+            "href": href(entry.endpoint),
+            "current": here in entry.section.split(),
+            "badge": unread(entry.unread_of) if entry.unread_of else waits.get(entry.endpoint, 0),
         }
         for entry in entries
-        if entry.endpoint in current_app.view_functions
+        if entry.endpoint in views
         and allowed(actor, entry.permission)
         and (actor.is_authenticated or entry.permission in (Permission.PUBLIC, Permission.DEMO_MAIL))
         and (demo or entry.permission is not Permission.DEMO_MAIL)
     ]
-
-
-def _badge(entry: Entry, decides: bool) -> int | Callable[[], int]:
-    """What stands beside the link: notices not read, or for those who decide what waits. That is asked for only when
-    the navigation is drawn: an error page without one must come without a database."""
-    if decides and entry.endpoint in WAITING:
-        return lambda: _waiting()[entry.endpoint]
-    return unread(entry.unread_of) if entry.unread_of else 0
-
-
-def _waiting() -> dict[str, int]:
-    """How many rows wait behind each entry, all in one statement, once a request."""
-    if "waiting" not in g:
-        g.waiting = dict(session().execute(_count_waiting()).one()._mapping)
-    found: dict[str, int] = g.waiting
-    return found
-
-
-@cache
-def _count_waiting() -> Select[Any]:
-    counts = {name: select(func.count()).select_from(rows().limit(MANY).subquery()) for name, rows in WAITING.items()}
-    return select(*(count.scalar_subquery().label(name) for name, count in counts.items()))
-
-
-@lru_cache
-def _href(script_root: str, endpoint: str) -> str:
-    """The address of an endpoint without arguments: every page asks for the same dozen."""
-    return url_for(endpoint)

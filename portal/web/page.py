@@ -7,7 +7,7 @@ permission of each of its methods; a route without one does not start (:func:`ch
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -63,6 +63,12 @@ def unread(kind: str = "") -> int:
     if reader is None or not current_actor().is_authenticated:
         return 0
     return int(reader.unread.get(kind, 0) if kind else sum(reader.unread.values()))
+
+
+def waiting() -> Mapping[str, int]:
+    """How many rows wait behind a link of the navigation, by endpoint, as the session's query found; officers only."""
+    reader = g.get("reader")
+    return reader.waiting if reader is not None and current_actor().is_authenticated else {}
 
 
 def page(

@@ -21,6 +21,7 @@ from portal.core.db import read_only, transaction
 from portal.core.db import session as database
 from portal.identity.models import User, UserSession
 from portal.identity.queries import reader_of
+from portal.web import waiting
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods of requests that only read, but for pages that declare otherwise."""
@@ -54,7 +55,7 @@ class DatabaseSessions(SessionInterface):
             return ServerSession()
         if request.method in SAFE:
             read_only(database())
-        found = reader_of(database(), _hash(token))
+        found = reader_of(database(), _hash(token), waiting.counts())
         if found is None:
             return ServerSession()
         g.reader = found

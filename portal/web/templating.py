@@ -52,6 +52,7 @@ def init_templating(app: Flask) -> None:
         say=say,
         can=can,
         asset=asset,
+        href=href,
         status_pill=status_pill,
         corrections_here=_corrections_here,
         corrections_read=_corrections_read,
@@ -71,6 +72,16 @@ def _asset(script_root: str, filename: str) -> str:
 def asset(filename: str) -> str:
     """The address of a file of ours; it changes with the content, so that browsers may keep it for a year."""
     return _asset(request.script_root, filename)
+
+
+@lru_cache
+def _href(script_root: str, endpoint: str) -> str:
+    return url_for(endpoint)
+
+
+def href(endpoint: str) -> str:
+    """The address of an endpoint without arguments: every page asks for the same dozen."""
+    return _href(request.script_root, endpoint)
 
 
 def can(permission: Permission, obj: Any = None) -> bool:
@@ -120,6 +131,6 @@ def _context() -> dict[str, Any]:
         "actor": actor,
         "nav": navigation(actor),
         "organisation_name": acting_words(actor),
-        "home_url": url_for("public.home"),
+        "home_url": href("public.home"),
         "unread": unread(),
     }

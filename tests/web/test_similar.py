@@ -97,7 +97,7 @@ def test_the_list_takes_the_same_statements_for_any_number(
         assert page.text.count("<tbody") == 1
         taken.append(len(statements))
     assert page.text.count('role="rowheader"') == 3
-    assert taken == [3, 3]
+    assert taken == [2, 2]
 
 
 def test_who_opens_what(session: Session, sign_in: SignIn) -> None:
