@@ -170,10 +170,10 @@ def test_pages_ask_equally_often(
     application = session.scalars(select(DecisionLine.application_id).limit(1)).one()
     found: dict[str, tuple[int, int]] = {}
     for url, words, statements in (
-        ("/staff/agreements?q=N", "N0", 9),
-        ("/staff/agreements/waiting", "Draft the agreement", 4),
-        (f"/staff/agreements/{first}", "Payment", 15),
-        (f"/applications/{application}/agreement", "Paid to you", 12),
+        ("/staff/agreements?q=N", "N0", 8),
+        ("/staff/agreements/waiting", "Draft the agreement", 3),
+        (f"/staff/agreements/{first}", "Payment", 14),
+        (f"/applications/{application}/agreement", "Paid to you", 11),
     ):
         with count_queries() as counted:
             page = client.get(url)
