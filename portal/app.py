@@ -40,6 +40,7 @@ HANDLERS: Final = (
     "portal.audit.heads",
     "portal.awards.bundles",
     "portal.awards.jobs",
+    "portal.awards.reminders",
     "portal.budget.alarms",
     "portal.budget.statement_files",
     "portal.clusters.jobs",

@@ -37,6 +37,9 @@ MANIFEST, SIGNATURE = "manifest.json", "signature.json"
 MOST = 20  # differences that are shown
 FEW = 60  # candidates up to which equally good sets are compared one by one
 
+OFFERS = ("awards:offer:answer", "awards:offer:expire")
+ANSWERS = {"accepted": "yes", "refused": "no", "expired": "none"}
+
 TEXTS = {
     "bundle": ("Results bundle {}\nSHA-256 {}", "Архив результатов {}\nSHA-256 {}"),
     "container": ("The archive: {} files, not a byte besides", "Архив: файлов — {}, лишних байтов нет"),
@@ -637,6 +640,7 @@ def allocation(report: Report, track: Track) -> list[object]:
         for at, line in enumerate(line for line in lines if line["number"] in asked["numbers"])
     }
     right = best(report, place, asked, said) if policy == "best_total" else walked(asked)
+    consent(report, place, asked, right, held.get("offers", []))
     for line in lines:
         at = asked["numbers"].get(line["number"])
         given = {} if at is None else right.get(at, {})
@@ -649,19 +653,43 @@ def allocation(report: Report, track: Track) -> list[object]:
 
 def asked_for(track: Track, covered, lines, policy: str):
     """The recommended applications in rank order, what is in the envelopes, and the limits of the rules."""
-    candidates = []
+    rules, candidates = track.read("rules"), []
+    share = Fraction(Decimal(str(rules.get("smallest_part", "50")))) / 100
+    unwilling = {each["number"] for each in track.read("allocation").get("offers", []) if each["answer"] != "accepted"}
     for line in lines:
         recommended = track.totals.get(line["number"], (None, line["outcome"] != "decline"))[1]
         if recommended:
             held = track.submissions[line["number"]]
-            candidates.append({**held, **held.get("groups", {}), "points": line["total"], "asked": held["amounts"]})
+            least = {
+                year: plain(Decimal(ceil(kopecks(amount) * share)) / 100) for year, amount in held["amounts"].items()
+            }
+            candidates.append(
+                {
+                    **held,
+                    **held.get("groups", {}),
+                    "points": line["total"],
+                    "asked": held["amounts"],
+                    "least": None if line["number"] in unwilling else least,
+                }
+            )
     return {
         "policy": policy,
         "candidates": candidates,
         "numbers": {each["number"]: at for at, each in enumerate(candidates)},
         "money": {year: max(kopecks(amount), 0) for year, amount in covered["available"].items()},
-        "limits": track.read("rules").get("limits", []),
+        "limits": rules.get("limits", []),
     }
+
+
+def consent(report: Report, place: str, asked, given, offers) -> None:
+    """Whoever gets less than it asked for has agreed to just that."""
+    agreed = {each["number"]: each["offered"] for each in offers if each["answer"] == "accepted"}
+    for at, amounts in given.items():
+        each = asked["candidates"][at]
+        whole = {year: kopecks(text) for year, text in each["asked"].items() if kopecks(text)}
+        said = {year: kopecks(text) for year, text in agreed.get(each["number"], {}).items()}
+        if amounts != whole and amounts != said:
+            report.differs(f"{place} {each['number']} consent", agreed.get(each["number"]), sorted(amounts.items()))
 
 
 def kopecks(text: object) -> int:
@@ -985,6 +1013,17 @@ def witnessed(report: Report, track: Track, found: Trail) -> None:
     decided = track.read("allocation")["digest"]
     for tag in ("awards:decision:draft", "awards:decision:publish"):
         _told(report, found, f"{track.where('allocation')} digest ({tag})", decided, found.all(tag), "digest")
+    for each in track.read("allocation").get("offers", []):
+        rows = [row for tag in OFFERS for row in found.all(tag) if row["changes"]["number"] == each["number"]]
+        rows = [row for row in rows if row["changes"]["amounts"] == each["offered"]]
+        _told(
+            report,
+            found,
+            f"{track.where('allocation')} {each['number']} offer",
+            ANSWERS[each["answer"]],
+            rows,
+            "answer",
+        )
     for each in track.read("draw") if track.where("draw") in track.raw else ():
         rows = found.all("scoring:draw:commit")
         _told(report, found, f"{track.where('draw')} commitment", each["commitment"], rows, "digest")

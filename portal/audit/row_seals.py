@@ -33,6 +33,8 @@ SEALED: Final[Mapping[str, tuple[str, ...]]] = {
     "assignment": ("id",),
     "award_amount": ("line_id", "year"),
     "award_decision": ("id",),
+    "award_offer": ("id",),
+    "award_offer_amount": ("offer_id", "year"),
     "award_refusal": ("id",),
     "budget_order": ("id",),
     "deadline_exception": ("id",),

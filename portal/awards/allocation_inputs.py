@@ -10,13 +10,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Participant, ParticipantState
-from portal.awards.allocation_problem import SME, Candidate, Limit, Outcome, Policy, Problem
+from portal.awards import offer_queries
+from portal.awards.allocation_problem import SME, Candidate, Limit, Outcome, Policy, Problem, smallest_part
 from portal.awards.allocation_words import told
 from portal.awards.models import Award
+from portal.awards.offer_models import AwardOffer, OfferState
 from portal.awards.proposal import Line, declined
 from portal.clusters.models import Cluster
 from portal.core.errors import Problem as Fault
 from portal.core.errors import Problems
+from portal.core.figures import roubles
 from portal.core.language import N_, Message
 from portal.identity.models import Organisation
 from portal.scoring.ranking import Ranked
@@ -36,7 +39,8 @@ def problem_of(
 ) -> Problem:
     """The recommended applications under the policy and limits of the rules; two queries.
 
-    Raises Problems for applications whose score is open, and for one that asks for nothing.
+    Under partial funding whoever has not refused a part is taken to agree to what the rules call one. Raises Problems
+    for applications whose score is open, and for one that asks for nothing.
     """
     _refuse_unfit(ranked)
     wanted = [item for item in ranked if item.entry.recommended]
@@ -57,6 +61,7 @@ def problem_of(
         .where(Participant.application_id.in_(keys), Participant.state == ParticipantState.ACCEPTED)
     ):
         members.setdefault(application_id, set()).add(inn)
+    unwilling, parts = refused_parts(session, track, rules), rules.allotment is Allotment.PARTIAL
     candidates = []
     for item, key in zip(wanted, keys, strict=True):
         entry, fact = item.entry, facts[key]
@@ -69,6 +74,9 @@ def problem_of(
                 place=item.place,
                 points=entry.total,
                 asked={year: amount for year, amount in entry.amounts.items() if amount},
+                least=smallest_part(entry.amounts, rules.smallest_part)
+                if parts and entry.application_id not in unwilling
+                else None,
                 organisations=frozenset(members.get(key, set())),
                 region=fact.region,
                 cluster=fact.code,
@@ -77,6 +85,11 @@ def problem_of(
         )
     envelopes = {(track.track, year): amount for year, amount in available.items()}
     return Problem(tuple(candidates), envelopes, Policy(rules.allotment.value), limits_of(rules))
+
+
+def refused_parts(session: Session, track: TenderTrack, rules: RuleSet) -> Mapping[str, AwardOffer]:
+    """Whose initiators did not agree to a part, with the last offer; nothing where the rules do not name parts."""
+    return offer_queries.refused(session, track.id) if rules.allotment is Allotment.PARTIAL else {}
 
 
 def limits_of(rules: RuleSet) -> tuple[Limit, ...]:
@@ -92,8 +105,17 @@ def limit_names(rules: RuleSet) -> dict[str, Message]:
     return {code: Message("%(title)s", {"title": title}) for code, title in titles.items()}
 
 
-def lines_of(ranked: Sequence[Ranked], outcomes: Mapping[str, Outcome], rules: RuleSet) -> list[Line]:
-    """The list in the order of the ranking: who is granted money, who stands on the reserve list, who is declined."""
+def lines_of(
+    ranked: Sequence[Ranked],
+    outcomes: Mapping[str, Outcome],
+    rules: RuleSet,
+    unwilling: Mapping[str, AwardOffer] | None = None,
+) -> list[Line]:
+    """The list in the order of the ranking: who is granted money, who stands on the reserve list, who is declined.
+
+    ``unwilling``: those of :func:`refused_parts`, whose reason is what they answered.
+    """
+    answers = unwilling or {}
     names = limit_names(rules)
     lines = []
     for item in sorted(ranked, key=lambda each: each.place):
@@ -103,8 +125,23 @@ def lines_of(ranked: Sequence[Ranked], outcomes: Mapping[str, Outcome], rules: R
             continue
         outcome = outcomes[entry.application_id]
         won = Award.AWARD if outcome.granted else Award.RESERVE
-        lines.append(Line(entry.application_id, item.place, won, dict(outcome.granted), told(outcome, names)))
+        offer = answers.get(entry.application_id) if won is Award.RESERVE else None
+        reason = told(outcome, names) if offer is None else _unwilling(offer)
+        lines.append(Line(entry.application_id, item.place, won, dict(outcome.granted), reason))
     return lines
+
+
+def _unwilling(offer: AwardOffer) -> Message:
+    sums = {"offered": roubles(offer.offered), "asked": roubles(offer.asked)}
+    if offer.state == OfferState.EXPIRED:
+        return N_(
+            "A part was offered, %(offered)s of %(asked)s, and its initiator did not answer in time: reserve list.",
+            **sums,
+        )
+    return N_(
+        "A part was offered, %(offered)s of %(asked)s, and its initiator did not agree: reserve list.",
+        **sums,
+    )
 
 
 def _refuse_unfit(ranked: Sequence[Ranked]) -> None:

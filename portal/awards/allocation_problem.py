@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ FIELDS: Final = ("region", "cluster", "category", "organisation", "sme")
 PROJECTS, ROUBLES, PERCENT = "projects", "roubles", "percent"
 UNITS: Final = (PROJECTS, ROUBLES, PERCENT)
 SME: Final = "sme"
+KOPECK: Final = Decimal("0.01")
 
 
 class Policy(StrEnum):
@@ -147,6 +148,11 @@ def _plain(candidate: Candidate) -> dict[str, Any]:
         "cluster": candidate.cluster,
         "categories": sorted(candidate.categories),
     }
+
+
+def smallest_part(asked: Mapping[int, Decimal], share: Decimal) -> dict[int, Decimal]:
+    """``share`` percent of what is asked for each year, rounded up to a kopeck: less is not offered."""
+    return {year: (amount * share / 100).quantize(KOPECK, ROUND_CEILING) for year, amount in asked.items() if amount}
 
 
 def plain_amounts(amounts: Mapping[int, Decimal]) -> dict[str, str]:

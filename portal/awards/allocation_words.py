@@ -41,7 +41,7 @@ def _whole(values: Values, limits: Mapping[str, Message]) -> Message:
 
 def _part(values: Values, limits: Mapping[str, Message]) -> Message:
     return N_(
-        "Place %(place)s: gets the part that is left; its initiator agreed to a part.",
+        "Place %(place)s: gets the part that the money is left for, with the consent of its initiator.",
         place=values["place"],
     )
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State
 from portal.awards import proposal
-from portal.awards.allocation_inputs import is_plain, lines_of, problem_of
+from portal.awards.allocation_inputs import is_plain, lines_of, problem_of, refused_parts
 from portal.awards.allocation_models import AllocationRun, RunState
 from portal.awards.allocation_problem import Outcome, Policy, outcome_of
 from portal.awards.allocation_rows import Model
@@ -108,7 +108,7 @@ def _lines(
         model = Model(problem)
         walked = walk(model, problem.policy)
         by_key = {model.candidates[at].key: outcome for at, outcome in walked.items()}
-        return lines_of(ranked, by_key, rules)
+        return lines_of(ranked, by_key, rules, refused_parts(session, track, rules))
     return lines_of(ranked, _computed(session, track, problem.digest), rules)
 
 

@@ -21,9 +21,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from portal.applications.models import Application, Participant, ParticipantState, Submission
-from portal.awards import basis, bundle_chain
+from portal.awards import basis, bundle_chain, offer_queries
 from portal.awards.bundle_chain import Since, followed
 from portal.awards.models import AwardDecision, DecisionLine
+from portal.awards.offer_models import OfferState
 from portal.budget.models import Envelope
 from portal.clusters.models import Cluster
 from portal.core import signing
@@ -38,7 +39,7 @@ from portal.scoring.models import Manifest, Measurement, Score, ScoreRun
 from portal.scoring.queries import parsed_rules
 from portal.tenders.metrics import METRICS
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
-from portal.tenders.ruleset import ExpertMean, RuleSet, TieRule, rules_digest
+from portal.tenders.ruleset import Allotment, ExpertMean, RuleSet, TieRule, rules_digest
 
 FORMAT: Final = 2
 ALWAYS: Final = ("npv", "hpj")
@@ -51,6 +52,8 @@ COUNTED: Final = {
     "organisations": ("organisation",),
 }
 """What is told of an application -> the fields of limits that need it."""
+
+ANSWERS: Final = (OfferState.ACCEPTED, OfferState.REFUSED, OfferState.EXPIRED)
 
 Files = dict[str, Any]
 """Name inside the archive -> what stands there as canonical JSON."""
@@ -148,7 +151,7 @@ def track_files(session: Session, track: Track) -> Files:
         "reviews.json": {each.number: _reviews(track, each) for each in decided},
         "sheets.json": {each.number: _sheet(each.score) for each in decided},
         "ranking.json": _ranking(track),
-        "allocation.json": _allocation(track),
+        "allocation.json": _allocation(session, track),
         "postings.json": _postings(session, track),
         "decisions.json": bundle_chain.decisions(track.decision, track.since),
         "standing.json": bundle_chain.standing(track.decision, track.since, track.numbers),
@@ -387,13 +390,26 @@ def _draws(session: Session, track: Track) -> list[dict[str, Any]]:
     ]
 
 
-def _allocation(track: Track) -> dict[str, Any]:
-    """What the decision's digest covers, and the number behind each application's key."""
-    return {
+def _allocation(session: Session, track: Track) -> dict[str, Any]:
+    """What the decision's digest covers, and the number behind each application's key.
+
+    Where the rules name partial funding: who was offered which part, and whether its initiator agreed.
+    """
+    numbers = {str(each.application.id): each.number for each in track.decided}
+    content = {
         "digest": track.decision.digest,
         "covered": basis.recorded(track.decision, track.run.output_digest or ""),
-        "numbers": {str(each.application.id): each.number for each in track.decided},
+        "numbers": numbers,
     }
+    if track.rules.allotment is not Allotment.PARTIAL:
+        return content
+    ended = offer_queries.of_applications(session, [UUID(key) for key in numbers])
+    offers = [
+        {"number": numbers[str(row.application_id)], "offered": basis.as_text(row.by_year), "answer": row.state}
+        for row in ended
+        if row.state in ANSWERS
+    ]
+    return content | {"offers": offers}
 
 
 def _postings(session: Session, track: Track) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.sealing import inner, shown
 from portal.awards.bundle import Track
 from portal.awards.bundle_chain import cited, posting_ids
+from portal.awards.offers import ANSWER, EXPIRE
 from portal.budget.ledger import AUDIT_TAG
 
 LONGEST: Final = 200_000
@@ -35,6 +36,8 @@ SHOWN: Final[Mapping[str, frozenset[str]]] = {
     PUBLISH: frozenset({"tender", "track", "digest"}),
     "awards:scenario:cite": frozenset({"decision", "addendum", "changes", "ground", "result", "same"}),
     "awards:line:approve": frozenset({"decision", "application", "amounts"}),
+    ANSWER: frozenset({"offer", "number", "answer", "amounts"}),
+    EXPIRE: frozenset({"offer", "number", "answer", "amounts"}),
     AUDIT_TAG: frozenset({"number", "kind", "document", "reason", "transaction", "lines", "digest"}),
 }
 """Tag -> the keys of its changes that a bundle may show. A row with another key stays closed."""
@@ -97,6 +100,8 @@ def _wanted(session: Session, held: Sequence[Track]) -> list[int]:
     for row in session.scalars(_rows(AuditEvent, "application", applications).where(AuditEvent.tag == SUBMIT)):
         if row.changes.get("sha256") in digests:
             found.add(row.seq)
+    answers = _rows(AuditEvent.seq, "application", applications).where(AuditEvent.tag.in_((ANSWER, EXPIRE)))
+    found.update(session.scalars(answers))
     return sorted(found)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.awards import allocating, letters, reserve_list, simulating, treasury_work
+from portal.awards import allocating, letters, offers, reserve_list, simulating, treasury_work
 from portal.awards.models import AwardDecision, DecisionLine
 from portal.awards.service import LETTERS
 from portal.core import jobs
@@ -42,6 +42,12 @@ def award_letters(session: Session, payload: dict[str, Any], claim: jobs.Claim) 
     for line in batch:
         letters.write(session, decision, line)
     return jobs.Progress(min(done + BATCH, len(keys)), len(keys))
+
+
+@jobs.handler(offers.DUE)
+def offer_due(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
+    """Nobody has answered an offer until now: it counts as refused."""
+    offers.expire(session, UUID(payload["offer_id"]))
 
 
 @jobs.handler(simulating.KIND)

@@ -39,7 +39,7 @@ rule(Permission.MEETING_VOTE)(by_role(Role.CHAIR, Role.COMMISSION))
 _SIGNATORIES = (OrgRole.OWNER, OrgRole.SIGNATORY)
 
 
-@rule(Permission.AWARD_REFUSE, Permission.APPEAL_FILE)
+@rule(Permission.AWARD_REFUSE, Permission.APPEAL_FILE, Permission.OFFER_ANSWER)
 def _for_the_initiator(actor: Actor, application: Application | None) -> Decision:
     """What binds the initiator is done by its owners and signatories."""
     if not actor.is_authenticated:

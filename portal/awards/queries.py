@@ -112,6 +112,14 @@ class DecisionRow:
         return self.line.application
 
     @property
+    def part(self) -> Mapping[int, Decimal]:
+        """What it gets of each year where that is less than asked for, otherwise nothing."""
+        given = {amount.year: amount.amount for amount in self.line.amounts}
+        wanted = {year: amount for year, amount in self.asked.items() if amount}
+        less = given and wanted and given != wanted
+        return {year: given.get(year, Decimal("0.00")) for year in wanted} if less else {}
+
+    @property
     def requested(self) -> Decimal:
         return sum(self.asked.values(), Decimal("0.00"))
 

@@ -71,9 +71,6 @@ def _money(ground: Ground, changes: Changes) -> Iterator[Problem]:
 
 def _policy(ground: Ground, changes: Changes) -> Iterator[Problem]:
     policy = changes.policy or policy_of(ground.rules)
-    if policy is Policy.PARTIAL:
-        said = N_("Partial funding needs the initiators' consent, which nobody has asked for.")
-        yield Problem("policy", "policy", said)
     if policy is Policy.BEST_TOTAL and len(ground.projects) > MOST_BEST:
         said = N_("The best total is computed here for at most %(most)s applications.", most=MOST_BEST)
         yield Problem("policy", "policy", said)

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
 from portal.awards import proposal
-from portal.awards.allocation_problem import EACH, PROJECTS, ROUBLES, SME, Candidate, Limit, Policy
+from portal.awards.allocation_problem import EACH, PROJECTS, ROUBLES, SME, Candidate, Limit, Policy, smallest_part
 from portal.awards.allocation_problem import Problem as Question
 from portal.awards.allocation_words import told
 from portal.awards.scenarios import (
@@ -90,9 +90,10 @@ def _allocated(
     from portal.awards.allocation import allocate
 
     recommended = [each for each in settled if each.entry.recommended]
+    parts = policy is Policy.PARTIAL
     track = ground.rules.track
     question = Question(
-        candidates=tuple(_candidate(each, ground, track) for each in recommended if each.entry.subsidy),
+        candidates=tuple(_candidate(each, ground, track, parts) for each in recommended if each.entry.subsidy),
         envelopes={(track, year): amount for year, amount in available.items()},
         policy=policy,
         limits=tuple(limits),
@@ -115,7 +116,8 @@ def _allocated(
     return given
 
 
-def _candidate(each: Ranked, ground: Ground, track: str) -> Candidate:
+def _candidate(each: Ranked, ground: Ground, track: str, parts: bool) -> Candidate:
+    """``parts``: whether a part may be given to those who have not refused one."""
     entry, project = each.entry, ground.numbers[each.entry.number]
     assert entry.total is not None
     return Candidate(
@@ -125,6 +127,7 @@ def _candidate(each: Ranked, ground: Ground, track: str) -> Candidate:
         place=each.place,
         points=entry.total,
         asked={year: amount for year, amount in entry.amounts.items() if amount},
+        least=smallest_part(entry.amounts, ground.rules.smallest_part) if parts and not project.unwilling else None,
         organisations=project.organisations,
         region=project.region,
         cluster=project.cluster,

@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from portal.applications.models import Application, Participant, ParticipantState, State, Submission
+from portal.awards import offer_queries
 from portal.awards.allocation_problem import SME
 from portal.awards.models import AwardDecision
 from portal.awards.scenario_models import Scenario, ScenarioCitation
@@ -28,7 +29,7 @@ from portal.scoring.models import Score, ScoreRun
 from portal.scoring.queries import latest_run, lots_of, parsed_rules
 from portal.scoring.sheets import told_gate
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
-from portal.tenders.ruleset import RuleSet, TieRule
+from portal.tenders.ruleset import Allotment, RuleSet, TieRule
 
 DECIDED_ON: Final = (State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
 """States in which the commission decides on an application, or has."""
@@ -130,7 +131,9 @@ def standing(session: Session, place: Room) -> Standing | None:
         available = dict(budget.available(session, place.programme_id, place.track))
     drawn = lots_of(session, place.id) if TieRule.DRAW in place.rules.tie_rules else {}
     rows = session.execute(_scores(run)).all()
-    projects = [_project(row, drawn.get(row.number, "")) for row in rows]
+    asked_in_vain = place.rules.allotment is Allotment.PARTIAL
+    unwilling = offer_queries.refused(session, place.id) if asked_in_vain else {}
+    projects = [_project(row, drawn.get(row.number, ""), str(row.id) in unwilling) for row in rows]
     years = years_of(place.rules, projects)
     ground = Ground(
         rules=place.rules,
@@ -188,7 +191,7 @@ def _scores(run: ScoreRun) -> Select[Any]:
     )
 
 
-def _project(row: Any, drawn: str) -> Project:
+def _project(row: Any, drawn: str, unwilling: bool) -> Project:
     told = [told_gate(gate) for gate in row.gates if gate["code"] != "threshold"]
     return Project(
         application_id=str(row.id),
@@ -204,6 +207,7 @@ def _project(row: Any, drawn: str) -> Project:
         cluster=row.cluster,
         organisations=frozenset(row.organisations or ()),
         categories=frozenset() if row.sme == "none" else frozenset({row.sme, SME}),
+        unwilling=unwilling,
     )
 
 

@@ -71,6 +71,7 @@ class Project:
     cluster: str = ""
     organisations: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
+    unwilling: bool = False
 
 
 @dataclass(frozen=True)
@@ -353,7 +354,8 @@ def difference(before: Result, after: Result) -> Difference:
 
 
 def _groups(each: Project) -> list[object]:
-    return [each.region, each.cluster, sorted(each.organisations), sorted(each.categories)]
+    unwilling = ["unwilling"] if each.unwilling else []
+    return [each.region, each.cluster, sorted(each.organisations), sorted(each.categories), *unwilling]
 
 
 def _amounts(amounts: Mapping[int, Decimal]) -> dict[str, str]:

@@ -19,7 +19,7 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import amending, basis, bundles, reserve_list, scenario_service, sign_offs
+from portal.awards import amending, basis, bundles, offers, reserve_list, scenario_service, sign_offs
 from portal.awards.meeting_models import ItemState
 from portal.awards.meetings import on_agenda
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine, DecisionSignature
@@ -96,11 +96,33 @@ def draft(session: Session, actor: Actor, tender_track_id: UUID) -> AwardDecisio
     changes = {"track": track.track, "tender": track.tender.code, "run": found.run_id, "digest": found.digest}
     record(session, actor, "awards:decision:draft", "award_decision", decision.id, changes)
     scenario_service.cite(session, actor, decision, found.lines)
+    offers.take_over(session, actor, decision)
     return decision
 
 
+def redraft(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
+    """Put a draft away and draft the list as it follows now; offers of the amounts that it gives as well stay open.
+
+    Raises as :func:`discard` and :func:`draft` do; Conflict for a later decision.
+    """
+    old = _put_away(session, actor, decision_id, expected_version)
+    if old.number > 1:
+        raise Conflict(N_("A later decision does not follow from the ranking: discard it."))
+    return draft(session, actor, old.tender_track_id)
+
+
 def discard(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
-    """Put a draft away; it stays on record. Conflict when it is signed or was discarded already."""
+    """Put a draft away; it stays on record, and offers that wait are withdrawn.
+
+    Conflict when it is signed or was discarded already, or the commission votes on it.
+    """
+    decision = _put_away(session, actor, decision_id, expected_version)
+    if decision.number == 1:
+        offers.withdraw_all(session, actor, decision)
+    return decision
+
+
+def _put_away(session: Session, actor: Actor, decision_id: UUID, expected_version: int | None) -> AwardDecision:
     authorize(actor, Permission.AWARD_DRAFT)
     decision = _locked(session, decision_id, expected_version)
     if decision.signed_at is not None:
@@ -143,6 +165,7 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
         what = basis.difference(session, track, decision)
         if what is not None:
             raise Conflict(N_(CHANGED.msgid, what=what))
+        offers.require_consent(session, decision)
     rules = rules_of(session, track.id)
     item = on_agenda(session, decision.id)
     if rules.commission and (item is None or item.state != ItemState.ADOPTED):

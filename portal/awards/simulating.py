@@ -147,9 +147,9 @@ def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | Non
 
 
 def partly(ground: Ground, changes: Changes) -> bool:
-    """Whether money is given out otherwise than simulated: within limits, or for the best total."""
+    """Whether money is given out otherwise than simulated: within limits, in part, or for the best total."""
     limits = limits_of(ground.rules) if changes.limits is None else changes.limits
-    return bool(limits) or (changes.policy or policy_of(ground.rules)) is Policy.BEST_TOTAL
+    return bool(limits) or (changes.policy or policy_of(ground.rules)) in (Policy.BEST_TOTAL, Policy.PARTIAL)
 
 
 def _kopecks(amount: Decimal) -> int:

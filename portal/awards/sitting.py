@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application
 from portal.audit.service import record
+from portal.awards import offers
 from portal.awards.appeal_models import Appeal
 from portal.awards.appeals import involved
 from portal.awards.meeting_models import (
@@ -32,7 +33,7 @@ from portal.awards.meeting_models import (
 )
 from portal.awards.meeting_rules import Count, outcome
 from portal.awards.meetings import conducted, locked_item
-from portal.awards.models import Award, DecisionLine
+from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.language import N_, both
@@ -115,6 +116,9 @@ def open_item(session: Session, actor: Actor, item_id: UUID) -> AgendaItem:
         raise Conflict(N_("This question was put to the vote already."))
     if any(held.state in (ItemState.VOTING, ItemState.TIED) for held in meeting.items):
         raise Conflict(N_("Another question is being voted on. End that vote first."))
+    decision = session.get(AwardDecision, item.decision_id) if item.decision_id is not None else None
+    if decision is not None:
+        offers.require_consent(session, decision)
     away = set(session.scalars(select(Recusal.user_id).where(Recusal.item_id == item.id)))
     for row in kept_conflicts(session, people, applications) if applications else ():
         if row.user_id not in away:

@@ -16,6 +16,7 @@ from portal.demo import (
     tender_2016,
     tender_2018,
     tender_open,
+    tender_parts,
     tender_sealed,
     ties,
     treasury,
@@ -48,6 +49,8 @@ def load() -> None:
     _say(began, "life of the clusters")
     ties.load(people)
     _say(began, "ties of the experts")
+    tender_parts.load(people, register, programme_id)
+    _say(began, "tender with partial funding")
     tender_open.load(people, register, programme_id)
     cluster_life.post(people, register)
     pool.propose(people, tender)

@@ -22,7 +22,7 @@ from portal.tenders import seal_keys
 from portal.tenders import service as tenders
 from portal.tenders.models import RuleSetVersion, TenderTrack, Track
 from portal.tenders.rulebook import anchored, load_commission, load_lanes, load_questions, load_rulebook
-from portal.tenders.ruleset import Ballot, ExpertMean, TieRule, from_json, to_json
+from portal.tenders.ruleset import Allotment, Ballot, ExpertMean, TieRule, from_json, to_json
 from portal.tenders.values import ProgrammeValues, TenderValues
 
 KEEPERS: Final = ("officer", "chair", "director")
@@ -83,13 +83,15 @@ def announce(
     calibrated: bool = False,
     sealed: bool = False,
     commission: bool = False,
+    partial: bool = False,
 ) -> Announced:
     """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have.
 
     ``questions``: whether it asks the extra questions of the rulebook and has the three lanes of expertise;
     ``calibrated``: whether the reviewers' severity is taken out of their marks, and lots decide between equal totals;
     ``sealed``: whether applications stay sealed until the officer and the chair open them, the director in reserve;
-    ``commission``: whether a commission adopts the decision, by secret ballot on the track of export.
+    ``commission``: whether a commission adopts the decision, by secret ballot on the track of export;
+    ``partial``: whether who does not fit in whole is offered a part.
     """
     with moment(noticed) as session:
         actor = people.actor(session, "admin")
@@ -112,17 +114,13 @@ def announce(
         if years:
             for held in rows:
                 _shorten(session, actor, held, year, years)
-        if questions:
-            for held in rows:
-                _ask(session, actor, held)
-        if calibrated:
-            for held in rows:
-                _calibrate(session, actor, held)
+        asked = ((_ask, questions), (_calibrate, calibrated), (_seat, commission), (_part, partial))
+        for held in rows:
+            for change, wanted in asked:
+                if wanted:
+                    change(session, actor, held)
         if sealed:
             _seal(session, people, row.id, row.version)
-        if commission:
-            for held in rows:
-                _seat(session, actor, held)
         tenders.publish(session, actor, row.id, expected_version=row.version)
         return Announced(row.id, year, {held.track: held.id for held in rows}, opens, closes)
 
@@ -163,6 +161,12 @@ def _seat(session: Session, actor: Actor, held: TenderTrack) -> None:
     version = session.get_one(RuleSetVersion, held.rule_set_id)
     ballot = Ballot.CLOSED if held.track == EXPORTS else Ballot.OPEN
     rules = replace(from_json(version.content), commission=replace(load_commission(), ballot=ballot))
+    tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
+
+
+def _part(session: Session, actor: Actor, held: TenderTrack) -> None:
+    version = session.get_one(RuleSetVersion, held.rule_set_id)
+    rules = replace(from_json(version.content), allotment=Allotment.PARTIAL)
     tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
 
 

@@ -97,6 +97,7 @@ class Permission(StrEnum):
     REVIEW_SIMILAR_DECIDE = "review:similar:decide"
     REVIEW_SIMILAR_VIEW = "review:similar:view"
     REVIEW_WRITE = "review:review:write"
+    OFFER_ANSWER = "awards:offer:answer"
     SCENARIO_ADOPT = "awards:scenario:adopt"
     SCENARIO_EDIT = "awards:scenario:edit"
     SCENARIO_VIEW = "awards:scenario:view"

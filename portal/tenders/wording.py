@@ -93,6 +93,7 @@ BLINDNESS: Final = {
 ALLOTMENTS: Final = {
     Allotment.STRICT: N_("Rank order, stopping at the first that does not fit"),
     Allotment.SKIPPING: N_("Rank order, passing over what does not fit"),
+    Allotment.PARTIAL: N_("Rank order with partial funding"),
     Allotment.BEST_TOTAL: N_("Best total of points"),
 }
 

@@ -28,7 +28,9 @@ from portal.applications.queries import (
 from portal.applications.rules import EDITABLE, public_state
 from portal.applications.signing import unconfirmed
 from portal.applications.submission import Standing, standing
+from portal.awards import offer_queries
 from portal.awards.agreement_queries import has_agreement
+from portal.awards.offer_models import AwardOffer
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.models import Organisation
@@ -224,11 +226,19 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
         result=told.sheet if (told := application_scores.published(dossier)) else None,
         agreement=application.state == State.AWARDED and has_agreement(session(), g.actor, application.id),
+        offer=_open_offer(application),
         next_step=_next_step(dossier, stands, tasks, requests),
         track_names=TRACK_NAMES,
         Role=ParticipantRole,
         wording=wording,
     )
+
+
+def _open_offer(application: Application) -> AwardOffer | None:
+    """The offer of a part that waits for an answer, for the people of the initiator."""
+    if application.state != State.EXPERTISE or not g.actor.acts_for(application.initiator_id):
+        return None
+    return offer_queries.open_offer(session(), application.id)
 
 
 def _dates(dossier: Dossier) -> track.Dates:

@@ -12,10 +12,11 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from wtforms import TextAreaField
 
 import portal.awards.jobs  # noqa: F401 - publishing writes a task of this kind
-from portal.awards import queries, reserve_list, service, sign_offs
+from portal.awards import offer_queries, offers, queries, reserve_list, service, sign_offs
 from portal.awards.models import Award, AwardDecision
 from portal.awards.policy import Interest, Signing
 from portal.awards.queries import DecisionView, TrackRow
@@ -112,6 +113,32 @@ def draft(tender_track_id: UUID) -> ResponseReturnValue:
     return redirect(url_for(".track", tender_track_id=tender_track_id), 303)
 
 
+@page(pages, "/<uuid:decision_id>/redraft", post=Permission.AWARD_DRAFT)
+def redraft(decision_id: UUID) -> ResponseReturnValue:
+    """Put a draft away and draft the list as it follows now."""
+    place = queries.decision_track(session(), g.actor, decision_id)
+    try:
+        service.redraft(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
+    except Problems as found:
+        return _refused(place, found.problems, 422)
+    except (Conflict, Refused) as refusal:
+        return _refused(place, [_whole(refusal.reason)], _status(refusal))
+    flash(_("The list is drafted anew from what is true now."))
+    return redirect(url_for(".track", tender_track_id=place), 303)
+
+
+@page(pages, "/<uuid:decision_id>/offers", post=Permission.AWARD_DRAFT)
+def send_offers(decision_id: UUID) -> ResponseReturnValue:
+    """Ask the initiators of the projects that the draft funds in part."""
+    place = queries.decision_track(session(), g.actor, decision_id)
+    try:
+        sent = offers.send(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
+    except (Conflict, Refused) as refusal:
+        return _refused(place, [_whole(refusal.reason)], _status(refusal))
+    flash(ngettext("%(num)s offer is sent.", "%(num)s offers are sent.", len(sent)))
+    return redirect(url_for(".track", tender_track_id=place), 303)
+
+
 @page(pages, "/<uuid:decision_id>/discard", post=Permission.AWARD_DRAFT)
 def discard(decision_id: UUID) -> ResponseReturnValue:
     """Put a draft away."""
@@ -205,10 +232,14 @@ def _track_page(
     if stopping is None:
         stopping = StopForm(formdata=None)
         stopping.version.data = decision.version if decision else None
+    parts = offer_queries.parts(current, decision) if decision is not None else []
     return render_template(
         "awards/track.html",
         row=row,
         letters=_letters(decision, instant),
+        parts=parts,
+        states={part.state for part in parts},
+        agreed=all(part.state == "accepted" for part in parts),
         proposed=reserve_list.open_proposal(current, place),
         wait=_wait(decision, instant),
         stopping=stopping,

@@ -36,6 +36,7 @@ _OWN: Final[Mapping[str, Message]] = {
     "applications:attachment:attach": N_("Document attached"),
     "applications:attachment:remove": N_("Document removed"),
     "applications:attachment:replace": N_("Document replaced"),
+    "awards:offer:answer": N_("Offer of a part of the subsidy answered"),
     "applications:correction:answer": N_("Request of the officer answered"),
     "applications:section:save": N_("Section saved"),
 }
@@ -47,6 +48,9 @@ _FUND: Final[Mapping[str, Message]] = {
     "applications:application:return": N_("Returned for correction"),
     "applications:application:refuse": N_("Not admitted"),
     "applications:message:close": N_("Correspondence closed"),
+    "awards:offer:send": N_("A part of the subsidy offered"),
+    "awards:offer:withdraw": N_("Offer of a part of the subsidy withdrawn"),
+    "awards:offer:expire": N_("The offer of a part of the subsidy was not answered in time"),
 }
 """What the fund does openly."""
 
@@ -160,7 +164,13 @@ _LABELS: Final[Mapping[str, Message]] = {
     "name": N_("File"),
     "answer": N_("Answer"),
 }
-_ANSWERS: Final = {"changed": N_("Changed"), "explained": N_("Explained")}
+_ANSWERS: Final = {
+    "changed": N_("Changed"),
+    "explained": N_("Explained"),
+    "yes": N_("Yes"),
+    "no": N_("No"),
+    "none": N_("None"),
+}
 
 
 def _details(event: AuditEvent) -> list[tuple[Message, Any]]:

@@ -35,7 +35,12 @@ PUBLIC: Final = (
     Entry(N_("Calendar"), "calendar.index", Permission.PUBLIC, "calendar"),
     Entry(N_("Clusters"), "clusters.register", Permission.PUBLIC, CLUSTERS),
     Entry(N_("Calculator"), "calculator.show", Permission.PUBLIC, "calculator"),
-    Entry(N_("My applications"), "applications.index", Permission.APPLICATION_LIST_OWN, "applications own_agreement"),
+    Entry(
+        N_("My applications"),
+        "applications.index",
+        Permission.APPLICATION_LIST_OWN,
+        "applications own_agreement offers",
+    ),
     Entry(N_("Organisations"), "organisations.index", Permission.SIGNED_IN, "organisations"),
     Entry(N_("Workspace"), "staff.home", Permission.STAFF_HOME, "staff"),
     Entry(N_("Demo mail"), "mail.index", Permission.DEMO_MAIL, "mail"),

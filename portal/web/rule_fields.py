@@ -21,6 +21,8 @@ from portal.core.language import N_, Message
 from portal.tenders.checks import CHECKS
 from portal.tenders.metrics import METRICS
 from portal.tenders.ruleset import (
+    OFFER_DAYS,
+    SMALLEST_PART,
     Allotment,
     Blindness,
     Direction,
@@ -260,6 +262,18 @@ SECTIONS: Final[dict[str, Section]] = {
                 CHOICE,
                 tuple((str(item), ALLOTMENTS[item]) for item in Allotment),
             ),
+            Column(
+                "smallest_part",
+                _l("Smallest part that is offered, percent of each year"),
+                MAYBE_NUMBER,
+                hint=_l("For partial funding. Empty: %(share)s %%", share=SMALLEST_PART),
+            ),
+            Column(
+                "offer_days",
+                _l("Time to answer the offer of a part"),
+                MAYBE_WHOLE,
+                hint=_l("Working days, for partial funding. Empty: %(days)s", days=OFFER_DAYS),
+            ),
         ),
         rows=(
             Rows(
@@ -364,6 +378,10 @@ def read_section(name: str, form: Mapping[str, str], content: Mapping[str, Any])
         changed.pop("commission", None)
         if held is not None:
             changed["commission"] = held
+    if name == "money":
+        for term in ("smallest_part", "offer_days"):
+            if changed[term] is None:
+                del changed[term]
     if name == "criteria":
         _criteria(changed, form)
     if name == "procedure":

@@ -179,7 +179,7 @@ def _form_page(
         rows=rows_of(typed),
         limit_rows=limit_rows(typed),
         groups=picture.groups(held.ground),
-        policies=[(each.value, say(POLICY_NAMES[each])) for each in Policy if each is not Policy.PARTIAL],
+        policies=[(each.value, say(POLICY_NAMES[each])) for each in Policy],
         units=[(PROJECTS, _("projects")), (ROUBLES, _("roubles")), (PERCENT, _("percent of the money"))],
         problems=found,
         errors=errors,

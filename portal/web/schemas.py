@@ -205,6 +205,8 @@ class RuleSetSchema(_Strict):
     commission = fields.Nested(CommissionSchema, allow_none=True)
     allotment = fields.String(validate=validate.Length(max=20))
     limits = fields.List(fields.Nested(LimitSchema), validate=validate.Length(max=LONGEST_LIST))
+    smallest_part = fields.Raw()
+    offer_days = fields.Integer(strict=True)
     questions = fields.List(fields.Nested(QuestionSchema), validate=validate.Length(max=LONGEST_LIST))
     confidential_parts = fields.String(validate=validate.Length(max=20))
 

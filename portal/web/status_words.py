@@ -102,6 +102,14 @@ WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
         "upheld": (N_("Upheld"), "green"),
         "dismissed": (N_("Dismissed"), "red"),
     },
+    "offer": {
+        "unsent": (N_("Not asked yet"), "grey"),
+        "open": (N_("Waits for the answer"), "yellow"),
+        "accepted": (N_("Agreed"), "green"),
+        "refused": (N_("Not agreed"), "red"),
+        "expired": (N_("Not answered in time"), "red"),
+        "withdrawn": (N_("Offer withdrawn"), "grey"),
+    },
     "meeting": {
         "planned": (N_("Planned"), "yellow"),
         "open": (N_("Going on"), "blue"),

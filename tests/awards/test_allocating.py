@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -15,12 +14,10 @@ from sqlalchemy.orm import Session
 
 from portal.awards import allocating, queries, service
 from portal.awards.allocation_models import AllocationRun, RunState
-from portal.core.canonical import digest
 from portal.core.errors import NotFound, Problems, Refused
 from portal.core.jobs import Task
-from portal.tenders.models import RuleSetVersion
 from tests.factories import awards
-from tests.factories.awards import Stage
+from tests.factories.awards import Stage, ruled
 
 EACH = {"code": "L1", "title": {"ru": "МСП", "en": "Small business"}, "unit": "projects"}
 
@@ -29,19 +26,6 @@ EACH = {"code": "L1", "title": {"ru": "МСП", "en": "Small business"}, "unit":
 def stage(session: Session) -> Stage:
     """The first leaves too little for the second; second and third together have more points than the first."""
     return awards.stage(session, [{2018: 60}, {2018: 50}, {2018: 40}, {2018: 1}], {2018: 90, 2019: 50}, declined=[3])
-
-
-def ruled(stage: Stage, **changes: Any) -> None:
-    """Other rules for the track than those that were published."""
-    session, key = stage.session, stage.track.rule_set_id
-    content = {**session.get_one(RuleSetVersion, key).content, **changes}
-    session.execute(text("alter table rule_set disable trigger frozen_rules"))
-    session.execute(
-        text("update rule_set set content = cast(:content as jsonb), digest = :digest where id = :key"),
-        {"content": json.dumps(content, ensure_ascii=False), "digest": digest(content), "key": key},
-    )
-    session.execute(text("alter table rule_set enable trigger frozen_rules"))
-    session.expire_all()
 
 
 def computed(stage: Stage) -> AllocationRun:

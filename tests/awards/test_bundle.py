@@ -273,6 +273,30 @@ def test_awards_within_limits_are_recomputed(session: Session, tmp_path: Path) -
     assert (code, f"{HERE}/allocation.json" in said) == (1, True)
 
 
+def test_parts_are_recomputed_with_the_consent_of_those_who_got_them(session: Session, tmp_path: Path) -> None:
+    """The first that fits only in part says no, the next one yes; neither why nor who stands in the bundle."""
+    content = proof.bundled(
+        session, proof.decided(session, count=4, money=140_000_000, allotment=Allotment.PARTIAL, answers=(False, True))
+    )
+    code, said = proof.checked(content, tmp_path)
+    assert code == 0, said
+    assert "the awards (partial)" in said
+    files = proof.unpacked(content)
+    assert "CANARY-REASON" not in str(files)
+    allocation = files[f"{HERE}/allocation.json"]
+    assert [each["answer"] for each in allocation["offers"]] == ["refused", "accepted"]
+    refused, agreed = (each["number"] for each in allocation["offers"])
+    for forge, place in (
+        (lambda offers: offers.pop(0), f"{HERE}/allocation.json {refused} outcome"),
+        (lambda offers: offers.pop(1), f"{HERE}/allocation.json {agreed} consent"),
+        (lambda offers: offers[0].update(answer="expired"), f"{HERE}/allocation.json {refused} offer (audit.json)"),
+    ):
+        changed = json.loads(json.dumps(files))
+        forge(changed[f"{HERE}/allocation.json"]["offers"])
+        code, said = proof.checked(proof.forged(changed), tmp_path)
+        assert (code, place in said) == (1, True), said
+
+
 def test_it_is_made_once_after_the_publication(session: Session) -> None:
     tender = proof.decided(session, count=3)
     task = session.scalars(select(Task).where(Task.kind == bundles.KIND)).one()

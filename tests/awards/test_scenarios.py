@@ -161,7 +161,6 @@ def test_without_changes_policy_and_limits_are_those_of_the_rules() -> None:
 @pytest.mark.parametrize(
     ("changes", "fields"),
     [
-        (Changes(policy=Policy.PARTIAL), ["policy"]),
         (Changes(limits=(limited("region", "77", 1),)), ["limits.0.group"]),
         (Changes(limits=(limited("sme", "sme", 1, unit="tons"),)), ["limits.0.unit"]),
         (Changes(limits=(limited("cluster", "*", None),)), ["limits.0.most"]),

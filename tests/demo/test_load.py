@@ -142,7 +142,7 @@ def test_reviews_are_under_way_and_some_reviewers_disagree(loaded: Session) -> N
     states = dict(rows(loaded, statement))
     assert states == {"assigned": 6, "open": 1, "submitted": 31}
     letters = rows(loaded, "select count(*) from score_run where kind = 'track' and ended_at is not null")
-    assert letters == [(3,)]
+    assert letters == [(4,)]
 
 
 def test_the_open_tender_is_open_and_has_work_in_every_state(loaded: Session) -> None:
@@ -168,6 +168,22 @@ def test_two_applications_are_sealed_and_say_nothing(loaded: Session) -> None:
     )
     assert held == [(2, True, True)]
     assert rows(loaded, "select count(*) from seal_key where public is not null and given is null") == [(3,)]
+
+
+def test_a_part_is_offered_to_the_initiator_and_waits(loaded: Session) -> None:
+    held = rows(
+        loaded,
+        "select o.state, now() < o.due_at, sum(a.offered), sum(a.asked) from award_offer o"
+        " join award_offer_amount a on a.offer_id = o.id group by o.id",
+    )
+    assert held == [("open", True, 52_000_000, 64_800_000)]
+    outcomes = rows(
+        loaded,
+        "select l.outcome, sum(w.amount) from decision_line l join award_decision d on d.id = l.decision_id"
+        " left join award_amount w on w.line_id = l.id where d.signed_at is null and d.discarded_at is null"
+        " group by l.id order by l.place",
+    )
+    assert outcomes == [("award", 99_000_000), ("award", 52_000_000), ("reserve", None)]
 
 
 def test_the_ledger_and_the_audit_trail_hold(demo_app: Flask) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State, Submission
@@ -18,7 +20,7 @@ from portal.core.clock import now
 from portal.identity.models import Role
 from portal.identity.policy import Actor
 from portal.scoring.models import Score, ScoreRun
-from portal.tenders.models import Tender, TenderTrack, Track
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack, Track
 from tests.factories import budget, identity, submissions
 from tests.factories import tenders as tenders_factory
 from tests.factories.packages import package
@@ -205,3 +207,16 @@ def signed(stage: Stage, requests: Sequence[Amounts]) -> list[UUID]:
         lines.append(line.id)
     session.flush()
     return lines
+
+
+def ruled(stage: Stage, **changes: Any) -> None:
+    """Other rules for the track than those that were published."""
+    session, key = stage.session, stage.track.rule_set_id
+    content = {**session.get_one(RuleSetVersion, key).content, **changes}
+    session.execute(text("alter table rule_set disable trigger frozen_rules"))
+    session.execute(
+        text("update rule_set set content = cast(:content as jsonb), digest = :digest where id = :key"),
+        {"content": json.dumps(content, ensure_ascii=False), "digest": digest(content), "key": key},
+    )
+    session.execute(text("alter table rule_set enable trigger frozen_rules"))
+    session.expire_all()

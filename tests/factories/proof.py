@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from argparse import Namespace
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from datetime import timedelta
 from decimal import Decimal
@@ -17,13 +18,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications.models import Application, Submission
+from portal.applications.models import Application, Proof, Submission
+from portal.applications.signing import Shown
 from portal.audit import heads
 from portal.audit.service import record
-from portal.awards import amending, bundles, refusing, reserve_list, scenario_service, service
+from portal.awards import amending, bundles, offers, refusing, reserve_list, scenario_service, service
 from portal.awards.amending import Change
 from portal.awards.bundle_trail import SUBMIT
-from portal.awards.models import Award, DecisionKind
+from portal.awards.models import Award, AwardDecision, DecisionKind
 from portal.awards.scenarios import Changes
 from portal.core.canonical import canonical_json
 from portal.core.clock import at, now
@@ -54,12 +56,14 @@ def decided(
     eligible: bool = True,
     count: int = 9,
     money: int = 400_000_000,
+    answers: Sequence[bool] = (),
     **more: Any,
 ) -> Tender:
     """A tender whose one track is scored, decided, booked and published, after a head of the trail.
 
     ``more``: what else the rules say; ``adopted``: after two scenarios were adopted, one of another list.
     ``eligible`` false: the rules that packages of 2018 cannot meet any more stay, so all fail, for reasons with names.
+    ``answers``: of the initiators who are offered a part, one after the other.
     """
     official = load_rulebook(IS)
     rules: dict[str, Any] = {"threshold": Decimal(40), "spread_limit": Decimal(10), **more}
@@ -87,7 +91,10 @@ def decided(
     member = awards.person(session, Role.COMMISSION, "Demo Member Sidorovskaya")
     if adopted:
         _adopt(session, chair, track_of(tender).id)
-    _public(session, chair, member, service.draft(session, chair, track_of(tender).id).id)
+    decision = service.draft(session, chair, track_of(tender).id)
+    for agree in answers:
+        decision = _answered(session, chair, decision, agree)
+    _public(session, chair, member, decision.id)
     return tender
 
 
@@ -133,6 +140,14 @@ def _owner(session: Session, application: Application) -> Actor:
     session.add(Membership(user_id=person.id, organisation_id=application.initiator_id, role=OrgRole.OWNER))
     session.flush()
     return identity.actor(session, person)
+
+
+def _answered(session: Session, chair: Actor, decision: AwardDecision, agree: bool) -> AwardDecision:
+    """One offer is sent and answered; after a no the list is drafted anew."""
+    (offer,) = offers.send(session, chair, decision.id)
+    owner = _owner(session, session.get_one(Application, offer.application_id))
+    offers.answer(session, owner, offer.id, agree=agree, reason="CANARY-REASON-5b1c", shown=Shown(Proof.WORD))
+    return decision if agree else service.redraft(session, chair, decision.id)
 
 
 def _received(session: Session, actor: Actor, application_id: UUID) -> None:

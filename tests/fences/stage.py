@@ -90,6 +90,7 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "budget_room.download": {"table": "envelopes"},
     "budget_statement.download": {"extension": "xlsx"},
     "own_agreement.show": {"application_id": "agreed_id"},
+    "offers.show": {"application_id": "offered_id"},
     "public.results": {"code": "2016"},
     "meetings.attend": {"user_id": "seat_id"},
     "meeting_paper.as_pdf": {"meeting_id": "held_meeting_id"},
@@ -422,8 +423,9 @@ def _values(which: str) -> dict[str, Any]:
         "recovery_id": "select id from recovery where cast(:key as uuid) is not null order by id limit 1",
         "due_id": "select d.id from agreement_due d join agreement a on a.id = d.agreement_id"
         " where d.received_on is null and cast(:key as uuid) is not null order by a.number desc, d.due_on limit 1",
-        "line_id": "select id from decision_line where outcome = 'award' and cast(:key as uuid) is not null"
-        " order by place limit 1",
+        "line_id": "select l.id from decision_line l join award_decision d on d.id = l.decision_id"
+        " where l.outcome = 'award' and d.published_at is not null and cast(:key as uuid) is not null"
+        " order by l.place limit 1",
         "meeting_id": "select id from meeting where state = 'planned' and cast(:key as uuid) is not null limit 1",
         "held_meeting_id": "select id from meeting where state = 'closed' and cast(:key as uuid) is not null limit 1",
         "item_id": "select i.id from agenda_item i join meeting m on m.id = i.meeting_id where m.state = 'planned'"
@@ -433,7 +435,9 @@ def _values(which: str) -> dict[str, Any]:
         "appeal_id": "select id from appeal where cast(:key as uuid) is not null limit 1",
         "proposal_id": "select id from reserve_proposal where state = 'open' and cast(:key as uuid) is not null"
         " limit 1",
-        "decision_id": "select id from award_decision where number = 1 and cast(:key as uuid) is not null",
+        "decision_id": "select id from award_decision where number = 1 and published_at is not null"
+        " and cast(:key as uuid) is not null",
+        "offered_id": "select application_id from award_offer where state = 'open' and cast(:key as uuid) is not null",
         "scenario_id": "select s.id from scenario s join user_account u on u.id = s.author_id"
         " where s.adopted_at is null and u.email = 'chair@demo.example' and cast(:key as uuid) is not null"
         " order by s.id limit 1",

@@ -423,6 +423,8 @@ def test_rules_with_everything_they_may_have_travel_as_a_file(
             commission=load_commission(),
             conflict_ties=(TieRuling(Tie.CLUSTER, TieEffect.NONE),),
             allotment=Allotment.BEST_TOTAL,
+            smallest_part=Decimal(60),
+            offer_days=7,
             limits=(
                 AllocationLimit(
                     "L1", Text("Одна", "One"), LimitField.ORGANISATION, "*", None, Decimal(1), LimitUnit.PROJECTS

@@ -1,6 +1,13 @@
 """A versioned rule set: its shape, its invariants, its scales, and its JSON."""
 
-from portal.tenders.ruleset.allocation import AllocationLimit, Allotment, LimitField, LimitUnit
+from portal.tenders.ruleset.allocation import (
+    OFFER_DAYS,
+    SMALLEST_PART,
+    AllocationLimit,
+    Allotment,
+    LimitField,
+    LimitUnit,
+)
 from portal.tenders.ruleset.commission import Ballot, Commission, Office, SignOff
 from portal.tenders.ruleset.model import (
     GENERAL,
@@ -38,6 +45,8 @@ from portal.tenders.ruleset.texts import Giver, Text
 __all__ = [
     "GENERAL",
     "MAX_POINTS",
+    "OFFER_DAYS",
+    "SMALLEST_PART",
     "AllocationLimit",
     "Allotment",
     "Anchor",

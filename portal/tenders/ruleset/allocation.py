@@ -18,6 +18,7 @@ class Allotment(StrEnum):
 
     STRICT = "strict"
     SKIPPING = "skipping"
+    PARTIAL = "partial"
     BEST_TOTAL = "best_total"
 
 
@@ -54,7 +55,21 @@ class AllocationLimit:
 
 
 MOST_LIMITS: Final = 40
+SMALLEST_PART: Final = Decimal(50)
+"""Percent of what is asked for a year that a part is at least, where the rules say nothing."""
+OFFER_DAYS: Final = 5
+"""Working days in which an initiator answers an offer of a part, where the rules say nothing."""
+LONGEST_OFFER: Final = 30
 HUNDRED: Final = Decimal(100)
+
+
+def part_faults(smallest_part: Decimal, offer_days: int) -> Iterator[Problem]:
+    """What does not hold of the terms of partial funding."""
+    if not 0 < smallest_part <= HUNDRED:
+        yield Problem("out_of_range", "smallest_part", N_("A share above zero and at most 100 percent."))
+    if not 1 <= offer_days <= LONGEST_OFFER:
+        message = N_("Give a whole number from 1 to %(most)s.", most=LONGEST_OFFER)
+        yield Problem("out_of_range", "offer_days", message)
 
 
 def faults(limits: Sequence[AllocationLimit]) -> Iterator[Problem]:

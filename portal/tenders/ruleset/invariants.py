@@ -69,6 +69,7 @@ def broken(rules: RuleSet) -> list[Problem]:
         *questions.faults(rules.questions),
         *commission.faults(rules.commission),
         *allocation.faults(rules.limits),
+        *allocation.part_faults(rules.smallest_part, rules.offer_days),
     ]
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from portal.core.language import N_, Message
-from portal.tenders.ruleset.allocation import AllocationLimit, Allotment
+from portal.tenders.ruleset.allocation import OFFER_DAYS, SMALLEST_PART, AllocationLimit, Allotment
 from portal.tenders.ruleset.commission import Commission
 from portal.tenders.ruleset.questions import Question, QuestionKind
 from portal.tenders.ruleset.scales import Scale
@@ -320,6 +320,8 @@ class RuleSet:
     conflict_ties: tuple[TieRuling, ...] = ()
     allotment: Allotment = Allotment.STRICT
     limits: tuple[AllocationLimit, ...] = ()
+    smallest_part: Decimal = SMALLEST_PART
+    offer_days: int = OFFER_DAYS
 
     @property
     def hides_applicants(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from portal.core.canonical import digest
 from portal.core.errors import Problem, Problems
 from portal.core.typed_json import Unreadable, read, write
-from portal.tenders.ruleset.allocation import Allotment
+from portal.tenders.ruleset.allocation import OFFER_DAYS, SMALLEST_PART, Allotment
 from portal.tenders.ruleset.invariants import broken
 from portal.tenders.ruleset.model import Blindness, Criterion, ExpertMean, RuleSet, Sight
 from portal.tenders.ruleset.scales import Bands
@@ -53,6 +53,8 @@ _BEFORE: Final[Mapping[str, object]] = {
     "conflict_ties": (),
     "allotment": Allotment.STRICT,
     "limits": (),
+    "smallest_part": SMALLEST_PART,
+    "offer_days": OFFER_DAYS,
 }
 """What came later, with the value that says nothing."""
 
