@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "offers_of_parts"
-down_revision = "budget_room"
+down_revision = "treasury_work"
 branch_labels = None
 depends_on = None
 

@@ -110,5 +110,5 @@ def test_from_the_draft_to_the_answer(session: Session, stage: Stage, sign_in: S
 def test_what_the_rules_say_of_parts_is_public(stage: Stage, client: FlaskClient) -> None:
     ruled(stage, allotment="partial", offer_days=7, smallest_part="60")
     stage.session.commit()
-    shown = client.get(f"/tenders/{stage.tender.code}/rules/{stage.track.track}").text
+    shown = client.get(f"/tenders/{stage.tender.code}/rules/{stage.track.track}?lang=en").text
     assert "60 % of what was asked for each year, and has 7 working days to agree" in shown.replace("\u00a0", " ")
