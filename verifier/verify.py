@@ -52,7 +52,7 @@ TEXTS = {
     "ranking": ("{}: the order of {} applications", "{}: порядок заявок, всего — {}"),
     "allocation": ("{}: the awards ({})", "{}: распределение ({})"),
     "chain": ("{}: {} decisions in a row, {} outcomes stand", "{}: решений подряд — {}, действуют исходы — {}"),
-    "addenda": ("{}: {} adopted addenda, by digest", "{}: принятых приложений — {}, по дайджестам"),
+    "addenda": ("{}: {} adopted addenda, by digest", "{}: принятых приложений — {}, по контрольным суммам"),
     "former": ("The earlier version {}: nothing in it has changed", "Прежняя версия {}: ничто в ней не изменилось"),
     "postings": (
         "{}: {} postings in the ledger, none over its envelope",

@@ -28,7 +28,7 @@ from portal.tenders.ruleset.allocation import AllocationLimit, Allotment, LimitF
 from portal.tenders.ruleset.texts import Text
 from tests.factories import proof
 
-FLIPS = 2_000 if os.environ.get("FULL") else 25
+FLIPS = 1_000 if os.environ.get("FULL") else 20
 HERE = "tracks/import_substitution"
 
 
@@ -71,15 +71,22 @@ def test_the_same_decisions_give_the_same_bytes(session: Session) -> None:
 
 def test_each_flipped_byte_is_found_with_its_place(content: bytes, tmp_path: Path) -> None:
     """Also bytes of the archive around the files: an archive is what its files give, to the byte."""
+    assert flipped(content, FLIPS, tmp_path) == []
+
+
+def flipped(content: bytes, count: int, folder: Path) -> list[tuple[int, str]]:
+    """The flips of one bit (byte and report) that were not found, or not with the file in which they are."""
     spans = _spans(content)
     chance = random.Random(20261126)
-    for at in [0, len(content) - 1, *chance.sample(range(len(content)), FLIPS)]:
+    unseen = []
+    for at in [0, len(content) - 1, *chance.sample(range(len(content)), count)]:
         changed = bytearray(content)
         changed[at] ^= 1 << chance.randrange(8)
-        code, said = proof.checked(bytes(changed), tmp_path)
-        assert code == 1, (at, said)
+        code, said = proof.checked(bytes(changed), folder)
         name = next((name for start, end, name in spans if start <= at < end), "index")
-        assert name in said.split("The first difference: ")[1], (at, said)
+        if code != 1 or name not in said.partition("The first difference: ")[2]:
+            unseen.append((at, said))
+    return unseen
 
 
 def _spans(content: bytes) -> list[tuple[int, int, str]]:

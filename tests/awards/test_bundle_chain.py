@@ -19,6 +19,7 @@ from portal.awards.scenario_models import Scenario
 from portal.core.jobs import Task
 from portal.documents import service as documents
 from portal.tenders.models import Tender
+from tests.awards.test_bundle import FLIPS, flipped
 from tests.factories import proof
 
 HERE = "tracks/import_substitution"
@@ -170,6 +171,10 @@ def test_a_change_in_a_later_decision_is_named(made: dict[str, bytes], tmp_path:
         place = change(files)
         code, said = proof.checked(proof.forged(files), tmp_path)
         assert (code, place in said) == (1, True), (change.__name__, said)
+
+
+def test_each_flipped_byte_is_found_with_its_place(made: dict[str, bytes], tmp_path: Path) -> None:
+    assert flipped(made["last"], FLIPS, tmp_path) == []
 
 
 def test_a_version_that_rewrites_the_one_before_is_found(made: dict[str, bytes], tmp_path: Path) -> None:
