@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +19,86 @@ from portal.awards.reserve_models import AwardRefusal
 from portal.awards.scenario_models import Scenario
 from portal.core.jobs import Task
 from portal.documents import service as documents
-from portal.tenders.models import Tender
 from tests.awards.test_bundle import FLIPS, flipped
 from tests.factories import proof
 
 HERE = "tracks/import_substitution"
-MADE: dict[str, bytes] = {}
+FLIPPED = FLIPS // 2 if FLIPS < 100 else FLIPS
 SCORES = {"2018": "87750000.00", "2019": "68250000.00", "2020": "39000000.00"}
 LOWERED = {"2018": "87749999.00", "2019": "68249999.00", "2020": "38999999.00"}
+MADE: list[Story] = []
 
 
-def decided(session: Session) -> Tender:
-    """Two awards and a reserve list of two."""
-    return proof.decided(session, count=4, money=200_000_000)
+@dataclass
+class Story:
+    """Two awards and a reserve list of two, after two scenarios were adopted; then what followed, bundle by bundle.
+
+    ``first``: of the decision alone; ``middle``: when an award was refused, the list moved up, and a correction was
+    signed that is not public; ``last``: of all three decisions.
+    """
+
+    first: bytes
+    middle: bytes
+    last: bytes
+    files: list[str]
+    kept: list[bytes]
+    tasks: set[str]
+    causes: set[str]
+    entries: list[bundles.Entry | None]
+    fault: str | None
+    scenarios: list[tuple[str, str]]
 
 
 @pytest.fixture
-def made(session: Session) -> dict[str, bytes]:
-    """The bundles of a decision and of what followed it, made once: ``first``, ``last``."""
+def made(session: Session) -> Story:
+    """Made once."""
     if not MADE:
-        tender = decided(session)
-        MADE["first"] = proof.bundled(session, tender)
-        proof.amended(session, tender)
-        MADE["last"] = proof.bundled(session, tender)
-    return MADE
+        MADE.append(_story(session))
+    return MADE[0]
 
 
-def test_later_decisions_verify_in_an_empty_folder(made: dict[str, bytes], tmp_path: Path) -> None:
+def _story(session: Session) -> Story:
+    tender = proof.decided(session, count=4, money=200_000_000, adopted=True)
+    first = proof.bundled(session, tender)
+    correction = proof.amended(session, tender)
+    middle = proof.bundled(session, tender)
+    proof.published(session, correction)
+    last = proof.bundled(session, tender)
+    assert bundles.make(session, tender.id) == bundles.newest(session, tender.id)
+    versions = bundles.versions(session, tender.id)
+    refusal = session.scalars(select(AwardRefusal)).one()
+    decisions = session.scalars(select(AwardDecision)).all()
+    scenarios = session.scalars(select(Scenario).order_by(Scenario.addendum)).all()
+    return Story(
+        first,
+        middle,
+        last,
+        [row.file.name.replace(tender.code, "T") for row in versions],
+        [documents.content(row.file) for row in versions],
+        set(session.scalars(select(Task.key).where(Task.kind == bundles.KIND))),
+        {f"{bundles.KIND}:{key}" for key in (*(each.id for each in decisions), refusal.line_id)},
+        [bundles.entry(versions[0], number) for number in proof.numbers(session, tender)],
+        next(fault for what, _count, fault in verification.verify(session) if "bundles" in what),
+        [(row.changes_digest, row.result_digest) for row in scenarios],
+    )
+
+
+def test_later_decisions_verify_in_an_empty_folder(made: Story, tmp_path: Path) -> None:
     (tmp_path / "verify.py").write_bytes(proof.VERIFIER.read_bytes())
-    for name, content in made.items():
-        (tmp_path / f"{name}.zip").write_bytes(content)
+    for name in ("first", "middle", "last"):
+        (tmp_path / f"{name}.zip").write_bytes(getattr(made, name))
     command = [sys.executable, "-I", "verify.py", "last.zip", "--former", "first.zip"]
     done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    for content in (made.first, made.middle):
+        assert proof.checked(content, tmp_path)[0] == 0
     assert "3 decisions in a row, 4 outcomes stand" in done.stdout
     assert "6 postings in the ledger, none over its envelope" in done.stdout
     assert "The earlier version first.zip: nothing in it has changed" in done.stdout
 
 
-def test_what_stands_is_told(made: dict[str, bytes]) -> None:
-    files = proof.unpacked(made["last"])
+def test_what_stands_is_told(made: Story) -> None:
+    files = proof.unpacked(made.last)
     told = [
         (each["decision"], each["outcome"], each["amounts"], each["refused"]) for each in files[f"{HERE}/standing.json"]
     ]
@@ -68,11 +109,8 @@ def test_what_stands_is_told(made: dict[str, bytes]) -> None:
         (1, "reserve", {}, False),
     ]
     assert [each["kind"] for each in files[f"{HERE}/decisions.json"]] == ["first", "supplementary", "correction"]
-    assert (files["tender.json"]["version"], files["tender.json"]["former"]) == (
-        2,
-        proof.verify.sha256(made["first"]),
-    )
-    assert "Demo reason" not in made["last"].decode("utf-8", "replace")
+    assert (files["tender.json"]["version"], files["tender.json"]["former"]) == (3, proof.verify.sha256(made.middle))
+    assert "Demo reason" not in made.last.decode("utf-8", "replace")
 
 
 def _line(files: dict[str, Any]) -> str:
@@ -143,9 +181,9 @@ def _unnoticed(files: dict[str, Any]) -> str:
 
 
 def _addendum(files: dict[str, Any]) -> str:
-    invented = {"addendum": 1, "key": "x", "changes": "0", "ground": "0", "result": "0", "same": True}
+    invented = {"addendum": 3, "key": "x", "changes": "0", "ground": "0", "result": "0", "same": True}
     files[f"{HERE}/addenda.json"].append(invented)
-    return f"{HERE}/addenda.json 1 (audit.json)"
+    return f"{HERE}/addenda.json 3 (audit.json)"
 
 
 CHANGES: tuple[Callable[[dict[str, Any]], str], ...] = (
@@ -164,68 +202,53 @@ CHANGES: tuple[Callable[[dict[str, Any]], str], ...] = (
 )
 
 
-def test_a_change_in_a_later_decision_is_named(made: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_change_in_a_later_decision_is_named(made: Story, tmp_path: Path) -> None:
     """Somebody with the portal's key changes one thing and signs."""
     for change in CHANGES:
-        files = proof.unpacked(made["last"])
+        files = proof.unpacked(made.last)
         place = change(files)
         code, said = proof.checked(proof.forged(files), tmp_path)
         assert (code, place in said) == (1, True), (change.__name__, said)
 
 
-def test_each_flipped_byte_is_found_with_its_place(made: dict[str, bytes], tmp_path: Path) -> None:
-    assert flipped(made["last"], FLIPS, tmp_path) == []
+def test_each_flipped_byte_is_found_with_its_place(made: Story, tmp_path: Path) -> None:
+    assert flipped(made.last, FLIPPED, tmp_path) == []
 
 
-def test_a_version_that_rewrites_the_one_before_is_found(made: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_version_that_rewrites_the_one_before_is_found(made: Story, tmp_path: Path) -> None:
     former = tmp_path / "former.zip"
-    files = proof.unpacked(made["first"])
+    files = proof.unpacked(made.middle)
     files[f"{HERE}/ranking.json"][0]["place"] = 9
     former.write_bytes(proof.forged(files))
-    code, said = proof.checked(made["last"], tmp_path, former=str(former))
+    code, said = proof.checked(made.last, tmp_path, former=str(former))
     assert code == 1
     assert "tender.json former" in said
     assert f"{HERE}/ranking.json" in said
 
 
-def test_an_applicant_is_told_what_stands(made: dict[str, bytes], tmp_path: Path) -> None:
-    numbers = [each["number"] for each in proof.unpacked(made["last"])[f"{HERE}/standing.json"]]
-    assert "refused by its initiator" in proof.checked(made["last"], tmp_path, number=numbers[0])[1]
-    assert "awarded" in proof.checked(made["last"], tmp_path, number=numbers[2])[1]
-    assert "reserve list" in proof.checked(made["first"], tmp_path, number=numbers[2])[1]
+def test_an_applicant_is_told_what_stands(made: Story, tmp_path: Path) -> None:
+    numbers = [each["number"] for each in proof.unpacked(made.last)[f"{HERE}/standing.json"]]
+    assert "refused by its initiator" in proof.checked(made.last, tmp_path, number=numbers[0])[1]
+    assert "awarded" in proof.checked(made.last, tmp_path, number=numbers[2])[1]
+    assert "reserve list" in proof.checked(made.first, tmp_path, number=numbers[2])[1]
 
 
-def test_each_publication_makes_a_version_and_the_earlier_ones_stay(session: Session) -> None:
-    tender = decided(session)
-    content = proof.bundled(session, tender)
-    proof.amended(session, tender)
-    refusal = session.scalars(select(AwardRefusal)).one()
-    later = session.scalars(select(AwardDecision).order_by(AwardDecision.number)).all()
-    keys = session.scalars(select(Task.key).where(Task.kind == bundles.KIND)).all()
-    assert set(keys) == {f"{bundles.KIND}:{key}" for key in (*(each.id for each in later), refusal.line_id)}
-    made = bundles.make(session, tender.id)
-    assert bundles.make(session, tender.id) is made
-    session.commit()
-    found = bundles.versions(session, tender.id)
-    assert [row.file.name for row in found] == [f"results-{tender.code}-2.zip", f"results-{tender.code}.zip"]
-    assert documents.content(found[1].file) == content
-    number = proof.numbers(session, tender)
-    entries = [bundles.entry(found[0], each) for each in number]
-    assert {(each.outcome, each.decision, each.refused) for each in entries if each} == {
+def test_each_publication_makes_a_version_and_the_earlier_ones_stay(made: Story) -> None:
+    assert made.tasks == made.causes
+    assert made.files == ["results-T-3.zip", "results-T-2.zip", "results-T.zip"]
+    assert made.kept == [made.last, made.middle, made.first]
+    assert {(each.outcome, each.decision, each.refused) for each in made.entries if each} == {
         ("award", 1, True),
         ("award", 3, False),
         ("award", 2, False),
         ("reserve", 1, False),
     }
-    assert next(fault for what, _count, fault in verification.verify(session) if "bundles" in what) is None
+    assert made.fault is None
 
 
-def test_what_is_not_public_is_not_inside(session: Session) -> None:
-    """A signed decision that nobody has published, and the postings of agreements: their rows stay closed."""
-    tender = decided(session)
-    proof.amended(session, tender, publish=False)
-    content = proof.bundled(session, tender)
-    files = proof.unpacked(content)
+def test_what_is_not_public_is_not_inside(made: Story) -> None:
+    """A signed decision that nobody has published frees and books already: its rows stay closed."""
+    files = proof.unpacked(made.middle)
     assert len(files[f"{HERE}/decisions.json"]) == 2
     opened = [row for row in files["audit.json"]["rows"] if isinstance(row, dict)]
     told = {row["object_id"] for row in opened if row["tag"] == "budget:posting:post"}
@@ -234,24 +257,19 @@ def test_what_is_not_public_is_not_inside(session: Session) -> None:
     assert told == listed == set(held["after"])
 
 
-def test_addenda_are_told_by_digest(session: Session, tmp_path: Path) -> None:
-    content = proof.bundled(session, proof.decided(session, count=3, money=900_000_000, adopted=True))
-    code, said = proof.checked(content, tmp_path)
-    assert (code, "2 adopted addenda, by digest" in said) == (0, True), said
-    assert "Words of the commission" not in content.decode("utf-8", "replace")
-    files = proof.unpacked(content)
-    held = files[f"{HERE}/addenda.json"]
-    rows = session.scalars(select(Scenario).order_by(Scenario.addendum)).all()
-    assert [(each["changes"], each["result"], each["same"]) for each in held] == [
-        (rows[0].changes_digest, rows[0].result_digest, True),
-        (rows[1].changes_digest, rows[1].result_digest, False),
-    ]
+def test_addenda_are_told_by_digest(made: Story, tmp_path: Path) -> None:
+    """The list of the first scenario is the one that was drafted."""
+    assert "2 adopted addenda, by digest" in proof.checked(made.last, tmp_path)[1]
+    assert "Words of the commission" not in made.last.decode("utf-8", "replace")
+    held = proof.unpacked(made.last)[f"{HERE}/addenda.json"]
+    assert [(each["changes"], each["result"]) for each in held] == made.scenarios
+    assert [each["same"] for each in held] == [True, False]
     for name in ("changes", "ground", "result"):
-        files = proof.unpacked(content)
+        files = proof.unpacked(made.last)
         files[f"{HERE}/addenda.json"][1][name] = "0" * 64
         code, said = proof.checked(proof.forged(files), tmp_path)
         assert (code, f"{HERE}/addenda.json 2 (audit.json)" in said) == (1, True), said
-    files = proof.unpacked(content)
+    files = proof.unpacked(made.last)
     del files[f"{HERE}/addenda.json"][1]
     code, said = proof.checked(proof.forged(files), tmp_path)
     assert (code, f"{HERE}/addenda.json" in said) == (1, True), said

@@ -41,11 +41,11 @@ DAY = date(2018, 12, 20)
 class Office:
     """Signed agreements with tranches of a rouble, and tables in which they are paid."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, count: int = 1) -> None:
         self.session = session
-        self.agreed: Agreed = agreements.awarded(session, [{2018: TRANCHES}] * AGREEMENTS)
+        self.agreed: Agreed = agreements.awarded(session, [{2018: TRANCHES}] * count)
         schedule = [(DAY + timedelta(days=place % 10), 1) for place in range(TRANCHES)]
-        rows = [agreements.signed(self.agreed, schedule, place=at, number=str(at + 7)) for at in range(AGREEMENTS)]
+        rows = [agreements.signed(self.agreed, schedule, place=at, number=str(at + 7)) for at in range(count)]
         self.inns = [session.get_one(Organisation, row.organisation_id).inn for row in rows]
 
     def table(self, matching: int, count: int) -> bytes:
@@ -93,8 +93,9 @@ def office(session: Session) -> Office:
     return Office(session)
 
 
-def test_a_large_table_is_read_and_booked_once_though_killed(session: Session, office: Office) -> None:
+def test_a_large_table_is_read_and_booked_once_though_killed(session: Session) -> None:
     """Every step is undone once, as when its worker is killed before the commit, and done again."""
+    office = Office(session, AGREEMENTS)
     clock = time.monotonic()
     row = office.read(office.table(OPEN, COUNT))
     shown = []

@@ -105,10 +105,10 @@ def _adopt(session: Session, chair: Actor, tender_track_id: UUID) -> None:
         scenario_service.adopt(session, chair, scenario.id, words="Words of the commission, which stay inside")
 
 
-def amended(session: Session, tender: Tender, *, publish: bool = True) -> None:
-    """The first award is refused, the reserve list moves up, and the last award is lowered by a correction.
+def amended(session: Session, tender: Tender) -> UUID:
+    """The first award is refused and the reserve list moves up; a correction that lowers the last award is signed.
 
-    ``publish`` false: the correction is signed, and not public.
+    Gives the correction, which is not public (:func:`published`).
     """
     place = track_of(tender).id
     chair, member = awards.person(session, Role.CHAIR), awards.person(session, Role.COMMISSION)
@@ -125,13 +125,20 @@ def amended(session: Session, tender: Tender, *, publish: bool = True) -> None:
     correction = amending.amend(
         session, chair, place, kind=DecisionKind.CORRECTION, changes=[change], grounds="Ruling on an appeal"
     )
-    _public(session, chair, member, correction.id, publish=publish)
+    service.sign(session, member, correction.id)
+    session.commit()
+    return correction.id
 
 
-def _public(session: Session, chair: Actor, member: Actor, decision_id: UUID, *, publish: bool = True) -> None:
+def published(session: Session, decision_id: UUID) -> None:
+    """Publish a decision that is signed."""
+    service.publish(session, awards.person(session, Role.CHAIR), decision_id)
+    session.commit()
+
+
+def _public(session: Session, chair: Actor, member: Actor, decision_id: UUID) -> None:
     service.sign(session, member, decision_id)
-    if publish:
-        service.publish(session, chair, decision_id)
+    service.publish(session, chair, decision_id)
     session.commit()
 
 

@@ -51,7 +51,7 @@ def test_earlier_versions_stay_to_be_downloaded(
     first = proof.bundled(session, tender)
     url = f"/tenders/{tender.code}/results"
     assert "/results/1.zip" not in client.get(f"{url}/proof", headers=ENGLISH).text
-    proof.amended(session, tender)
+    proof.published(session, proof.amended(session, tender))
     last = proof.bundled(session, tender)
     page = client.get(f"{url}/proof", headers=ENGLISH).text
     for number, content in ((1, first), (2, last)):
