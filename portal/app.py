@@ -42,6 +42,7 @@ HANDLERS: Final = (
     "portal.awards.jobs",
     "portal.awards.reminders",
     "portal.budget.alarms",
+    "portal.budget.reminders",
     "portal.budget.statement_files",
     "portal.clusters.jobs",
     "portal.documents.jobs",

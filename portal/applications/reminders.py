@@ -23,16 +23,24 @@ from portal.applications.models import (
     State,
 )
 from portal.applications.queries import people_of, signers_of
+from portal.applications.seal_models import Seal, SealOpening
 from portal.core.calendar import end_of_day
 from portal.core.language import N_, Message
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.reminders import Reminder, source, stage
 from portal.tenders.models import Tender
+from portal.tenders.seal_models import SealKey
 
 CLOSING_DAYS: Final = (7, 3, 1)
 SIGNING_DAYS: Final = (3, 1)
 CORRECTION_DAYS: Final = (3, 1)
 
+OPENING_DAYS: Final = (0, 3, 7)
+"""Days after a sealed tender may be opened on which its keepers are told."""
+
+OPENING: Final = declare(
+    "sealed_opening", Topic.TENDERS, N_("A sealed tender can be opened"), important=True, staff=True
+)
 CLOSING: Final = declare(
     "reminder_closing", Topic.DEADLINES, N_("Applications close soon, and yours is a draft"), important=True
 )
@@ -172,3 +180,41 @@ def _signed(application_id: UUID) -> Select[UUID]:
         .outerjoin(SignatureVoid, SignatureVoid.signature_id == Signature.id)
         .where(Participant.application_id == application_id, SignatureVoid.id.is_(None))
     )
+
+
+@source("applications.opening")
+def opening(session: Session, at: datetime) -> Iterator[Reminder]:
+    """Sealed tenders whose last application has come and which nobody has opened: the keepers who have not yet."""
+    ending = func.sealing_ends(Tender.id, type_=Tender.closes_at.type)
+    sealed = select(Seal.submission_id).where(Seal.tender_id == Tender.id, Seal.ended.is_(None)).exists()
+    begun = select(SealOpening.tender_id).where(SealOpening.tender_id == Tender.id).exists()
+    statement = (
+        select(SealKey, ending)
+        .join(SealKey.tender)
+        .options(contains_eager(SealKey.tender), joinedload(SealKey.keeper, innerjoin=True))
+        .where(
+            Tender.sealed,
+            Tender.cancelled_at.is_(None),
+            Tender.closes_at > at - timedelta(days=60),
+            ending <= at,
+            SealKey.given.is_(None),
+            sealed,
+            ~begun,
+        )
+        .order_by(SealKey.tender_id, SealKey.place)
+    )
+    for key, ended in session.execute(statement):
+        tender = key.tender
+        step = max(days for days in OPENING_DAYS if at - ended >= timedelta(days=days))
+        yield Reminder(
+            f"{OPENING}:{tender.id}:{ended.isoformat()}:{step}",
+            OPENING,
+            [key.keeper] if key.keeper.active else [],
+            N_("The sealed tender %(code)s can be opened", code=tender.code),
+            [
+                N_("Applications were accepted until %(instant)s.", instant=instant(ended, tender.zone)),
+                N_("Two keepers open it, each with its passphrase. Until then nobody can read an application."),
+            ],
+            (N_("Open the tender"), f"/staff/tenders/{tender.id}/sealed"),
+            ("tender", tender.id),
+        )

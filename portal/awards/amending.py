@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import basis
+from portal.awards import basis, decision_letters
 from portal.awards.chain import superseded
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine
 from portal.awards.policy import interest_refusal
@@ -121,6 +121,7 @@ def amend(
     session.flush()
     facts = {"kind": kind, "number": decision.number, "follows": last.id, "digest": decision.digest}
     record(session, actor, "awards:decision:amend", "award_decision", decision.id, facts)
+    decision_letters.waits(session, decision)
     return decision
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from portal.applications.signing import Shown, require_fresh
 from portal.audit.service import record
-from portal.awards import basis, offer_letters, offer_queries
+from portal.awards import basis, decision_letters, offer_letters, offer_queries
 from portal.awards.models import AwardDecision
 from portal.awards.offer_models import AwardOffer, OfferAmount, OfferState
 from portal.awards.offer_queries import Part
@@ -117,6 +117,7 @@ def answer(session: Session, actor: Actor, offer_id: UUID, *, agree: bool, reaso
     }
     record(session, actor, ANSWER, "application", application.id, changes)
     offer_letters.answered(session, offer)
+    decision_letters.waits(session, _present_draft(session, offer))
     return offer
 
 
@@ -206,6 +207,17 @@ def _offer(
     record(session, actor, "awards:offer:send", "application", application.id, changes)
     offer_letters.sent(session, offer, application)
     return offer
+
+
+def _present_draft(session: Session, offer: AwardOffer) -> AwardDecision:
+    """The draft that an offer is about now: a list drafted anew takes offers over."""
+    return session.scalars(
+        select(AwardDecision).where(
+            AwardDecision.tender_track_id == offer.tender_track_id,
+            AwardDecision.number == 1,
+            AwardDecision.discarded_at.is_(None),
+        )
+    ).one()
 
 
 def _withdraw(session: Session, actor: Actor, offer: AwardOffer) -> None:

@@ -19,7 +19,7 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import amending, basis, bundles, offers, reserve_list, scenario_service, sign_offs
+from portal.awards import amending, basis, bundles, decision_letters, offers, reserve_list, scenario_service, sign_offs
 from portal.awards.meeting_models import ItemState
 from portal.awards.meetings import on_agenda
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine, DecisionSignature
@@ -97,6 +97,7 @@ def draft(session: Session, actor: Actor, tender_track_id: UUID) -> AwardDecisio
     record(session, actor, "awards:decision:draft", "award_decision", decision.id, changes)
     scenario_service.cite(session, actor, decision, found.lines)
     offers.take_over(session, actor, decision)
+    decision_letters.waits(session, decision)
     return decision
 
 

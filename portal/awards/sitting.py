@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application
 from portal.audit.service import record
-from portal.awards import offers
+from portal.awards import decision_letters, offers
 from portal.awards.appeal_models import Appeal
 from portal.awards.appeals import involved
 from portal.awards.meeting_models import (
@@ -350,3 +350,6 @@ def _note_end(session: Session, actor: Actor, item: AgendaItem) -> None:
         "casting": item.casting,
     }
     record(session, actor, "awards:item:close", "meeting", item.meeting_id, changes)
+    decision = session.get(AwardDecision, item.decision_id) if item.decision_id is not None else None
+    if decision is not None:
+        decision_letters.waits(session, decision)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, joinedload
 
 import portal.budget.policy  # noqa: F401 - registers the room's rules
 from portal.audit.service import record
-from portal.budget import rules
+from portal.budget import order_letters, rules
 from portal.budget.ledger import balance, post
 from portal.budget.models import SIGNED, Account, BudgetOrder, Envelope, PostingKind
 from portal.budget.rules import Line
@@ -81,6 +81,7 @@ def draft(
     session.flush()
     session.refresh(row)
     record(session, actor, DRAFT_TAG, "budget_order", row.id, {**_told(row), "digest": order_digest(row)})
+    order_letters.waits(session, row)
     return row
 
 

@@ -22,7 +22,9 @@ rule(Permission.BUDGET_POST)(by_role(Role.ADMINISTRATOR))
 rule(Permission.BUDGET_VIEW)(by_role(*READERS))
 rule(Permission.BUDGET_ORDER_DRAFT)(by_role(Role.ADMINISTRATOR, Role.FINANCE))
 
-_signer = by_role(Role.ADMINISTRATOR, Role.FINANCE, Role.DIRECTOR, Role.CHAIR)
+SIGNERS = (Role.ADMINISTRATOR, Role.FINANCE, Role.DIRECTOR, Role.CHAIR)
+"""Who may give the second signature under an order, but for its drafter."""
+_signer = by_role(*SIGNERS)
 
 
 @rule(Permission.BUDGET_ORDER_SIGN)

@@ -16,7 +16,16 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments, closing_exceptions, messages, opening, sealing, service, submission
+from portal.applications import (
+    attachments,
+    closing_exceptions,
+    messages,
+    opening,
+    reminders,
+    sealing,
+    service,
+    submission,
+)
 from portal.applications.closing_exceptions import ExceptionValues
 from portal.applications.models import Application, State, Submission
 from portal.applications.seal_models import Fault, Seal, SealEnd, SealOpening
@@ -502,3 +511,24 @@ def test_a_tender_without_seals_is_as_it_was(session: Session) -> None:
     assert not any(item.file.encrypted for item in joint.dossier.attachments)
     with pytest.raises(IntegrityError), session.begin_nested():
         session.execute(text("update submission set snapshot = '{}' where id = :key"), {"key": row.id})
+
+
+def test_the_keepers_are_told_that_they_can_open_until_one_has_begun(session: Session) -> None:
+    kept = sealed.tender(session)
+    ends = kept.tender.closes_at
+    assert list(reminders.opening(session, ends + DAY)) == []
+    planted(kept)
+    session.flush()
+    assert list(reminders.opening(session, ends - DAY / 24)) == []
+    stages = []
+    for days in (0, 2, 3, 10):
+        found = list(reminders.opening(session, ends + days * DAY))
+        stages.append({each.key.rpartition(":")[2] for each in found})
+        assert [each.readers[0].id for each in found] == [person.id for person in kept.keepers]
+    assert stages == [{"0"}, {"0"}, {"3"}, {"7"}]
+    with closed(kept):
+        give(kept, 0)
+        (left,) = reminders.opening(session, ends + 2 * DAY)
+        assert left.readers == [kept.keepers[1]]
+        give(kept, 1)
+        assert list(reminders.opening(session, ends + 2 * DAY)) == []

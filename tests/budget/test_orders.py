@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,12 +13,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent
-from portal.budget import orders, queries, rules, service
+from portal.budget import order_letters, orders, queries, reminders, rules, service
 from portal.budget.ledger import Overdrawn, post
 from portal.budget.models import Account, BudgetOrder, Envelope, Posting, PostingKind
 from portal.core.errors import Conflict, NotFound, PortalError, Problems, Refused
 from portal.identity.models import Role
 from portal.identity.policy import Actor
+from portal.notifications.models import Notice
 from portal.tenders.models import Track
 from tests.budget.test_fences import without_fences
 from tests.factories import budget, identity
@@ -339,3 +341,26 @@ def test_tampering_with_an_order_is_found(session: Session, desk: Desk, tamperin
     assert fault is not None
     assert fault.startswith("order ")
     assert place in fault
+
+
+def test_who_may_sign_is_told_and_reminded_until_somebody_has(session: Session) -> None:
+    desk = Desk(session)
+    officer = identity.actor(session, identity.user(session, Role.OFFICER))
+    row = desk.draft()
+    told = {
+        key: subject["en"]
+        for key, subject in session.execute(
+            select(Notice.user_id, Notice.subject).where(Notice.kind == order_letters.WAITS)
+        )
+    }
+    assert {desk.second.user_id, desk.chair.user_id} <= set(told)
+    assert not {desk.drafter.user_id, officer.user_id} & set(told)
+    assert told[desk.chair.user_id] == "Order № 7 of 01.02.2019 waits for a second signature"
+    stages = []
+    for days in (2, 3, 6, 7, 20):
+        found = list(reminders.orders(session, row.drafted_at + timedelta(days=days)))
+        stages.append([each.key.rpartition(":")[2] for each in found])
+        assert all(desk.drafter.user_id not in [reader.id for reader in each.readers] for each in found)
+    assert stages == [[], ["3"], ["3"], ["7"], []]
+    orders.sign(session, desk.chair, row.id)
+    assert list(reminders.orders(session, row.drafted_at + timedelta(days=3))) == []
