@@ -72,6 +72,7 @@ class TreasuryPayment(Keyed, Base):
 
 class WorkKind(StrEnum):
     READ = "read"
+    COMPARE = "compare"
     BOOK = "book"
 
 
@@ -83,7 +84,7 @@ class WorkState(StrEnum):
 
 
 class TreasuryWork(Keyed, Stamped, Base):
-    """A table that is read, or a statement whose matching payments are booked, in the background.
+    """A table that is read, or a statement that is compared anew or whose matching payments are booked, by a task.
 
     ``report``: ``{"faults": [{"ru", "en"}]}`` of a table that is not kept, ``{"booked": n, "refused": n}`` of booking.
     One booking of a statement goes at a time.

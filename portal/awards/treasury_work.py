@@ -6,7 +6,7 @@ in the name and with the present rights of the person who asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO, Final
 from uuid import UUID
 
@@ -39,6 +39,13 @@ def start_reading(session: Session, actor: Actor, *, name: str, stream: BinaryIO
     authorize(actor, Permission.AGREEMENT_PAY)
     file = documents.store(session, actor, name=name, stream=stream, allowed=kinds.TABLES)
     return _start(session, actor, TreasuryWork(kind=WorkKind.READ, file_id=file.id))
+
+
+def start_comparing(session: Session, actor: Actor, statement_id: UUID) -> TreasuryWork:
+    """Have what is not booked of a statement compared anew."""
+    authorize(actor, Permission.AGREEMENT_PAY)
+    treasury.locked(session, statement_id)
+    return _start(session, actor, TreasuryWork(kind=WorkKind.COMPARE, statement_id=statement_id))
 
 
 def start_booking(session: Session, actor: Actor, statement_id: UUID) -> TreasuryWork:
@@ -75,7 +82,7 @@ def step(session: Session, work_id: UUID) -> jobs.Progress:
         authorize(actor, Permission.AGREEMENT_PAY)
     except (Refused, NotFound):
         return _fail(session, row, [Problem("refused", "", N_("Whoever began this may not do it any more."))])
-    return _read(session, actor, row) if row.kind == WorkKind.READ else _book(session, actor, row)
+    return _STEPS[WorkKind(row.kind)](session, actor, row)
 
 
 def _read(session: Session, actor: Actor, row: TreasuryWork) -> jobs.Progress:
@@ -108,6 +115,12 @@ def _payments(file: StoredFile) -> tuple[list[Payment], list[Problem]]:
     return _opened[file.key]
 
 
+def _compare(session: Session, actor: Actor, row: TreasuryWork) -> jobs.Progress:
+    assert row.statement_id is not None
+    treasury.compare_again(session, actor, row.statement_id)
+    return _done(session, row)
+
+
 def _book(session: Session, actor: Actor, row: TreasuryWork) -> jobs.Progress:
     """First all are compared anew and counted; then :func:`treasury.book` step by step."""
     assert row.statement_id is not None
@@ -121,6 +134,13 @@ def _book(session: Session, actor: Actor, row: TreasuryWork) -> jobs.Progress:
     row.report = {"booked": row.report["booked"] + booked, "refused": row.report["refused"] + refused}
     row.progress_done = min(row.progress_done + booked + refused, row.progress_total)
     return _progress(session, row) if booked + refused == treasury.AT_ONCE else _done(session, row)
+
+
+_STEPS: Final[Mapping[WorkKind, Callable[[Session, Actor, TreasuryWork], jobs.Progress]]] = {
+    WorkKind.READ: _read,
+    WorkKind.COMPARE: _compare,
+    WorkKind.BOOK: _book,
+}
 
 
 def _progress(session: Session, row: TreasuryWork) -> jobs.Progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -114,10 +114,9 @@ def show(statement_id: UUID) -> ResponseReturnValue:
 
 @page(pages, "/<uuid:statement_id>/compare", post=Permission.AGREEMENT_PAY)
 def compare(statement_id: UUID) -> ResponseReturnValue:
-    """Compare anew what is not booked."""
-    treasury.compare_again(session(), g.actor, statement_id)
-    flash(_("The payments were compared with the agreements as they are now."))
-    return redirect(url_for(".show", statement_id=statement_id), 303)
+    """Have what is not booked compared anew, in the background."""
+    row = treasury_work.start_comparing(session(), g.actor, statement_id)
+    return redirect(url_for(".work", work_id=row.id), 303)
 
 
 @page(pages, "/<uuid:statement_id>/book", post=Permission.AGREEMENT_PAY)

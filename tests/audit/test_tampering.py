@@ -302,6 +302,17 @@ def _names(fault: str, table: str, keys: set[str]) -> bool:
     return place in fault
 
 
+def test_a_row_that_is_gone_is_found_in_every_sealed_table(live: Session) -> None:
+    live.execute(text("set local timezone = 'UTC'"))
+    for table in SEALED:
+        with live.begin_nested() as savepoint:
+            middle = f"select ctid from {table} order by ctid offset (select count(*) / 2 from {table}) limit 1"
+            gone = text(f"delete from {table} where ctid = ({middle}) returning {_key(table, table)}")
+            key = live.execute(gone).scalar_one()
+            assert row_seals.compare(live, table)[1] == f"{table} {key}: is missing"
+            savepoint.rollback()
+
+
 @pytest.mark.parametrize("table", ["score", "mark", "award_amount"])
 def test_a_deleted_row_and_an_added_one_are_found(live: Session, table: str) -> None:
     with live.begin_nested() as savepoint:

@@ -23,6 +23,7 @@ from tests.awards.test_bundle import FLIPS, flipped
 from tests.factories import proof
 
 HERE = "tracks/import_substitution"
+OLD = ("code", "title", "zone", "closes_at", "tracks")
 FLIPPED = FLIPS // 2 if FLIPS < 100 else FLIPS
 SCORES = {"2018": "87750000.00", "2019": "68250000.00", "2020": "39000000.00"}
 LOWERED = {"2018": "87749999.00", "2019": "68249999.00", "2020": "38999999.00"}
@@ -273,3 +274,19 @@ def test_addenda_are_told_by_digest(made: Story, tmp_path: Path) -> None:
     del files[f"{HERE}/addenda.json"][1]
     code, said = proof.checked(proof.forged(files), tmp_path)
     assert (code, f"{HERE}/addenda.json" in said) == (1, True), said
+
+
+def test_bundles_of_before_hold_still(made: Story, tmp_path: Path) -> None:
+    """Format 1 knew of no later decision."""
+    files = proof.unpacked(made.first)
+    files["tender.json"] = {"format": 1, **{key: files["tender.json"][key] for key in OLD}}
+    for name in ("decisions", "standing", "addenda"):
+        del files[f"{HERE}/{name}.json"]
+    files[f"{HERE}/postings.json"] = {key: files[f"{HERE}/postings.json"][key] for key in ("envelopes", "awards")}
+    former = tmp_path / "former.zip"
+    former.write_bytes(proof.forged(files))
+    number = files[f"{HERE}/ranking.json"][0]["number"]
+    code, said = proof.checked(former.read_bytes(), tmp_path, number=number)
+    assert code == 0, said
+    assert f"{number} is inside" in said
+    assert proof.checked(made.last, tmp_path, former=str(former))[0] == 0
