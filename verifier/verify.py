@@ -1012,7 +1012,9 @@ def witnessed(report: Report, track: Track, found: Trail) -> None:
         _told(report, found, f"{track.where('run')} rules", run["rules_digest"], rows, "rules")
     decided = track.read("allocation")["digest"]
     for tag in ("awards:decision:draft", "awards:decision:publish"):
-        _told(report, found, f"{track.where('allocation')} digest ({tag})", decided, found.all(tag), "digest")
+        known = track.where("decisions") in track.raw
+        rows = found.about(tag, track.read("decisions")[0]["key"]) if known else found.all(tag)
+        _told(report, found, f"{track.where('allocation')} digest ({tag})", decided, rows, "digest")
     for each in track.read("allocation").get("offers", []):
         rows = [row for tag in OFFERS for row in found.all(tag) if row["changes"]["number"] == each["number"]]
         rows = [row for row in rows if row["changes"]["amounts"] == each["offered"]]
@@ -1066,7 +1068,7 @@ def postings(report: Report, track: Track, found: Trail) -> list[object]:
     returned = {number: stands.get(number, {}) for _key, number in gone}
     count += _booked(report, track, found, f"{place} refused", gone, returned, -1, moved)
     if "after" in held:
-        _within(report, place, held, moved)
+        _within(report, place, held, moved, found.cut)
     return [track.name, count]
 
 
@@ -1076,14 +1078,13 @@ def _sums(amounts) -> dict[str, Decimal]:
 
 def _booked(report, track, found, place, listed, right, sign, moved) -> int:
     """The postings say these amounts of these applications, by year; ``sign``: -1 where they give back."""
-    held, booked = track.read("postings"), {}
+    held, booked, earlier = track.read("postings"), {}, set()
     for key, number in listed:
-        rows = found.about("budget:posting:post", key)
-        if len(rows) != 1:
-            report.differs(f"{place} {number}", len(rows), 1)
+        told = _posted(report, found, f"{place} {number}", key, "reserve" if sign > 0 else "release")
+        if told is None:
+            earlier.add(number)
             continue
-        told, sums = rows[0]["changes"], {}
-        report.same(f"{place} {number} kind", told["kind"], "reserve" if sign > 0 else "release")
+        sums: dict[str, Decimal] = {}
         for envelope, account, amount in told["lines"]:
             sums[envelope] = sums.get(envelope, Decimal(0)) + Decimal(amount)
             if account == "reserved":
@@ -1095,17 +1096,31 @@ def _booked(report, track, found, place, listed, right, sign, moved) -> int:
         for envelope, total in sums.items():
             if total:
                 report.differs(f"{place} {number} {envelope}", str(total), "0")
-    for number in sorted({*booked, *right}):
+    for number in sorted({*booked, *right} - earlier):
         if booked.get(number, {}) != right.get(number, {}):
             said, wanted = ({y: f"{a:.2f}" for y, a in x.get(number, {}).items()} for x in (booked, right))
             report.differs(f"{place} {number}", said, wanted)
-    return len(listed)
+    return len(listed) - len(earlier)
 
 
-def _within(report: Report, place: str, held, moved) -> None:
+def _posted(report: Report, found: Trail, place: str, key: str, kind: str):
+    """What the trail says of a posting; None where it stands before the first row that is shown."""
+    rows = found.about("budget:posting:post", key)
+    if found.cut and not rows:
+        return None
+    if len(rows) != 1:
+        report.differs(place, len(rows), 1)
+        return {"lines": []}
+    report.same(f"{place} kind", rows[0]["changes"]["kind"], kind)
+    return rows[0]["changes"]
+
+
+def _within(report: Report, place: str, held, moved, cut: bool) -> None:
     """What is left after each posting is not below zero; within a transaction it follows from what was left before."""
     left: dict[tuple[int, str], Decimal] = {}
-    report.same(f"{place} after", sorted(held["after"]), sorted({key for _at, _in, key, *_ in moved}))
+    shown = {key for _at, _in, key, *_ in moved}
+    if not (cut and shown <= held["after"].keys()):
+        report.same(f"{place} after", sorted(held["after"]), sorted(shown))
     for _number, transaction, key, envelope, amount in sorted(moved):
         where = f"{place} after {key} {held['envelopes'][envelope]}"
         after = Decimal(held["after"][key][envelope])

@@ -43,7 +43,7 @@ SHOWN: Final[Mapping[str, frozenset[str]]] = {
 """Tag -> the keys of its changes that a bundle may show. A row with another key stays closed."""
 
 
-def trail(session: Session, held: Sequence[Track]) -> dict[str, Any]:
+def trail(session: Session, held: Sequence[Track], longest: int = LONGEST) -> dict[str, Any]:
     """``previous`` (the hash before the first row), ``first`` (its number), ``rows`` and the head they lead to.
 
     A row is its ``inner`` digest, or the row itself where the decisions rest on it; ``cut``: rows before the first
@@ -51,7 +51,7 @@ def trail(session: Session, held: Sequence[Track]) -> dict[str, Any]:
     """
     last = _published(session, held)
     open_rows = {seq for seq in _wanted(session, held) if seq <= last}
-    first = max(min(open_rows), last - LONGEST + 1)
+    first = max(min(open_rows), last - longest + 1)
     unsalted = select(AuditEvent.seq).where(AuditEvent.salt.is_(None), AuditEvent.seq.between(first, last))
     first = max(first, (session.scalar(unsalted.order_by(AuditEvent.seq.desc()).limit(1)) or 0) + 1)
     cut = first > min(open_rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import bundles, verification
+from portal.awards import bundle, bundles, verification
+from portal.awards.bundle_trail import trail
 from portal.awards.models import AwardDecision
 from portal.awards.reserve_models import AwardRefusal
 from portal.awards.scenario_models import Scenario
@@ -34,6 +36,7 @@ MADE: list[Story] = []
 class Story:
     """Two awards and a reserve list of two, after two scenarios were adopted; then what followed, bundle by bundle.
 
+    ``short``: the trail of the last bundle when it may have ten rows only.
     ``first``: of the decision alone; ``middle``: when an award was refused, the list moved up, and a correction was
     signed that is not public; ``last``: of all three decisions.
     """
@@ -41,6 +44,7 @@ class Story:
     first: bytes
     middle: bytes
     last: bytes
+    short: dict[str, Any]
     files: list[str]
     kept: list[bytes]
     tasks: set[str]
@@ -74,6 +78,7 @@ def _story(session: Session) -> Story:
         first,
         middle,
         last,
+        trail(session, bundle.tracks(session, bundle.published(session, tender.id)), 10),
         [row.file.name.replace(tender.code, "T") for row in versions],
         [documents.content(row.file) for row in versions],
         set(session.scalars(select(Task.key).where(Task.kind == bundles.KIND))),
@@ -290,3 +295,15 @@ def test_bundles_of_before_hold_still(made: Story, tmp_path: Path) -> None:
     assert code == 0, said
     assert f"{number} is inside" in said
     assert proof.checked(made.last, tmp_path, former=str(former))[0] == 0
+
+
+def test_a_trail_that_is_too_long_begins_later(made: Story, tmp_path: Path) -> None:
+    """What stands before its first row is not checked; what stands after it is."""
+    files = proof.unpacked(made.last)
+    files["audit.json"] = deepcopy(made.short)
+    code, said = proof.checked(proof.forged(files), tmp_path)
+    assert (code, "The audit trail: 10 rows" in said) == (0, True), said
+    shown = [row for row in files["audit.json"]["rows"] if isinstance(row, dict)]
+    next(row for row in shown if row["tag"] == "budget:posting:post")["changes"]["lines"][0][2] = "1.00"
+    code, said = proof.checked(proof.forged(files), tmp_path)
+    assert (code, f"{HERE}/postings.json 3" in said) == (1, True), said
