@@ -231,18 +231,21 @@ def work_until_killed() -> int:
         os._exit(1)
 
 
+APPLICATIONS, KILLS, STEP = (500, 20, 10) if os.environ.get("FULL") else (120, 6, 3)
+
+
 def test_run_survives_killed_workers_and_flushed_redis(
     fresh_app: Flask, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """500 applications, kills at random points (6; ``FULL=1``: 20), Redis flushed in between: the digest of an
+    """120 applications, 6 kills at random points (``FULL=1``: 500 and 20), Redis flushed in between: the digest of an
     undisturbed run."""
     jobs.connect(Redis.from_url(redis_url))
     generator = random.Random(2018)
     with fresh_app.app_context():
         with transaction() as session:
-            monkeypatch.setattr(service, "BATCH", 10)
+            monkeypatch.setattr(service, "BATCH", STEP)
             tender = tenders.open_tender(session)
-            submitted(session, tender, varied(500))
+            submitted(session, tender, varied(APPLICATIONS))
             actor = officer(session)
             track_id = track_of(tender).id
         undisturbed = _start(actor, track_id)
@@ -251,7 +254,7 @@ def test_run_survives_killed_workers_and_flushed_redis(
         expected = _read(undisturbed).output_digest
         run_id = _start(actor, track_id)
         kills = 0
-        while kills < (20 if os.environ.get("FULL") else 6):
+        while kills < KILLS:
             worker = work_until_killed()
             time.sleep(generator.uniform(0.05, 0.6))
             os.kill(worker, signal.SIGKILL)
@@ -269,8 +272,8 @@ def test_run_survives_killed_workers_and_flushed_redis(
         assert _read(run_id).output_digest == expected
         session = current_session()
         per_run = session.execute(select(Score.run_id, func.count()).group_by(Score.run_id)).all()
-        assert {count for _, count in per_run} == {500}
-        assert session.scalar(select(func.count()).select_from(Score).where(Score.current)) == 500
+        assert {count for _, count in per_run} == {APPLICATIONS}
+        assert session.scalar(select(func.count()).select_from(Score).where(Score.current)) == APPLICATIONS
         assert session.scalar(select(func.count()).select_from(Letter)) == 0
         assert verify(session)[1] is None
 
