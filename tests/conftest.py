@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
+from flask_login.utils import _create_identifier
 from hypothesis import HealthCheck, settings
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import event
@@ -130,18 +131,27 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+def signed_in_client(app: Flask, uniquifier: str) -> FlaskClient:
+    """A client with the session of a person who has signed in and seen a page: a request writes nothing to it."""
+    client = app.test_client()
+    with app.test_request_context(environ_base=client.environ_base):
+        browser = _create_identifier()
+    with client.session_transaction() as cookies:
+        cookies["_user_id"] = uniquifier
+        cookies["_fresh"] = True
+        cookies["_id"] = browser
+        cookies["fs_cc"] = "set"
+        cookies["fs_paa"] = time.time()
+        cookies["csrf_token"] = "0" * 40
+    return client
+
+
 @pytest.fixture
 def sign_in(app: Flask) -> Callable[[User], FlaskClient]:
     """A client signed in as the person, freshly authenticated."""
 
     def signed_in(user: User) -> FlaskClient:
-        client = app.test_client()
-        with client.session_transaction() as cookies:
-            cookies["_user_id"] = user.fs_uniquifier
-            cookies["_fresh"] = True
-            cookies["fs_cc"] = "set"
-            cookies["fs_paa"] = time.time()
-        return client
+        return signed_in_client(app, user.fs_uniquifier)
 
     return signed_in
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from portal.identity.queries import load_actor
 from portal.scoring import checks, dry_runs
 from portal.tenders.amendments import AmendmentValues, Reasons, amend
 from portal.tenders.models import Question, Tender, TenderTrack
+from tests.conftest import signed_in_client
 
 DRAFT_CANARY: Final = "CANARY-DRAFT-5d1e"
 PAPER: Final = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
@@ -478,22 +478,15 @@ def _values(which: str) -> dict[str, Any]:
 
 
 def _client(app: Flask, email: str | None) -> FlaskClient:
-    client = app.test_client()
     if email is None:
-        return client
+        return app.test_client()
     if "@" not in email:
         email = _one(
             "select u.email from user_account u join membership m on m.user_id = u.id join cluster_member c"
             " on c.organisation_id = m.organisation_id join cluster k on k.id = c.cluster_id"
             " where k.code = 'D9' and m.role = 'owner' order by u.email limit 1"
         )[0]
-    uniquifier = _one("select fs_uniquifier from user_account where email = :email", email=email)[0]
-    with client.session_transaction() as cookies:
-        cookies["_user_id"] = uniquifier
-        cookies["_fresh"] = True
-        cookies["fs_cc"] = "set"
-        cookies["fs_paa"] = time.time()
-    return client
+    return signed_in_client(app, _one("select fs_uniquifier from user_account where email = :email", email=email)[0])
 
 
 def url_of(app: Flask, rule: Rule, values: Mapping[str, Any]) -> str:
