@@ -15,7 +15,7 @@ from portal.applications.models import Application, State
 from portal.core.money import ZERO
 from portal.identity.policy import Actor, Permission, authorize
 from portal.scoring.models import Score
-from portal.tenders.models import Tender, TenderTrack
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.queries import CURRENT
 
 COMPETING = (State.SUBMITTED, State.RETURNED, State.EXPERTISE)
@@ -23,11 +23,13 @@ COMPETING = (State.SUBMITTED, State.RETURNED, State.EXPERTISE)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A track of a tender that is open or being evaluated. Roubles; ``uncounted``: applications without years."""
+    """A track of a tender that is open or being evaluated. Roubles; ``uncounted``: applications without years;
+    ``awards_in``: the years of its subsidy by its rules."""
 
     tender: Tender
     track: str
     tender_track_id: UUID
+    awards_in: tuple[int, ...]
     applications: int = 0
     requested: Decimal = ZERO
     uncounted: int = 0
@@ -63,21 +65,23 @@ def asked(session: Session, actor: Actor, programme_id: UUID) -> list[Asked]:
             Tender,
             TenderTrack.track,
             TenderTrack.id,
+            RuleSetVersion.content["years"],
             func.count(Application.id),
             func.coalesce(func.sum(Application.requested_total), ZERO),
             uncounted,
         )
         .join(TenderTrack, TenderTrack.tender_id == Tender.id)
+        .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
         .outerjoin(Application, competing)
         .outerjoin(Score, (Score.submission_id == Application.submission_id) & Score.current)
         .where(CURRENT, Tender.programme_id == programme_id)
-        .group_by(Tender.id, TenderTrack.id)
+        .group_by(Tender.id, TenderTrack.id, RuleSetVersion.id)
         .order_by(Tender.closes_at.desc(), TenderTrack.track.desc())
     )
     years = _years(session, programme_id)
     return [
-        Asked(tender, track, key, count, requested, without, years.get(key, {}))
-        for tender, track, key, count, requested, without in session.execute(tracks)
+        Asked(tender, track, key, tuple(awards_in), count, requested, without, years.get(key, {}))
+        for tender, track, key, awards_in, count, requested, without in session.execute(tracks)
     ]
 
 
@@ -100,14 +104,12 @@ def _years(session: Session, programme_id: UUID) -> dict[UUID, dict[int, Decimal
 
 
 def places(row: Asked, available: Mapping[tuple[str, int], Decimal]) -> list[Place]:
-    """The years of a track: those asked for and those in which its envelopes hold money.
+    """The years of a track: those asked for, and those of its rules in which its envelopes hold money.
 
     ``available``: (track, year) -> roubles of the programme's envelopes.
     """
-    years = {year for (track, year), held in available.items() if track == row.track and held}
-    first = min(row.years, default=row.tender.year)
+    held = {year for year in row.awards_in if available.get((row.track, year))}
     return [
         Place(year, available.get((row.track, year), ZERO), row.years.get(year, ZERO))
-        for year in sorted(years | set(row.years))
-        if year >= first
+        for year in sorted(held | set(row.years))
     ]

@@ -32,6 +32,11 @@ def format_money(value: Decimal, locale: str) -> str:
     return _with_currency(_places(value, 2, locale), locale)
 
 
+def format_amount(value: Decimal, locale: str) -> str:
+    """The whole amount without its currency, for columns that name it: ``5 100 000 000``, or with both kopecks."""
+    return _places(value, 0 if value == value.to_integral_value() else 2, locale)
+
+
 def format_money_short(value: Decimal, locale: str) -> str:
     """The amount to one decimal of its scale: ``5,1 млрд ₽``, ``247,5 млн ₽`` or ``RUB 5.1 bn``.
 

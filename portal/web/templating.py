@@ -35,6 +35,7 @@ def init_templating(app: Flask) -> None:
     """Register filters and globals."""
     app.jinja_env.filters.update(
         money=lambda value: formats.format_money(value, locale()),
+        amount=lambda value: formats.format_amount(value, locale()),
         money_short=lambda value: formats.format_money_short(value, locale()),
         number=lambda value: formats.format_number(value, locale()),
         percent=lambda value: formats.format_percent(value, locale()),
