@@ -1,4 +1,4 @@
-"""Cold start to the first answer, and memory of the web processes.
+"""Cold start to the first answer, and memory of the web processes; the program is compiled, as ``make run`` leaves it.
 
 ``python -m benchmarks.start``: gunicorn with 2 workers on a migrated database; proportional set size where the
 kernel tells it.
@@ -17,11 +17,13 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.support import CLIENTS, ROOT, environment, load, migrated, wait_for
 from portal.local import services
+from portal.local.prepare import compiled
 
 
 def main() -> None:
     with TemporaryDirectory(prefix="portal-bench-") as folder, services(Path(folder), {}, durable=False) as running:
         variables = environment(running)
+        compiled()
         migrated(variables)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,9 +11,15 @@ from typing import Any
 
 from sqlalchemy import text
 
+from config import ROOT
+
 
 def prepare() -> None:
-    """Migrate to the newest revision; in demo mode fill a database that has no tender yet with the demo."""
+    """Migrate to the newest revision; in demo mode fill a database that has no tender yet with the demo.
+
+    The program is compiled once for all its processes, also where Python is told to keep no bytecode by itself.
+    """
+    compiled()
     from flask_migrate import upgrade
 
     from portal.app import create_app
@@ -28,6 +35,11 @@ def prepare() -> None:
             if not used:
                 print("Loading the demo", flush=True)
                 demo.load()
+
+
+def compiled() -> None:
+    """Keep the bytecode of our own modules beside them: a third of a cold start is reading half a thousand sources."""
+    compileall.compile_dir(ROOT / "portal", quiet=2)
 
 
 def sign_ins() -> list[str]:
