@@ -141,9 +141,9 @@ def test_statement_filters(office: FlaskClient, envelope: Envelope) -> None:
 
 def test_balances_on_an_earlier_day(office: FlaskClient, envelope: Envelope, programme: Programme) -> None:
     url = f"/staff/budget/programmes/{programme.id}"
-    assert "RUB\u00a01,000,000.00" in office.get(url).text
+    assert ">1,000,000<" in office.get(url).text
     earlier = office.get(f"{url}?on=01.01.2018").text
-    assert "RUB\u00a01,000,000.00" not in earlier
+    assert ">1,000,000<" not in earlier
     assert "replayed from the postings" in earlier
     assert "Give a day such as" in office.get(f"{url}?on=soon").text
 
