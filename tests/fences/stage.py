@@ -91,6 +91,7 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "budget_statement.download": {"extension": "xlsx"},
     "own_agreement.show": {"application_id": "agreed_id"},
     "offers.show": {"application_id": "offered_id"},
+    "addendum_paper.as_pdf": {"scenario_id": "adopted_id"},
     "public.results": {"code": "2016"},
     "meetings.attend": {"user_id": "seat_id"},
     "meeting_paper.as_pdf": {"meeting_id": "held_meeting_id"},
@@ -441,6 +442,7 @@ def _values(which: str) -> dict[str, Any]:
         "scenario_id": "select s.id from scenario s join user_account u on u.id = s.author_id"
         " where s.adopted_at is null and u.email = 'chair@demo.example' and cast(:key as uuid) is not null"
         " order by s.id limit 1",
+        "adopted_id": "select id from scenario where adopted_at is not null and cast(:key as uuid) is not null limit 1",
         "pair_id": "select id from similar_pair where cast(:key as uuid) is not null order by id limit 1",
         "conflict_id": "select c.id from conflict c where strength = 'soft' and ended_at is null"
         " and cast(:key as uuid) is not null order by c.id limit 1",

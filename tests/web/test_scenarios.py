@@ -96,13 +96,19 @@ def test_from_the_form_to_the_addendum(session: Session, stage: Stage, client_of
     refused = chair.post(f"{url}/adopt", data=form(words="No", version="2"))
     assert (refused.status_code, "Say in 20 to" in refused.text) == (422, True)
     session.refresh(held)
+    assert chair.get(f"{url}/addendum.pdf").status_code == 404
     assert chair.post(f"{url}/adopt", data=form(words=words, version=held.version)).status_code == 303
     assert words in chair.get(url).text
+    paper = chair.get(f"{url}/addendum.pdf")
+    assert (paper.status_code, paper.mimetype, paper.data[:5]) == (200, "application/pdf", b"%PDF-")
+    assert "addendum-1.pdf" in paper.headers["Content-Disposition"]
+    assert chair.get(f"{url}/addendum.pdf").data == paper.data
     assert "Addendum 1" in chair.get(room(stage)).text
     assert chair.post(f"/staff/decisions/tracks/{stage.track.id}/draft", data=form()).status_code == 303
     decision = chair.get(f"/staff/decisions/tracks/{stage.track.id}").text
     assert "Addenda that it cites" in decision
     assert words in decision
+    assert f"{url}/addendum.pdf" in decision
     assert member.post(f"{url}/rename", data=form(name="New")).status_code == 409
     copied = member.post(f"{url}/copy", data=form(name="Second"))
     assert member.post(f"{copied.location}/discard", data=form()).location == room(stage)
@@ -252,6 +258,7 @@ def test_it_leaks_to_nobody(session: Session, stage: Stage, sign_in: SignIn, who
         *(room(stage) + tail for tail in LEAKING),
         f"/staff/scenarios/{held.id}",
         f"/staff/scenarios/{held.id}/edit",
+        f"/staff/scenarios/{held.id}/addendum.pdf",
     ):
         answer = client.get(url)
         assert answer.status_code in (403, 404), url
