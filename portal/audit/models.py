@@ -46,14 +46,21 @@ class AuditEvent(Base):
 
 
 class RowLayout(Base):
-    """The columns of a table that seals cover; append-only."""
+    """The columns of a table that seals cover, and what is hashed of them: ``to_jsonb``, or ``row_to_json`` as a text.
+
+    Append-only.
+    """
 
     __tablename__ = "row_layout"
-    __table_args__ = (UniqueConstraint("place", "covers"),)
+    __table_args__ = (
+        UniqueConstraint("place", "covers", "form"),
+        CheckConstraint("form in ('jsonb', 'text')", name="form"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     place: Mapped[str]
     covers: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    form: Mapped[str] = mapped_column(server_default="jsonb")
 
 
 class RowSeal(Base):

@@ -130,22 +130,31 @@ def _batch_fault(found: Row[Any]) -> str:
 
 def compare(session: Session, table: str) -> tuple[int, str | None]:
     """Whether the rows of one table are what was sealed; in a session whose zone is UTC."""
-    layouts = session.execute(text("select id, covers from row_layout where place = :place"), {"place": table}).all()
+    layouts = session.execute(
+        text("select id, covers, form from row_layout where place = :place"), {"place": table}
+    ).all()
     columns = _columns(session, table)
     for layout in layouts:
         gone = sorted(set(layout.covers) - set(columns))
         if gone:
             return 0, f"{table}: the column {gone[0]} was sealed and is gone"
     key = "concat_ws('/', " + ", ".join(f"said ->> '{name}'" for name in SEALED[table]) + ")"
+    texts = {each.id: _text_of(table, each.covers) for each in layouts if each.form == "text"}
+    written = "".join(f", {made} as text_{layout}" for layout, made in texts.items())
+    chosen = "".join(f" when {layout} then text_{layout}" for layout in texts)
+    other = (
+        "(p.said - (select coalesce(array_agg(name), '{}') from unnest(cast(:columns as text[])) as name"
+        " where name <> all (o.covers)))::text"
+    )
+    hashed = f"case l.layout{chosen} else {other} end" if texts else other
     statement = text(
         "with latest as (select distinct on (key) key, layout, digest from row_seal where place = :place"  # noqa: S608 - our own names
         " order by key, id desc),"
-        f" present as (select {key} as key, said from (select to_jsonb({table}) as said from {table}) as rows),"
+        f" present as (select {key} as key, rows.*"
+        f" from (select to_jsonb({table}) as said{written} from {table}) as rows),"
         " compared as (select coalesce(p.key, l.key) as key, p.said is null as missing, l.key is null as unknown,"
-        " l.digest, case when p.said is not null and l.layout is not null then encode(sha256(convert_to((p.said -"
-        " (select coalesce(array_agg(name), '{}') from unnest(cast(:columns as text[])) as name"
-        " where name <> all (o.covers))"
-        " )::text, 'UTF8')), 'hex') end as found"
+        " l.digest, case when p.said is not null and l.layout is not null then"
+        f" encode(sha256(convert_to({hashed}, 'UTF8')), 'hex') end as found"
         " from present p full join latest l on l.key = p.key left join row_layout o on o.id = l.layout)"
         " select (select count(*) from compared) as rows, key, missing, unknown, digest is null as deleted"
         " from compared where found is distinct from digest or unknown order by key limit 1"
@@ -158,6 +167,12 @@ def compare(session: Session, table: str) -> tuple[int, str | None]:
     if found.unknown:
         return found.rows, f"{table} {found.key}: was never sealed"
     return found.rows, f"{table} {found.key}: is not what was sealed"
+
+
+def _text_of(table: str, covers: Sequence[str]) -> str:
+    """What the trigger ``seal_texts`` hashes of a row."""
+    columns = ", ".join(f'{table}."{name}"' for name in covers)
+    return f"(select row_to_json(said)::text from (select {columns}) as said)"  # noqa: S608 - columns of the table
 
 
 def _columns(session: Session, table: str) -> Sequence[str]:

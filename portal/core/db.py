@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from select import POLLIN, poll
@@ -15,7 +16,7 @@ from uuid import UUID
 
 import psycopg
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ColumnElement, DateTime, Engine, MetaData, Uuid, any_, event, func, literal, orm
+from sqlalchemy import ColumnElement, Connection, DateTime, Engine, MetaData, Uuid, any_, event, func, literal, orm
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -143,14 +144,36 @@ def among(column: ColumnElement[UUID] | orm.InstrumentedAttribute[UUID], keys: I
     return column == any_(literal(list(keys), ARRAY(Uuid)))
 
 
-def copy_rows(current: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Insert many rows by COPY, in the present transaction; JSON is given as text. ``table`` and ``columns``: our own
     names, never input.
     """
-    cursor = current.connection().connection.cursor()
+    cursor = connection.connection.cursor()
     with cursor.copy(f"copy {table} ({', '.join(columns)}) from stdin") as copy:
         for row in rows:
             copy.write_row(row)
+
+
+@contextmanager
+def beside(current: Session) -> Iterator[Callable[[Callable[[Connection], object]], None]]:
+    """Let the database work on what is there already while Python makes more, in the present transaction.
+
+    Yields a function that takes a piece of work; the pieces are done one after the other by a thread, and nobody else
+    may use the session inside the ``with``. At most one piece waits. An error of a piece is raised by a later call or
+    at the end.
+    """
+    connection = current.connection()
+    going: list[Future[object]] = []
+
+    def begin(work: Callable[[Connection], object]) -> None:
+        if len(going) > 1:
+            going.pop(0).result()
+        going.append(thread.submit(work, connection))
+
+    with ThreadPoolExecutor(1, "beside") as thread:
+        yield begin
+    for work in going:
+        work.result()
 
 
 @event.listens_for(Session, "after_rollback")

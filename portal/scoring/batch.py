@@ -1,7 +1,7 @@
 """Scoring some submissions of one track at once: reading what is needed, computing, writing.
 
 A batch reads the kept measurements; where one is missing (a new rule set, other code, a submission that arrived
-this moment) it reads the package, measures and keeps the result. Rows are written by COPY.
+this moment) it reads the package, measures and keeps the result. Rows are written by COPY, beside computing the next.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Submission
 from portal.core.canonical import canonical_text, plain_decimal
-from portal.core.db import among, copy_rows, uuid7
+from portal.core.db import among, beside, copy_rows, uuid7
 from portal.review import calibrating
 from portal.review.queries import reviews_of
 from portal.review.rules import Marks
@@ -30,7 +31,6 @@ from portal.scoring.measuring import Measured, measure
 from portal.scoring.models import Measurement, Score
 from portal.scoring.origin import code_digest
 from portal.scoring.queries import SCORED_STATES, parsed_rules
-from portal.scoring.sheets import text_and_digest
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.ruleset import ExpertMean, RuleSet, rules_digest
 
@@ -51,6 +51,8 @@ _COLUMNS: Final = (
     "current",
 )
 
+STORED: Final = 200
+"""Scores that are sent to the database at once: less than a megabyte, a trigger's table of them stays in memory."""
 
 Calibrated = Mapping[str, Mapping[str, Decimal]]
 """Submission -> part -> calibrated value."""
@@ -99,17 +101,21 @@ def to_score(*conditions: ColumnElement[bool]) -> Select[UUID]:
 
 def due(session: Session, used: TrackRules, *conditions: ColumnElement[bool], limit: int = 1) -> Sequence[Due]:
     """The first submissions that meet the conditions, by number, with their measurements; one query."""
+    first = (
+        to_score(*conditions)
+        .add_columns(Submission.number, Submission.received_at, Submission.sha256)
+        .order_by(Submission.number)
+        .limit(limit)
+        .cte("first")
+    )
+    # The first ones are chosen before their measurements are looked up: nobody sorts figures.
     measured = and_(
-        Measurement.submission_id == Submission.id,
+        Measurement.submission_id == first.c.id,
         Measurement.rules_digest == used.digest,
         Measurement.code == code_digest(),
     )
     rows = session.execute(
-        to_score(*conditions)
-        .outerjoin(Measurement, measured)
-        .add_columns(Submission.number, Submission.received_at, Submission.sha256, Measurement.figures)
-        .order_by(Submission.number)
-        .limit(limit)
+        select(*first.c, Measurement.figures).outerjoin_from(first, Measurement, measured).order_by(first.c.number)
     )
     return [Due(*row) for row in rows]
 
@@ -135,20 +141,18 @@ def write_scores(
     ids = [each.id for each in batch]
     fresh = _measure(session, used, [each for each in batch if each.figures is None])
     reviews = reviews_of(session, ids)
-    session.execute(
-        update(Score)
-        .where(among(Score.submission_id, ids), Score.current)
-        .values(current=False)
-        .execution_options(synchronize_session=False)
-    )
-    # The server stores one row while the next is computed here.
+    scores = Score.__table__.c
+    former = update(Score.__table__).where(among(scores.submission_id, ids), scores.current).values(current=False)
     scorer = Scorer(used.rules)
     known = calibrated or {}
-    rows = (
-        _row(run_id, each, fresh.get(each.id), scorer, reviews.get(each.id, {}), known.get(str(each.id), {}))
-        for each in batch
-    )
-    copy_rows(session, Score.__tablename__, _COLUMNS, rows)
+    with beside(session) as begin:
+        begin(lambda connection: connection.execute(former))
+        for start in range(0, len(batch), STORED):
+            rows = [
+                _row(run_id, each, fresh.get(each.id), scorer, reviews.get(each.id, {}), known.get(str(each.id), {}))
+                for each in batch[start : start + STORED]
+            ]
+            begin(partial(copy_rows, table=Score.__tablename__, columns=_COLUMNS, rows=rows))
 
 
 def _row(
@@ -161,7 +165,7 @@ def _row(
 ) -> tuple[object, ...]:
     known = fresh or Measured(**(each.figures or {}))
     sheet = scorer.score(known, list(given.values()), calibrated)
-    text, digest = text_and_digest(sheet.to_json())
+    text, digest = sheet.written()
     used = reviews_json(given)
     values = {part: plain_decimal(value) for part, value in calibrated.items()}
     return (

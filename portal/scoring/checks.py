@@ -144,9 +144,9 @@ def _calibration(session: Session, run: ScoreRun, used: TrackRules) -> dict[str,
 def _compared(each: Again, used: TrackRules, scorer: Scorer) -> tuple[Difference | None, str]:
     """The first difference of one score, and the digest that it has now."""
     known = measure(each.package, used.rules, each.received_at.astimezone(used.zone).date())
-    sheet = scorer.score(known, read_reviews(each.reviews), read_calibrated(each.calibrated)).to_json()
-    new_digest = digest_of(sheet)
-    found = [*_inputs(each), *_outputs(each, sheet, new_digest, known.amounts)]
+    sheet = scorer.score(known, read_reviews(each.reviews), read_calibrated(each.calibrated))
+    new_digest = sheet.digest
+    found = [*_inputs(each), *_outputs(each, sheet.to_json(), new_digest, known.amounts)]
     return (found[0] if found else None), new_digest
 
 

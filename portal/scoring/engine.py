@@ -12,11 +12,15 @@ criterion is the mean over its aspects of the means of their lanes. Where the ru
 (:mod:`portal.review.calibration`), the calibrated value of the application takes the place of each lane's mean;
 where there is none, because the reviews of the track are too few, the plain mean stays.
 
-What a score keeps has codes, values and points and no sentence (:mod:`portal.scoring.wording`).
+What a score keeps has codes, values and points and no sentence (:mod:`portal.scoring.wording`). It is written here as
+canonical JSON (:mod:`portal.core.canonical`) straight away, because that is what is stored and hashed; a test holds
+it equal to what the general writer makes of the same data.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -24,16 +28,15 @@ from typing import Any, Final, NamedTuple
 
 from portal.applications.eligibility import RuleOutcome, check
 from portal.applications.facts import Facts
-from portal.core.canonical import plain_decimal
+from portal.core.canonical import canonical_text, plain_decimal
 from portal.core.figures import exact
-from portal.core.language import Message, read_kept
+from portal.core.language import Message, read_kept, without_wording
 from portal.review.rules import Marks, Panel, difference, part_key, points_of, values_of
 from portal.scoring.measuring import Measured, measured
 from portal.scoring.scales import Scored, ready, scored
-from portal.scoring.sheets import digest_of
 from portal.scoring.wording import Why, component_reason, expert_reason, gate_reason, joined, why
 from portal.tenders.metrics import METRICS, Metric
-from portal.tenders.ruleset import Component, Criterion, ExpertMean, RuleSet, Text
+from portal.tenders.ruleset import Criterion, ExpertMean, RuleSet, Text
 
 FORMAT: Final = 2
 _ZERO: Final = Decimal("0.0000")
@@ -42,22 +45,22 @@ _STEP: Final = Decimal("0.0001")
 _CENT: Final = Decimal("0.01")
 _TEN: Final = Decimal(10)
 _MISSING: Final = scored(_ZERO, why("missing"))
+_ANSWERS: Final = {True: "true", False: "false", None: "null"}
 
 
 class Part(NamedTuple):
-    """One component of a criterion; ``json`` is how it is kept: the metric, the value used, points, reason."""
+    """One component of a criterion; ``given``: the value of the metric that was used, as it is kept."""
 
     metric: Metric
     points: Decimal
     share: Decimal
     why: Why
-    json: Mapping[str, Any]
+    given: str | None
 
     @property
     def value(self) -> Decimal | None:
         """The value of the metric that was used."""
-        text = self.json["value"]
-        return None if text is None else Decimal(text)
+        return None if self.given is None else Decimal(self.given)
 
     @property
     def reason(self) -> Message:
@@ -65,7 +68,11 @@ class Part(NamedTuple):
 
 
 class ScoreLine(NamedTuple):
-    """One criterion: points of 0 to 10, and weighted points; both None while reviews are missing."""
+    """One criterion: points of 0 to 10, and weighted points; both None while reviews are missing.
+
+    ``text`` is how it is kept: ``{"code", "parts": [{"inputs", "metric", "points", "value", "why"}], "points",
+    "weighted"}``, an expert one ``{"code", "points", "reviewers", "weighted", "why"}``.
+    """
 
     code: str
     title: Text
@@ -74,6 +81,7 @@ class ScoreLine(NamedTuple):
     points: Decimal | None
     weighted: Decimal | None
     why: Why | None
+    text: str
     parts: tuple[Part, ...] = ()
     reviewers: tuple[Decimal, ...] = ()
 
@@ -82,12 +90,6 @@ class ScoreLine(NamedTuple):
         if self.why is None:
             return joined([part.reason for part in self.parts])
         return expert_reason(self.why, self.points)
-
-    def to_json(self) -> dict[str, Any]:
-        shown = {"code": self.code, "points": _text(self.points), "weighted": _text(self.weighted)}
-        if self.why is None:
-            return shown | {"parts": [part.json for part in self.parts]}
-        return shown | {"reviewers": [plain_decimal(value) for value in self.reviewers], "why": self.why.json}
 
 
 class Gate(NamedTuple):
@@ -109,11 +111,13 @@ class Gate(NamedTuple):
     def reason(self) -> Message:
         return gate_reason(self.why, [(code, read_kept(reason)) for code, reason in self.failed])
 
-    def to_json(self) -> dict[str, Any]:
-        shown: dict[str, Any] = {"code": self.code, "passed": self.passed, "why": self.why.json}
+    def text(self, *, counted: bool = False) -> str:
+        """How it is kept: ``{"code", "failed": [{"rule", "reason"}], "passed", "why"}``; ``counted``: for a digest."""
+        failed = ""
         if self.failed:
-            shown["failed"] = [{"rule": code, "reason": reason} for code, reason in self.failed]
-        return shown
+            shown = [{"rule": code, "reason": reason} for code, reason in self.failed]
+            failed = f'"failed":{canonical_text(without_wording(shown) if counted else shown)},'
+        return f'{{"code":"{self.code}",{failed}"passed":{_ANSWERS[self.passed]},"why":{self.why.text}}}'
 
 
 class ScoreSheet(NamedTuple):
@@ -130,23 +134,31 @@ class ScoreSheet(NamedTuple):
     gates: tuple[Gate, ...]
     recommended: bool | None
 
+    def written(self) -> tuple[str, str]:
+        """The sheet as it is kept, and the SHA-256 of it without wording (:func:`portal.scoring.sheets.digest_of`).
+
+        Codes, and numbers as plain strings; of sentences only those of rules that failed.
+        """
+        before = f'{{"expert_total":{_text(self.expert_total)},"format":{FORMAT},"gates":['
+        after = (
+            f'],"lines":[{",".join([line.text for line in self.lines])}],"max_objective":{_text(self.max_objective)},'
+            f'"objective_total":{_text(self.objective_total)},"recommended":{_ANSWERS[self.recommended]},'
+            f'"total":{_text(self.total)}}}'
+        )
+        text = counted = f"{before}{','.join([gate.text() for gate in self.gates])}{after}"
+        if any(gate.failed for gate in self.gates):
+            counted = f"{before}{','.join([gate.text(counted=True) for gate in self.gates])}{after}"
+        return text, hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()
+
     def to_json(self) -> dict[str, Any]:
-        """The sheet as it is kept: codes and numbers as plain strings; of sentences only those of failed rules."""
-        return {
-            "format": FORMAT,
-            "lines": [line.to_json() for line in self.lines],
-            "objective_total": plain_decimal(self.objective_total),
-            "max_objective": plain_decimal(self.max_objective),
-            "expert_total": _text(self.expert_total),
-            "total": _text(self.total),
-            "gates": [gate.to_json() for gate in self.gates],
-            "recommended": self.recommended,
-        }
+        """The sheet as it is read when it has been kept."""
+        found: dict[str, Any] = json.loads(self.written()[0])
+        return found
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what is kept, without wording (:func:`portal.scoring.sheets.digest_of`)."""
-        return digest_of(self.to_json())
+        """SHA-256 of what is kept, without wording."""
+        return self.written()[1]
 
 
 def score(
@@ -166,12 +178,23 @@ def score(
 
 
 class _Ready(NamedTuple):
-    """A component of a criterion with its scale made ready."""
+    """A component of a criterion with its scale made ready; ``inputs``: name of a fact -> how it is written."""
 
     metric: Metric
+    name: str
     share: Decimal
-    whole: bool
     scale: Callable[[Decimal], Scored]
+    inputs: Sequence[tuple[str, str]]
+
+
+class _Objective(NamedTuple):
+    """A criterion that is computed, with its components made ready; ``tenth`` of its weight."""
+
+    criterion: Criterion
+    code: str
+    tenth: Decimal
+    components: Sequence[_Ready]
+    plain: bool
 
 
 class Scorer:
@@ -179,7 +202,8 @@ class Scorer:
 
     def __init__(self, rules: RuleSet) -> None:
         self.rules = rules
-        self._criteria = [(item, [_component(each) for each in item.components]) for item in rules.criteria]
+        with exact():
+            self._criteria = [(item, _objective(item) if item.components else None) for item in rules.criteria]
         self._lanes = {
             item.code: [(lane, len(aspects)) for lane in rules.expertise if (aspects := lane.of(item))]
             for item in rules.expert_criteria()
@@ -194,10 +218,10 @@ class Scorer:
         with exact():
             lines = tuple(
                 [
-                    _objective_line(criterion, components, known)
-                    if components
+                    _objective_line(objective, known.figures)
+                    if objective
                     else _expert_line(criterion, self.rules, self._panels(criterion, reviews), calibrated or {})
-                    for criterion, components in self._criteria
+                    for criterion, objective in self._criteria
                 ]
             )
             objective = _sum(line for line in lines if not line.expert)
@@ -228,29 +252,44 @@ class Scorer:
         return Gate("threshold", passed, why(said, total=total, least=self.rules.threshold))
 
 
-def _component(component: Component) -> _Ready:
-    return _Ready(METRICS[component.metric], component.share, component.share == 1, ready(component.scale))
+def _objective(criterion: Criterion) -> _Objective:
+    components = [
+        _Ready(
+            METRICS[each.metric],
+            each.metric,
+            each.share,
+            ready(each.scale),
+            [(name, f"{canonical_text(name)}:") for name in sorted({*METRICS[each.metric].inputs})],
+        )
+        for each in criterion.components
+    ]
+    # One component that counts whole has its points already.
+    plain = len(components) == 1 and components[0].share == 1
+    return _Objective(criterion, canonical_text(criterion.code), criterion.weight / _TEN, components, plain)
 
 
-def _objective_line(criterion: Criterion, components: Sequence[_Ready], known: Measured) -> ScoreLine:
-    figures = known.figures
-    total = _ZERO
-    parts = []
-    for metric, share, whole, scale in components:
-        text = figures.get(metric.name)
-        points, shown, reason = _MISSING if text is None else scale(Decimal(text))
-        content = {
-            "metric": metric.name,
-            "value": text,
-            "points": shown,
-            "inputs": {name: figures[name] for name in metric.inputs if name in figures},
-            "why": reason.json,
-        }
-        parts.append(Part(metric, points, share, reason, content))
-        total += points if whole else points * share
-    points = total.quantize(_STEP, ROUND_HALF_UP)
-    weighted = _weighted(criterion, points)
-    return ScoreLine(criterion.code, criterion.title, False, criterion.weight, points, weighted, None, tuple(parts))
+def _objective_line(objective: _Objective, figures: Mapping[str, str]) -> ScoreLine:
+    criterion, code, tenth, components, plain = objective
+    total, whole = _ZERO, ""
+    parts, texts = [], []
+    for metric, name, share, scale, inputs in components:
+        given = figures.get(name)
+        points, whole, reason = _MISSING if given is None else scale(Decimal(given))
+        shown = ",".join([f'{key}"{figures[each]}"' for each, key in inputs if each in figures])
+        value = "null" if given is None else f'"{given}"'
+        texts.append(
+            f'{{"inputs":{{{shown}}},"metric":"{name}","points":"{whole}","value":{value},"why":{reason.text}}}'
+        )
+        parts.append(Part(metric, points, share, reason, given))
+        total = points if plain else total + points * share
+    if not plain:
+        total = total.quantize(_STEP, ROUND_HALF_UP)
+        whole = plain_decimal(total)
+    weighted = (tenth * total).quantize(_CENT, ROUND_HALF_UP)
+    text = f'{{"code":{code},"parts":[{",".join(texts)}],"points":"{whole}","weighted":"{plain_decimal(weighted)}"}}'
+    return ScoreLine(
+        criterion.code, criterion.title, False, criterion.weight, total, weighted, None, text, tuple(parts)
+    )
 
 
 def value_of(facts: Facts, name: str) -> Decimal | None:
@@ -277,14 +316,18 @@ def _expert_line(
         points = points_of(asked)
         count = len(values)
         reason = why("mean", count=count) if len(asked) == 1 else why("lanes", count=count, lanes=len(asked))
+    weighted = None if points is None else (criterion.weight * points / _TEN).quantize(_CENT, ROUND_HALF_UP)
+    given = ",".join([f'"{plain_decimal(value)}"' for value in values])
     return ScoreLine(
         code=criterion.code,
         title=criterion.title,
         expert=True,
         weight=criterion.weight,
         points=points,
-        weighted=None if points is None else _weighted(criterion, points),
+        weighted=weighted,
         why=reason,
+        text=f'{{"code":{canonical_text(criterion.code)},"points":{_text(points)},"reviewers":[{given}],'
+        f'"weighted":{_text(weighted)},"why":{reason.text}}}',
         reviewers=tuple(values),
     )
 
@@ -316,10 +359,6 @@ def _npv_gate(npv: Decimal | None) -> Gate:
     return Gate("npv", npv >= 0, why("npv_reached" if npv >= 0 else "npv_below", npv=npv))
 
 
-def _weighted(criterion: Criterion, points: Decimal) -> Decimal:
-    return (criterion.weight * points / _TEN).quantize(_CENT, ROUND_HALF_UP)
-
-
 def _sum(lines: Iterable[ScoreLine]) -> Decimal | None:
     total = _NOTHING
     for line in lines:
@@ -337,5 +376,5 @@ def every(answers: Iterable[bool | None]) -> bool | None:
     return None if None in given else True
 
 
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else plain_decimal(value)
+def _text(value: Decimal | None) -> str:
+    return "null" if value is None else f'"{plain_decimal(value)}"'

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy import JSON, Boolean, CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.applications.models import Submission
@@ -159,7 +159,8 @@ class Score(Keyed, Base):
     """The explained score of one submission in one run; ``current`` marks the newest of each submission.
 
     ``sheet`` holds, per criterion, the metric, the value used, the points and the reason as a code with figures
-    (:mod:`portal.scoring.sheets` reads it); ``digest`` is the SHA-256 of its canonical JSON without wording.
+    (:mod:`portal.scoring.sheets` reads it), as the text that was hashed; ``digest`` is the SHA-256 of its canonical
+    JSON without wording.
     ``reviews`` are those used: ``[{"review": id, "marks": {criterion: {aspect: points}}, "sha256": ...}]``, ``inputs``
     the SHA-256 over the submission's digest and theirs, and ``calibrated`` (part -> value) where these count;
     scores older than these columns have neither. ``amounts``
@@ -177,7 +178,7 @@ class Score(Keyed, Base):
 
     run_id: Mapped[UUID] = mapped_column(ForeignKey("score_run.id"))
     submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
-    sheet: Mapped[dict[str, Any]]
+    sheet: Mapped[dict[str, Any]] = mapped_column(JSON)
     digest: Mapped[str]
     objective: Mapped[Decimal] = mapped_column(Numeric(7, 4))
     total: Mapped[Decimal | None] = mapped_column(Numeric(7, 4))

@@ -21,16 +21,11 @@ from portal.tenders.ruleset import RuleSet, Text
 
 def digest_of(sheet: Mapping[str, Any]) -> str:
     """SHA-256 of the sheet's canonical JSON. Of format 2 no wording counts: message ids are left out."""
-    return text_and_digest(sheet)[1]
-
-
-def text_and_digest(sheet: Mapping[str, Any]) -> tuple[str, str]:
-    """The sheet's canonical JSON as it is stored, and its digest."""
-    text = counted = canonical_text(sheet)
+    counted = sheet
     if sheet["format"] != 1 and any("failed" in gate for gate in sheet["gates"]):
         gates = [without_wording(gate) if "failed" in gate else gate for gate in sheet["gates"]]
-        counted = canonical_text({**sheet, "gates": gates})
-    return text, hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()
+        counted = {**sheet, "gates": gates}
+    return hashlib.sha256(canonical_text(counted).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class ToldPart(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from portal.core.canonical import plain_decimal
+from portal.core.canonical import canonical_text, plain_decimal
 from portal.core.figures import Figure, number, percent, percentage_points, roubles
 from portal.core.language import N_, Message
 from portal.tenders.metrics import Metric, Unit
@@ -20,22 +20,27 @@ _NO: Final = N_("no")
 
 
 class Why(NamedTuple):
-    """Why there are these points: a code of :data:`REASONS` and its figures. ``json`` is how it is kept."""
+    """Why there are these points: a code of :data:`REASONS` and its figures.
+
+    ``text`` is how it is kept: canonical JSON, ``{"said": code, name: plain decimal}``.
+    """
 
     said: str
     figures: Mapping[str, Decimal]
-    json: Mapping[str, str]
+    text: str
 
 
 def why(said: str, **figures: Decimal | int) -> Why:
     """The reason of a code with its figures."""
     exactly = {name: Decimal(value) for name, value in figures.items()}
-    return Why(said, exactly, {"said": said} | {name: plain_decimal(value) for name, value in exactly.items()})
+    shown = {"said": said} | {name: plain_decimal(value) for name, value in exactly.items()}
+    return Why(said, exactly, canonical_text(shown))
 
 
 def read_why(data: Mapping[str, str]) -> Why:
     """The reason that was kept."""
-    return Why(data["said"], {name: Decimal(text) for name, text in data.items() if name != "said"}, data)
+    figures = {name: Decimal(text) for name, text in data.items() if name != "said"}
+    return Why(data["said"], figures, canonical_text(data))
 
 
 REASONS: Final[Mapping[str, Message]] = {

@@ -145,6 +145,7 @@ CHANGES: Final = {
     "date": "coalesce({0}, '2018-01-01') + 1",
     "timestamptz": "coalesce({0}, '2018-01-01') + interval '1 microsecond'",
     "jsonb": "jsonb_build_array({0})",
+    "json": "({0}::text || ' ')::json",
     "bytea": "coalesce({0}, '') || '~'::bytea",
 }
 """Type -> the smallest change of a value."""
@@ -347,6 +348,8 @@ def test_a_deleted_row_and_an_added_one_are_found(live: Session, table: str) -> 
         ("update row_seal set batch = gen_random_uuid() where place = 'score'", "seals of row "),
         ("delete from row_seal where place = 'award_decision'", "seals of row "),
         ("update row_layout set covers = covers[2:] where place = 'mark'", "rows: mark "),
+        ("update row_layout set form = 'jsonb' where form = 'text'", "rows: score "),
+        ("update score set sheet = replace(sheet::text, '0.', '1.')::json where not current", "rows: score "),
         ("update score set current = false where id = (select id from score where current limit 1)", "rows: score "),
     ],
 )

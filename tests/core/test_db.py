@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
-from portal.core.db import after_commit, db, session, transaction
+from portal.core.db import after_commit, beside, db, session, transaction
 
 
 def test_connection_closed_by_the_server_is_not_handed_out(fresh_app: Flask) -> None:
@@ -50,3 +51,20 @@ def test_effects_of_a_rolled_back_transaction_are_forgotten(fresh_app: Flask) ->
         with transaction() as current:
             current.execute(text("select 1"))
         assert seen == []
+
+
+def test_work_beside_is_done_in_order_and_in_the_same_transaction(fresh_app: Flask) -> None:
+    with fresh_app.app_context(), transaction() as current:
+        current.execute(text("create temporary table note (number int) on commit drop"))
+        with beside(current) as begin:
+            for number in range(5):
+                begin(lambda connection, number=number: connection.execute(text(f"insert into note values ({number})")))  # type: ignore[misc]
+        assert current.scalars(text("select number from note order by ctid")).all() == [0, 1, 2, 3, 4]
+
+
+def test_an_error_of_work_beside_is_raised(fresh_app: Flask) -> None:
+    with fresh_app.app_context():
+        with pytest.raises(ProgrammingError), transaction() as current, beside(current) as begin:
+            begin(lambda connection: connection.execute(text("insert into nowhere values (1)")))
+        with transaction() as current:
+            assert current.scalar(text("select 1")) == 1

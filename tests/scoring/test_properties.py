@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from decimal import Decimal
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portal.core.canonical import canonical_text
 from portal.core.errors import Problems
+from portal.core.language import Message, kept
 from portal.scoring.engine import Scorer
 from portal.scoring.manifests import Scored, output_digest
 from portal.scoring.measuring import Measured
+from portal.scoring.sheets import digest_of
 from portal.tenders.metrics import METRICS, Unit
 from portal.tenders.ruleset import (
     Bands,
@@ -101,6 +105,22 @@ def test_a_better_value_never_gives_fewer_points(used: RuleSet, data: st.DataObj
         assert lower >= higher
     elif not directions:
         assert lower == higher
+
+
+@settings(max_examples=50, deadline=None)
+@given(rule_sets(), st.dictionaries(st.sampled_from(["npv", *NUMBERS]), values), st.booleans(), st.booleans())
+def test_a_sheet_is_written_as_the_general_writer_does(
+    used: RuleSet, figures: dict[str, Decimal], failing: bool, reviewed: bool
+) -> None:
+    failed = (
+        [("EL-01", kept(Message('%(name)s is not "in" the register.', {"name": "ООО «Демо»\n"})))] if failing else []
+    )
+    project = known(figures)._replace(failed=failed)
+    official = replace(used, criteria=(*used.criteria, *rules().expert_criteria()), lanes=rules().lanes)
+    found = Scorer(official).score(project, (marks("8"), marks("7.5")) if reviewed else ())
+    text, digest = found.written()
+    assert text == canonical_text(found.to_json()) == canonical_text(json.loads(text))
+    assert digest == digest_of(found.to_json())
 
 
 @settings(max_examples=25, deadline=None)
