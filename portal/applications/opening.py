@@ -185,9 +185,7 @@ def _check_files(session: Session, files: list[dict[str, Any]]) -> None:
     """Each file is read once and must have the digest that was sealed with it."""
     keys = [UUID(item["id"]) for item in files]
     rows = {str(file.id): file for file in session.scalars(select(StoredFile).where(StoredFile.id.in_(keys)))}
-    codes = dict(
-        session.execute(select(Attachment.file_id, Attachment.code).where(Attachment.file_id.in_(keys))).tuples().all()
-    )
+    codes = dict(session.execute(select(Attachment.file_id, Attachment.code).where(Attachment.file_id.in_(keys))).all())
     for item in files:
         try:
             content = documents.opened(rows[item["id"]], b64decode(item["key"]))
@@ -270,7 +268,7 @@ def protocol(session: Session, tender_id: UUID) -> Protocol:
         .join(Submission, Submission.id == Seal.submission_id)
         .where(Seal.tender_id == tender_id, Seal.ended.is_distinct_from(SealEnd.WITHDRAWN))
         .order_by(Seal.number)
-    ).tuples()
+    )
     lines = [
         Line(
             row.number,
@@ -301,4 +299,4 @@ def counts(session: Session, tender_id: UUID) -> dict[str, int]:
         .where(Application.tender_id == tender_id, Application.state == State.SEALED)
         .group_by(Application.track)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())

@@ -250,9 +250,7 @@ def put_back(session: Session, application: Application, secret: Mapping[str, An
     Raises :class:`Damaged` when a signature's manifest has another digest than the one that was signed.
     """
     signed = dict(
-        session.execute(select(Signature.id, Signature.digest).where(Signature.application_id == application.id))
-        .tuples()
-        .all()
+        session.execute(select(Signature.id, Signature.digest).where(Signature.application_id == application.id)).all()
     )
     digests = {str(key): value for key, value in signed.items()}
     for item in secret["signatures"]:

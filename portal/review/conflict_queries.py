@@ -19,7 +19,8 @@ from portal.core.errors import NotFound
 from portal.identity.models import RoleGrant, User
 from portal.review.conflict_graph import IN_PLAY, JUDGES, graph
 from portal.review.conflict_models import ConflictRow, OrganisationOwner, PersonTie, Ruling, Strength
-from portal.review.conflicts import Conflict, Edge, conflicts
+from portal.review.conflict_paths import conflicts
+from portal.review.conflicts import Conflict, Edge
 
 
 def conflict_pairs(session: Session, tender_track_id: UUID) -> Mapping[tuple[UUID, UUID], Conflict]:

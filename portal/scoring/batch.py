@@ -117,7 +117,7 @@ def due(session: Session, used: TrackRules, *conditions: ColumnElement[bool], li
     rows = session.execute(
         select(*first.c, Measurement.figures).outerjoin_from(first, Measurement, measured).order_by(first.c.number)
     )
-    return [Due(*row) for row in rows]
+    return [Due._make(row) for row in rows]
 
 
 def calibrated_values(
@@ -141,8 +141,7 @@ def write_scores(
     ids = [each.id for each in batch]
     fresh = _measure(session, used, [each for each in batch if each.figures is None])
     reviews = reviews_of(session, ids)
-    scores = Score.__table__.c
-    former = update(Score.__table__).where(among(scores.submission_id, ids), scores.current).values(current=False)
+    former = update(Score).where(among(Score.submission_id, ids), Score.current).values(current=False)
     scorer = Scorer(used.rules)
     known = calibrated or {}
     with beside(session) as begin:

@@ -123,9 +123,7 @@ def _calibration(session: Session, run: ScoreRun, used: TrackRules) -> dict[str,
             select(Assignment.id, Assignment.reviewer_id).where(
                 Assignment.submission_id.in_([row.submission_id for row in kept])
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     marks = {
         (str(row.submission_id), str(who.get(UUID(review["review"])))): given

@@ -10,12 +10,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.core.language import both
 from portal.review.conflict_models import Ruling, Strength
-from portal.review.conflicts import Bond, Conflict, Edge, Firm, Graph, Kind, Project, bond_of, conflicts, effects_of
+from portal.review.conflict_paths import conflicts
+from portal.review.conflicts import Bond, Conflict, Edge, Firm, Graph, Kind, Project, bond_of, effects_of
+from tests.review.every_path import every_conflict
 
 ON = date(2018, 9, 3)
 EXPERT, OTHER = UUID(int=7), UUID(int=8)
@@ -237,22 +239,58 @@ def test_a_soft_conflict_bars_only_when_it_is_upheld() -> None:
         assert (ruled.bars, ruled.open) == (bars, False)
 
 
-firms = st.integers(1, 8).map(firm)
+firms = st.builds(firm, st.integers(1, 6), st.sampled_from([None, "770101001", "780101001"]))
+rulings = st.sampled_from(
+    [(), (("cluster", "none"),), (("partners", "bars"), ("competitor", "none")), (("supply", "decided"),)]
+)
+members = st.dictionaries(
+    st.integers(1, 6).map(lambda number: firm(number).inn),
+    st.sets(st.sampled_from([CLUSTER, ELSEWHERE]), min_size=1).map(frozenset),
+    max_size=4,
+)
+parties = st.lists(firms, min_size=1, max_size=3, unique_by=lambda each: (each.inn, each.kpp))
+
+
+@st.composite
+def several(draw: st.DrawFn) -> list[Project]:
+    """Up to six projects in two tracks and two clusters, some under rules of their own."""
+    made = []
+    for number in range(1, draw(st.integers(1, 6)) + 1):
+        track, cluster = draw(st.sampled_from([TRACK, UUID(int=101)])), draw(st.sampled_from([CLUSTER, ELSEWHERE]))
+        one = project(number, *draw(parties), track=track, cluster=cluster)
+        effects = effects_of([{"tie": tie, "effect": effect} for tie, effect in draw(rulings)])
+        made.append(replace(one, effects=effects, specialised=draw(st.sampled_from([CENTRE, A, None]))))
+    return made
+
+
 graphs = st.builds(
-    lambda bonds, parts, flows, owners, members: Graph(
+    lambda bonds, projects, flows, owners, partners, clusters, declared: Graph(
         {EXPERT: "Expert 07", OTHER: "Expert 08"},
         [Bond(person, where, kind, share="30") for person, where, kind in bonds],
-        [project(number, *sorted(set(each), key=lambda f: f.inn)) for number, each in enumerate(parts, 1)],
+        projects,
         flows=flows,
         owners=owners,
-        clusters={inn: frozenset({CLUSTER}) for inn in members},
+        partners=partners,
+        clusters=clusters,
+        declared=declared,
     ),
     st.lists(st.tuples(st.sampled_from([EXPERT, OTHER]), firms, st.sampled_from(list(DIRECT))), max_size=6),
-    st.lists(st.lists(firms, min_size=1, max_size=3), max_size=4),
+    several(),
     st.lists(st.tuples(firms, firms, st.integers(2016, 2018)), max_size=6),
     st.lists(st.tuples(firms, firms, st.decimals(1, 100, places=2)), max_size=4),
-    st.lists(st.integers(1, 8).map(lambda number: firm(number).inn), max_size=3),
+    st.lists(st.tuples(st.sampled_from(["JP-1", "JP-2", "JP-77"]), parties.map(tuple)), max_size=3),
+    members,
+    st.frozensets(
+        st.tuples(st.sampled_from([EXPERT, OTHER, UUID(int=9)]), st.integers(1, 7).map(lambda n: UUID(int=n))),
+        max_size=2,
+    ),
 )
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs)
+def test_what_is_found_is_the_best_of_every_path(graph: Graph) -> None:
+    assert conflicts(graph) == every_conflict(graph)
 
 
 @given(graphs, st.randoms(use_true_random=False))
@@ -263,7 +301,9 @@ def test_the_order_of_what_is_known_changes_nothing(graph: Graph, order: random.
         order.sample(list(graph.projects), len(graph.projects)),
         flows=order.sample(list(graph.flows), len(graph.flows)),
         owners=order.sample(list(graph.owners), len(graph.owners)),
+        partners=order.sample(list(graph.partners), len(graph.partners)),
         clusters=graph.clusters,
+        declared=graph.declared,
     )
     assert conflicts(shuffled) == conflicts(graph)
 
