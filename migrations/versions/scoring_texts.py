@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "scoring_texts"
-down_revision = "budget_room"
+down_revision = "treasury_comparing"
 branch_labels = None
 depends_on = None
 
