@@ -30,6 +30,7 @@ from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
 from portal.core.language import N_, Message, both, render
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import barring
+from portal.scoring.models import Score
 from portal.scoring.queries import rules_of
 from portal.tenders.models import TenderTrack
 
@@ -157,6 +158,24 @@ def in_force(
     if application_ids is not None:
         statement = statement.where(DecisionLine.application_id.in_(list(application_ids)))
     return {line.application_id: line for line in session.scalars(statement)}
+
+
+def better(session: Session, line: DecisionLine) -> Change:
+    """What an upheld appeal leads to at first sight: the next better outcome, an award with what was asked for.
+
+    ``line`` stands, with its amounts and application loaded. A person may change it before it is drafted.
+    """
+    if line.outcome == Award.DECLINE:
+        return Change(line.application_id, Award.RESERVE, {})
+    if line.outcome == Award.AWARD:
+        return Change(line.application_id, Award.AWARD, {amount.year: amount.amount for amount in line.amounts})
+    asked = session.scalar(
+        select(Score.amounts)
+        .join(AwardDecision, AwardDecision.run_id == Score.run_id)
+        .where(AwardDecision.id == line.decision_id, Score.submission_id == line.application.submission_id)
+    )
+    amounts = {int(year): Decimal(amount) for year, amount in (asked or {}).items() if Decimal(amount)}
+    return Change(line.application_id, Award.AWARD, amounts)
 
 
 def free_former(session: Session, actor: Actor, decision: AwardDecision, line: DecisionLine) -> None:

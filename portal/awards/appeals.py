@@ -1,8 +1,8 @@
 """Appeals of applicants: filed in time, examined, decided, by others than those who made the decision.
 
 The time is a period of working days after publication (articles 190 to 194 of the Civil Code), from the rule set's
-``appeal_days``; rules without a commission give ten. An appeal that is upheld changes nothing by itself: a correction
-is drafted, which cites the old decision (:mod:`portal.awards.amending`).
+``appeal_days``; rules without a commission give ten. An appeal that is upheld changes nothing by itself: it leads
+to the draft of a correction, prefilled, which cites the old decision (:mod:`portal.awards.amending`).
 """
 
 from __future__ import annotations

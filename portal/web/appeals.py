@@ -20,7 +20,7 @@ from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
 from portal.core.language import N_
-from portal.identity.policy import Permission, authorize, scope
+from portal.identity.policy import Permission, allowed, authorize, scope
 from portal.web.forms import PortalForm, as_choices
 from portal.web.page import page
 from portal.web.paging import Page, keyset
@@ -123,9 +123,13 @@ def _ruled(appeal_id: UUID, verdicts: tuple[str, str]) -> ResponseReturnValue:
     reason, version = form.reason.data or "", form.version.data or 0
     try:
         if verdicts[0] == "admit":
-            appeals.examine(session(), g.actor, appeal_id, admit=favourable, reason=reason, expected_version=version)
+            ruled = appeals.examine(
+                session(), g.actor, appeal_id, admit=favourable, reason=reason, expected_version=version
+            )
         else:
-            appeals.decide(session(), g.actor, appeal_id, uphold=favourable, reason=reason, expected_version=version)
+            ruled = appeals.decide(
+                session(), g.actor, appeal_id, uphold=favourable, reason=reason, expected_version=version
+            )
     except Problems as found:
         session().rollback()
         form.attach(found.problems)
@@ -134,6 +138,10 @@ def _ruled(appeal_id: UUID, verdicts: tuple[str, str]) -> ResponseReturnValue:
         session().rollback()
         return _staff_page(appeal_id, form, refusal)
     flash(_("The ruling is kept, and the applicant is told."))
+    if ruled.state == AppealState.UPHELD and allowed(g.actor, Permission.AWARD_DRAFT):
+        flash(_("The published result is to be corrected: check what the ruling leads to, and draft it."))
+        place = ruled.application.tender_track_id
+        return redirect(url_for("award_changes.correct", tender_track_id=place, appeal=appeal_id), 303)
     return redirect(url_for(".show", appeal_id=appeal_id), 303)
 
 

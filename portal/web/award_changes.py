@@ -10,21 +10,25 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import joinedload
 from wtforms import RadioField, SelectField, TextAreaField
 
 from portal.awards import amending, queries, reserve_list
 from portal.awards.amending import REVISED, Change
+from portal.awards.appeal_models import Appeal, AppealState
 from portal.awards.models import Award, DecisionKind
 from portal.awards.reserve_models import ReserveProposal
+from portal.core.clock import MOSCOW
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
+from portal.core.formats import format_date
 from portal.core.language import N_
 from portal.core.money import MoneyError, parse_money
-from portal.identity.policy import Permission
+from portal.identity.policy import Permission, scope
 from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES
-from portal.web.forms import PortalForm, as_choices
-from portal.web.language import say
+from portal.web.forms import PortalForm, as_choices, uuid_argument
+from portal.web.language import locale, say
 from portal.web.page import page
 from portal.web.status_words import WORDS
 from portal.web.templating import localised
@@ -112,7 +116,7 @@ def correct(tender_track_id: UUID) -> ResponseReturnValue:
     form = CorrectionForm()
     if request.method == "GET":
         form.application.data = request.args.get("application", "")
-        return _correction_page(tender_track_id, form)
+        return _correction_page(tender_track_id, form, typed=_by_ruling(tender_track_id, form))
     amounts, problems = _amounts()
     change = _change(form, amounts)
     if change is None:
@@ -140,6 +144,30 @@ def correct(tender_track_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("awards.track", tender_track_id=tender_track_id), 303)
 
 
+def _by_ruling(tender_track_id: UUID, form: CorrectionForm) -> dict[int, str]:
+    """Fill the form with what the upheld appeal of the query asks for; gives the amounts by year."""
+    appeal_id = uuid_argument("appeal")
+    if appeal_id is None:
+        return {}
+    appeal = session().scalar(
+        scope(g.actor, Appeal)
+        .where(Appeal.id == appeal_id, Appeal.state == AppealState.UPHELD)
+        .options(joinedload(Appeal.application, innerjoin=True))
+    )
+    line = amending.in_force(session(), tender_track_id, [appeal.application_id]) if appeal is not None else {}
+    if appeal is None or appeal.decided_at is None or appeal.application_id not in line:
+        raise NotFound
+    change = amending.better(session(), line[appeal.application_id])
+    form.application.data, form.outcome.data = str(change.application_id), change.outcome.value
+    form.grounds.data = _(
+        "Ruling of %(day)s on the appeal on application %(number)s: %(ruling)s",
+        day=format_date(appeal.decided_at.astimezone(MOSCOW).date(), locale()),
+        number=appeal.application.number,
+        ruling=" ".join((appeal.ruling or "").split()),
+    )[: amending.MAX_GROUNDS]
+    return {year: format(amount, "f") for year, amount in change.amounts.items()}
+
+
 def _change(form: CorrectionForm, amounts: dict[int, Decimal]) -> Change | None:
     try:
         key = UUID(form.application.data or "")
@@ -164,7 +192,11 @@ def _amounts() -> tuple[dict[int, Decimal], list[Problem]]:
 
 
 def _correction_page(
-    place: UUID, form: CorrectionForm, refusal: Conflict | Refused | None = None, code: int = 200
+    place: UUID,
+    form: CorrectionForm,
+    refusal: Conflict | Refused | None = None,
+    code: int = 200,
+    typed: dict[int, str] | None = None,
 ) -> ResponseReturnValue:
     current = session()
     row = queries.track_of(current, g.actor, place)
@@ -194,7 +226,7 @@ def _correction_page(
         row=row,
         form=form,
         years=years,
-        typed={year: request.form.get(f"amount-{year}", "") for year in years},
+        typed={year: request.form.get(f"amount-{year}", (typed or {}).get(year, "")) for year in years},
         problems=[Problem("refused", "", refusal.reason)] if refusal else [],
     ), _code(refusal, code)
 

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import jobs, service
+from portal.awards import amending, jobs, service
 from portal.awards.appeal_models import Appeal
-from portal.awards.models import AwardDecision
+from portal.awards.models import Award, AwardDecision
 from portal.awards.reserve_models import ReserveProposal
 from portal.core.jobs import Claim, Task
 from portal.identity.models import Membership, OrgRole, Role, User
@@ -137,6 +137,44 @@ def test_an_appeal_is_read_by_its_side_and_the_fund(session: Session, stage: Sta
     assert director.post(f"{url}/decide", data=form(version=2, verdict="uphold", reason="Right")).status_code == 303
     assert "Upheld" in owner.get(page).text
     assert "Correct the published result" in sign_in(people["officer"]).get(url).text
+
+
+def test_an_upheld_appeal_leads_to_the_correction_it_requires(session: Session, stage: Stage, sign_in: SignIn) -> None:
+    sign_in(person_of(stage, 1)).post(f"/applications/{stage.applications[1]}/appeal", data=form(text="Wrong points"))
+    officer = sign_in(session.get_one(User, stage.officer.user_id))
+    row = session.scalars(select(Appeal)).one()
+    url, correct = f"/staff/appeals/{row.id}", f"/staff/decisions/tracks/{stage.track.id}/correct"
+    assert officer.get(f"{correct}?appeal={row.id}").status_code == 404
+    officer.post(f"{url}/examine", data=form(version=1, verdict="admit", reason="In time"))
+    ruled = officer.post(f"{url}/decide", data=form(version=2, verdict="uphold", reason="CR-07 was counted wrongly"))
+    assert (ruled.status_code, ruled.location) == (303, f"{correct}?appeal={row.id}")
+    shown = officer.get(ruled.location).text
+    assert f'<option value="{stage.applications[1]}" selected>' in shown
+    assert 'value="50.00"' in shown
+    assert "CR-07 was counted wrongly" in shown
+    assert f"appeal={row.id}" in officer.get(url).text
+    other = awards.stage(session, [{2018: 60}], {2018: 100})
+    session.commit()
+    assert officer.get(f"/staff/decisions/tracks/{other.track.id}/correct?appeal={row.id}").status_code == 404
+    typed = {"application": str(stage.applications[1]), "outcome": "award", "grounds": "Ruling", "amount-2018": "40.00"}
+    assert officer.post(ruled.location, data=form(**typed)).status_code == 303
+    assert "The correction is drafted" in officer.get(f"/staff/decisions/tracks/{stage.track.id}").text
+
+
+@pytest.mark.parametrize(
+    ("place", "outcome", "amounts"),
+    [(0, Award.AWARD, {2018: 60}), (1, Award.AWARD, {2018: 50}), (2, Award.RESERVE, {})],
+)
+def test_what_an_upheld_appeal_asks_for_at_first_sight(
+    session: Session, place: int, outcome: Award, amounts: dict[int, int]
+) -> None:
+    made = awards.stage(session, [{2018: 60}, {2018: 50}, {2018: 30}], {2018: 100}, declined=[2])
+    decision = service.draft(session, made.chair, made.track.id)
+    service.sign(session, made.member, decision.id)
+    service.publish(session, made.officer, decision.id)
+    line = amending.in_force(session, made.track.id)[made.applications[place]]
+    change = amending.better(session, line)
+    assert (change.application_id, change.outcome, change.amounts) == (made.applications[place], outcome, amounts)
 
 
 def test_the_list_of_appeals_asks_a_fixed_number_of_times(
