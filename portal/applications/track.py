@@ -81,9 +81,12 @@ def latest_days(closes: date, rules: RuleSet) -> dict[str, date]:
     return {CHECK: checked, REVIEW: reviewed, DECIDE: decided, AGREE: agreed}
 
 
-def steps(state: str, dates: Dates, rules: RuleSet) -> list[Step]:
-    """The five steps; ``state`` is what applicants may know (:func:`portal.applications.rules.public_state`)."""
-    place = _AT.get(state, 0)
+def steps(state: str, dates: Dates, rules: RuleSet, *, agreed: bool = False) -> list[Step]:
+    """The five steps; ``state`` is what applicants may know (:func:`portal.applications.rules.public_state`).
+
+    ``agreed``: the agreement is signed, so that the last step is done too.
+    """
+    place = len(TITLES) if agreed and state == State.AWARDED else _AT.get(state, 0)
     closes = dates.day(dates.closes_at)
     latest: dict[str, date | None] = {PREPARE: closes, **(latest_days(closes, rules) if closes else {})}
     known = {PREPARE: dates.day(dates.received_at), DECIDE: dates.day(dates.published_at)}

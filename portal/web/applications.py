@@ -206,9 +206,10 @@ def overview(application_id: UUID) -> ResponseReturnValue:
     tasks = Tasks(dossier, stands)
     state = public_state(application, application.tender)
     requests = requests_of(session(), application_id) if application.number else []
+    agreed = application.state == State.AWARDED and has_agreement(session(), g.actor, application.id)
     return render_template(
         "applications/overview.html",
-        steps=track.steps(state, _dates(dossier), dossier.rules),
+        steps=track.steps(state, _dates(dossier), dossier.rules, agreed=agreed),
         asks=asked_of_me(dossier, stands, tasks, requests),
         requests=requests,
         lines=for_applicants(session().scalars(history_of(application).limit(LATEST))),
@@ -225,7 +226,7 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         checks=checks_of(session(), application_id) if application.number else [],
         exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
         result=told.sheet if (told := application_scores.published(dossier)) else None,
-        agreement=application.state == State.AWARDED and has_agreement(session(), g.actor, application.id),
+        agreement=agreed,
         offer=_open_offer(application),
         next_step=_next_step(dossier, stands, tasks, requests),
         track_names=TRACK_NAMES,

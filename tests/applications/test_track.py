@@ -52,6 +52,12 @@ def test_each_state_has_its_place(state: str, expected: list[str]) -> None:
     assert sum(step.state in ("now", "ended") for step in found) <= 1
 
 
+def test_with_the_agreement_signed_the_way_is_done() -> None:
+    found = steps(State.AWARDED, dates(), RULES, agreed=True)
+    assert [(step.state, step.note) for step in found] == [("done", None)] * 5
+    assert steps(State.RENOUNCED, dates(), RULES, agreed=True)[-1].state == "ended"
+
+
 def test_days_are_working_days_after_the_close() -> None:
     closes = date(2018, 8, 31)
     found = latest_days(closes, RULES)
