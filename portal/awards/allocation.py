@@ -34,7 +34,7 @@ from portal.awards.allocation_problem import (
     rank_order,
 )
 from portal.awards.allocation_rows import Model, Row, kopecks, roubles_of
-from portal.awards.best_total import Budget, Found, Infeasible, best_total
+from portal.awards.best_total import SMALL, Budget, Found, Infeasible, best_total
 from portal.awards.rank_order import walk
 
 __all__ = [
@@ -45,6 +45,9 @@ __all__ = [
 
 SECONDS: Final = 60.0
 """When the clock ends a search whose nodes were not used up; far beyond what the nodes take on a usual machine."""
+
+MIDDLE: Final = 2_000
+"""Up to so many candidates branch and bound may still tell more than the first answer and its bound."""
 
 Progress = Callable[[int, int], None]
 
@@ -164,7 +167,7 @@ class _Allocating:
         if self.problem.policy is not Policy.BEST_TOTAL:
             low = high = _points(model, walk(model, self.problem.policy)) - value
         else:
-            found = best_total(self._reachable(model), self._budget(model), tie_break=False)
+            found = best_total(self._reachable(model), self._price_budget(model), tie_break=False)
             self.by_clock = self.by_clock or found.by_clock
             low, high = max(found.value - bound, 0), max(found.bound - value, 0)
         self._step()
@@ -178,10 +181,17 @@ class _Allocating:
         return points
 
     def _budget(self, model: Model) -> Budget:
-        size = len(model.candidates)
-        proof = 100_000 if size <= 250 else 4_000 if size <= 2_000 else 100
-        turns = 10 if size <= 2_000 else 5
-        return Budget(core=300, turns=turns, proof=proof, until=self.until)
+        if len(model.candidates) <= SMALL:
+            return Budget(core=300, sums=(20_000, 500_000, 2_000_000), turns=5, proof=20_000, until=self.until)
+        if len(model.candidates) <= MIDDLE:
+            return Budget(core=300, sums=(20_000, 500_000, 2_000_000), turns=10, proof=1_000, until=self.until)
+        return Budget(core=300, sums=(20_000, 500_000), turns=0, proof=0, until=self.until)
+
+    def _price_budget(self, model: Model) -> Budget:
+        """A price is a difference of two totals, and may be told as an interval: less is spent on it."""
+        if len(model.candidates) <= SMALL:
+            return Budget(core=300, sums=(20_000, 500_000), turns=5, proof=2_000, until=self.until)
+        return Budget(core=100, sums=(20_000,), turns=0, proof=0, until=self.until)
 
 
 def _points(model: Model, outcomes: Mapping[int, Outcome]) -> int:

@@ -1,18 +1,18 @@
-"""The best total: the set of projects with most points under every envelope and limit, proven with HiGHS. Decision 17.
+"""The best total: the set of projects with most points under every envelope and limit, proven. Decision 17.
 
 Maximise the sum of ``points`` over the chosen, subject to every :class:`~portal.awards.allocation_rows.Row`; of several
-optima the one that is first in rank order. The way there (Balas and Zemel 1980; Pisinger 1997, for one row):
+optima the one that is first in rank order. The way there:
 
-1. The linear relaxation gives multipliers. Rounded to whole numbers they give an upper bound that is valid exactly,
-   whatever the solver's tolerances: ``sum(multiplier * side) + sum(max(0, points - multipliers * takes))``.
-2. A core of the candidates with the smallest reduced cost is solved as an integer programme: a good answer.
-3. Whoever's reduced cost alone would push the bound below that answer is fixed; the rest is solved as one programme.
+1. The linear relaxation gives multipliers, and these an upper bound in whole numbers.
+2. A core of the candidates about whom it is least sure is solved by HiGHS: a first answer (Balas and Zemel 1980).
+3. All answers near the bound are looked at, part by part (:mod:`portal.awards.near_best`): most often the proof.
+4. Else HiGHS: whoever's reduced cost alone would push the bound below the answer is fixed, the rest is one programme.
 
 An answer of the solver counts only when whole numbers confirm it. One that is over a row by less than the solver's
 tolerance is cut off by the cover inequality of that row, and the programme is solved again. So floats never decide
-what is feasible; that nothing better exists rests on HiGHS' branch and bound (1e-9), or on the exact bound of step 1.
+what is feasible; only what step 4 proves rests on HiGHS' branch and bound (1e-9).
 
-Deterministic: one thread, a fixed seed, limits on nodes. The clock is only the last resort, and is told of.
+Deterministic: one thread, a fixed seed, limits on nodes, sums and pairs. The clock is the last resort, and is told of.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from portal.awards.allocation_rows import Model, Row
+from portal.awards.near_best import TwoParts
+from portal.awards.pairing import TooMany
 from portal.awards.programme import Answer, Infeasible, Programme
 from portal.awards.relaxation import FINE, Relaxed, centred, relaxed
 
@@ -34,8 +36,12 @@ CORE: Final = 60
 WHOLE: Final = 1_000
 """As many candidates are solved to proven optimality, if nodes last; of more only a larger core."""
 
-POOL: Final = 400
-NEAR: Final = 50
+SMALL: Final = 250
+PRECISE: Final = 10_000
+"""Of more than ``SMALL`` candidates an answer is good enough when the gap is at most one part in ``PRECISE``."""
+
+POOL: Final = 300
+NEAR: Final = 100
 """Of the ``POOL`` candidates that the relaxation is least sure of, so many are decided anew at a time."""
 
 BLOCK: Final = 20
@@ -46,10 +52,11 @@ _ROUNDS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Nodes of branch and bound for the core and for the proof, turns of polishing; ``until``: the clock's last
-    word (monotonic)."""
+    """``core``, ``proof``: nodes of branch and bound; ``sums``: of departures for half of a part, stage by stage;
+    ``turns``: of polishing; ``until``: the clock's last word (monotonic)."""
 
     core: int
+    sums: tuple[int, ...]
     turns: int
     proof: int
     until: float
@@ -98,21 +105,46 @@ class _Search:
         relaxed = self._relax()
         answer, finished = self._core(relaxed)
         bound = relaxed.bound // FINE
-        value = self.model.value(answer) if answer is not None else -1
-        if answer is not None and not finished and value < bound:
-            answer = self._polish(relaxed, answer)
-            value = self.model.value(answer)
-        if not (finished or value >= bound):
+        if finished and answer is not None:
+            bound = self.model.value(answer)
+        canonical = False
+        if tie_break or answer is None or self.model.value(answer) < bound:
+            answer, bound, canonical = self._near(relaxed, answer, bound)
+        if answer is None:
             answer, bound = self._prove(relaxed, answer, bound)
-        elif finished:
-            bound = value
+        elif not self._near_enough(answer, bound):
+            answer, bound = self._prove(relaxed, self._polish(relaxed, answer), bound)
         if answer is None:
             raise Infeasible
         value = self.model.value(answer)
-        canonical = False
-        if tie_break and bound <= value:
+        if tie_break and not canonical and bound <= value:
             answer, canonical = self._first_in_rank(relaxed, answer, value)
         return Found(tuple(sorted(answer)), value, max(bound, value), canonical, self.by_clock, relaxed.multipliers)
+
+    def _near_enough(self, answer: tuple[int, ...], bound: int) -> bool:
+        """Whether branch and bound is not asked any more."""
+        missing = bound - self.model.value(answer)
+        return not missing or not self.budget.proof or (len(self.usable) > SMALL and missing * PRECISE <= bound)
+
+    def _near(
+        self, relaxed: Relaxed, answer: tuple[int, ...] | None, bound: int
+    ) -> tuple[tuple[int, ...] | None, int, bool]:
+        """All answers near the bound, first a few and then more: the best, the bound, and whether it is settled."""
+        canonical = False
+        try:
+            parts = TwoParts(self.model, self.usable, relaxed.whole)
+            for sums in self.budget.sums:
+                if not self.budget.seconds:
+                    self.by_clock = True
+                    break
+                near = parts.search(sums, self.model.value(answer) if answer is not None else -1)
+                answer = near.chosen or answer
+                bound, canonical = min(bound, near.bound), near.canonical
+                if canonical:
+                    break
+        except TooMany:
+            pass
+        return answer, bound, canonical
 
     def _core(self, relaxed: Relaxed) -> tuple[tuple[int, ...] | None, bool]:
         """A good answer, and whether the core was everybody, solved to the end."""
@@ -151,9 +183,9 @@ class _Search:
         if len(free) > WHOLE:
             wider = sorted(free, key=lambda at: (abs(relaxed.reduced[at]), at))[:WHOLE]
             ones = self._ones(relaxed, wider)
-            better = self._solve(sorted(wider), ones, self.budget.proof, start=answer)
+            better = self._solve(sorted(wider), ones, max(self.budget.proof, self.budget.core), start=answer)
             return _better(self.model, answer, better.chosen), bound
-        better = self._solve(free, self._ones(relaxed, free), self.budget.proof, start=answer)
+        better = self._solve(free, self._ones(relaxed, free), max(self.budget.proof, self.budget.core), start=answer)
         best = _better(self.model, answer, better.chosen)
         if better.finished:
             return best, self.model.value(best) if best is not None else bound

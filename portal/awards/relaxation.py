@@ -19,6 +19,7 @@ class Relaxed:
     bound: int
     reduced: list[int]
     multipliers: tuple[float, ...]
+    whole: list[int]
 
     def open(self, value: int) -> list[int]:
         """Who may be on either side in an answer of at least ``value``."""
@@ -71,4 +72,4 @@ def relaxed(model: Model, usable: Sequence[int], duals: Sequence[float]) -> Rela
     for at in usable:
         reduced[at] = model.points[at] * FINE - sum(whole[row] * take for row, take in model.rows_of[at])
         bound += max(reduced[at], 0)
-    return Relaxed(bound, reduced, tuple(duals))
+    return Relaxed(bound, reduced, tuple(duals), whole)

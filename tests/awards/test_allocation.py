@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 
 from portal.awards.allocation import EACH, Allocation, Candidate, Limit, Policy, Problem, allocate, rank_order
-from portal.awards.allocation_rows import Row
+from portal.awards.allocation_rows import Model, Row
 from portal.awards.allocation_words import told
 from portal.awards.best_total import cut_off
+from portal.awards.near_best import TwoParts
+from portal.awards.pairing import TooMany
+from portal.awards.programme import Infeasible, Programme
+from portal.awards.relaxation import centred, relaxed
 from portal.core.canonical import canonical_json
 from portal.core.language import both
 
@@ -128,6 +132,37 @@ def test_the_best_total_is_that_of_brute_force(seed: int) -> None:
     assert allocation.canonical
     assert allocation.reproducible
     assert_money_holds(problem, allocation)
+
+
+@pytest.mark.parametrize("seed", range(CASES))
+def test_what_is_seen_near_the_bound_is_right_for_any_multipliers(seed: int) -> None:
+    """Those of the relaxation and some that are far from it: a bound is never too low, a proof is never wrong."""
+    problem = made_up(seed)
+    model, chance = Model(problem), random.Random(seed)
+    usable = [
+        at
+        for at in range(len(model.candidates))
+        if all(model.rows[row].most is None or take <= model.rows[row].most for row, take in model.rows_of[at])
+    ]
+    expected = brute_force(problem, ())
+    best = -1 if expected is None else int(expected[0].scaleb(model.places))
+    try:
+        duals = Programme(model.rows, usable, [], model.points).duals(60.0)
+    except Infeasible:
+        duals = [0.0] * len(model.rows)
+    for multipliers in (centred(model, usable, duals), [each * chance.uniform(0.3, 1.5) for each in duals]):
+        parts = TwoParts(model, usable, relaxed(model, usable, multipliers).whole)
+        for sums, known in ((20, -1), (100, -1), (100_000, -1), (100_000, max(best, 0)), (50, max(best - 7, 0))):
+            try:
+                near = parts.search(sums, known)
+            except TooMany:
+                continue
+            assert near.value <= max(best, known) <= max(near.bound, known)
+            if near.chosen is not None:
+                assert model.value(near.chosen) == near.value
+            if near.canonical:
+                assert expected is not None
+                assert [model.candidates[at].key for at in near.chosen or ()] == expected[1]
 
 
 def assert_money_holds(problem: Problem, allocation: Allocation) -> None:

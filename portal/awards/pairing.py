@@ -1,0 +1,136 @@
+"""Pairs of sums that together keep rows and lose little, without looking at every pair. Pure; decision 17.
+
+Two lists of sums; each sum costs something, is worth something, and takes something of each row. What a pair leaves
+over of a row that has a multiplier costs too. So a pair within the loss leaves little over, and the less the more its
+own two costs are: sums are put into layers by cost, and a grid with cells as wide as what may be left over finds the
+partners of a sum in at most two cells for each row (Horowitz and Sahni 1974 with a grid in several dimensions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Whole = npt.NDArray[np.int64]
+
+LAYERS: Final = 16
+CHUNK: Final = 1_000_000
+"""Pairs that are looked at at a time: memory."""
+
+LOOKED_AT: Final = 150_000_000
+"""Pairs that are looked at at most."""
+
+PRICED: Final = 2**40
+
+
+class TooMany(Exception):
+    """More sums or pairs than can be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """One line for each sum. ``cost``: at least 0; ``use``: what it takes, a column for each row."""
+
+    cost: Whole
+    worth: Whole
+    use: Whole
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A row whose upper side (``sign`` 1) or lower side (-1) has a multiplier: ``PRICED`` units left over of it cost
+    ``price``."""
+
+    column: int
+    sign: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Pairs that take between ``lower`` and ``upper`` of each row and are worth at least ``least``; those pairs cost
+    at most ``loss``."""
+
+    upper: Whole
+    lower: Whole
+    least: int
+    loss: int
+    windows: Sequence[Window]
+
+
+def pairs(one: Sums, other: Sums, wanted: Wanted) -> Iterator[tuple[int, Whole, Whole]]:
+    """All wanted pairs as two lists of places, the cheap ones first: with what every later pair costs at least.
+
+    Raises :class:`TooMany` when more than ``LOOKED_AT`` pairs are near enough to be looked at.
+    """
+    looked_at = 0
+    layer = wanted.loss // LAYERS + 1
+    mine, others = _layers(one.cost, layer), _layers(other.cost, layer)
+    for level in range(LAYERS):
+        for before in range(level + 1):
+            left, right = mine[before], others[level - before]
+            if len(left) and len(right):
+                for near in _near(one, other, left, right, wanted, (LAYERS - level) * layer):
+                    looked_at += int((near[3] - near[2]).sum())
+                    if looked_at > LOOKED_AT:
+                        raise TooMany
+                    for found in _sound(one, other, *near, wanted):
+                        yield level * layer, *found
+
+
+def _layers(cost: Whole, layer: int) -> list[Whole]:
+    return [np.flatnonzero(cost // layer == number) for number in range(LAYERS)]
+
+
+def _near(
+    one: Sums, other: Sums, left: Whole, right: Whole, wanted: Wanted, rest: int
+) -> Iterator[tuple[Whole, Whole, Whole, Whole]]:
+    """For sums of one layer the places ``low`` to ``high`` of the other where partners may be: ``rest`` is what a pair
+    may lose beside its costs."""
+    key = np.zeros(len(right), dtype=np.int64)
+    goals = []
+    for window in wanted.windows:
+        there = window.sign * other.use[right, window.column]
+        start, spread = int(there.min()), int(there.max() - there.min())
+        wide = min(max(rest * PRICED // window.price, spread >> 19) + 1, 2**60)
+        size = spread // wide + 1
+        key = key * size + (there - start) // wide
+        side = int(wanted.upper[window.column] if window.sign > 0 else -wanted.lower[window.column])
+        goals.append(((side - wide - start - window.sign * one.use[left, window.column]) // wide, size))
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    for offsets in np.ndindex(*([2] * len(goals))):
+        cell = np.zeros(len(left), dtype=np.int64)
+        inside = np.ones(len(left), dtype=bool)
+        for (goal, size), offset in zip(goals, offsets, strict=True):
+            inside &= (goal + offset >= 0) & (goal + offset < size)
+            cell = cell * size + goal + offset
+        there = np.flatnonzero(inside)
+        low, high = np.searchsorted(key, cell[there], "left"), np.searchsorted(key, cell[there], "right")
+        some = np.flatnonzero(high > low)
+        yield left[there[some]], right[order], low[some], high[some]
+
+
+def _sound(
+    one: Sums, other: Sums, left: Whole, right: Whole, low: Whole, high: Whole, wanted: Wanted
+) -> Iterator[tuple[Whole, Whole]]:
+    """Of each of ``left`` with ``right[low:high]`` those that are wanted."""
+    ends = np.cumsum(high - low)
+    begin = 0
+    while begin < len(left):
+        done = int(ends[begin - 1]) if begin else 0
+        stop = max(int(np.searchsorted(ends, done + CHUNK, "right")), begin + 1)
+        count = high[begin:stop] - low[begin:stop]
+        first = np.repeat(left[begin:stop], count)
+        place = np.arange(len(first)) - np.repeat(np.cumsum(count) - count, count)
+        second = right[place + np.repeat(low[begin:stop], count)]
+        kept = one.worth[first] + other.worth[second] >= wanted.least
+        first, second = first[kept], second[kept]
+        use = one.use[first] + other.use[second]
+        kept = ((use <= wanted.upper) & (use >= wanted.lower)).all(axis=1)
+        yield first[kept], second[kept]
+        begin = stop
