@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -106,12 +106,19 @@ def track(session: Session, tender_track_id: UUID) -> TenderTrack:
     return found
 
 
-def in_expertise(session: Session, tender_track_id: UUID) -> int:
-    """How many applications of a track are in expertise; one query."""
-    number = session.scalar(
-        select(func.count()).where(Application.tender_track_id == tender_track_id, Application.state == State.EXPERTISE)
+def track_now(session: Session, tender_track_id: UUID) -> tuple[TenderTrack, int, datetime]:
+    """A track as :func:`track` gives it, how many of its applications are in expertise, and the instant; one query."""
+    applications = select(func.count()).where(
+        Application.tender_track_id == tender_track_id, Application.state == State.EXPERTISE
     )
-    return number or 0
+    row = session.execute(
+        select(TenderTrack, applications.scalar_subquery(), func.portal_now())
+        .where(TenderTrack.id == tender_track_id)
+        .options(joinedload(TenderTrack.tender, innerjoin=True), joinedload(TenderTrack.rule_set, innerjoin=True))
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row[0], row[1], row[2]
 
 
 def _counted(on: date) -> tuple[ColumnElement[int], ...]:

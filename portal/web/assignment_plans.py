@@ -132,11 +132,10 @@ def _frame(held: TenderTrack) -> dict[str, Any]:
 
 def _track(track_id: UUID, problems: Any) -> str:
     current, actor = session(), current_actor()
-    held = plan_queries.track(current, track_id)
-    on = today(current, ZoneInfo(held.tender.zone))
+    held, applications, instant = plan_queries.track_now(current, track_id)
+    on = instant.astimezone(ZoneInfo(held.tender.zone)).date()
     frame = _frame(held)
     counts = plan_queries.by_lane(current, track_id, on)
-    applications = plan_queries.in_expertise(current, track_id)
     people: Page[Any] = keyset(
         current,
         plan_queries.reviewers_select(track_id, on),

@@ -118,7 +118,7 @@ def test_nothing_to_assign_is_told(session: Session, sign_in: SignIn) -> None:
     ("path", "queries"),
     [
         ("/staff/assignment", 10),
-        ("/staff/assignment/tracks/{track}", 14),
+        ("/staff/assignment/tracks/{track}", 12),
         ("/staff/assignment/plans/{plan}", 11),
         ("/staff/reviewers", 10),
         ("/staff/reviewers/{person}", 11),
