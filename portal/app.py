@@ -77,13 +77,7 @@ def create_app(config: Config | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, config.proxies, config.proxies, config.proxies, config.proxies)  # type: ignore[method-assign]
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"))
-    notifications.configure(config.mail_url, config.mail_from)
-    letters.configure(config.public_url)
-    tokens.configure(config.secret_key)
-    signing.configure(config.signing_key)
-    documents.configure(config.files_url, config.clamd_url)
-    cms.configure(config.signing_roots)
-    jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))
+    configure_rooms(config)
     csrf = CSRFProtect(app)
     init_language(app)
     init_templating(app)
@@ -98,6 +92,17 @@ def create_app(config: Config | None = None) -> Flask:
     register_commands(app)
     check_routes(app, LIBRARY_ROUTES)
     return app
+
+
+def configure_rooms(config: Config) -> None:
+    """Tell the rooms what they need to know of the machine: addresses, keys, folders."""
+    notifications.configure(config.mail_url, config.mail_from)
+    letters.configure(config.public_url)
+    tokens.configure(config.secret_key)
+    signing.configure(config.signing_key)
+    documents.configure(config.files_url, config.clamd_url)
+    cms.configure(config.signing_roots)
+    jobs.connect(Redis.from_url(config.redis_url, socket_timeout=2, socket_connect_timeout=1))
 
 
 def _register_handlers() -> None:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from flask_login.utils import _create_identifier
 from hypothesis import HealthCheck, settings
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import event
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.orm import Session
 
 from portal.core.db import db
@@ -186,18 +187,48 @@ def count_queries(app: Flask) -> Callable[[], Any]:
 _fresh_numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="session")
+def moving_app(portal_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The portal that moves from database to database: what it has compiled (pages, statements) it compiles once."""
+    app = make_app({**portal_environment, "FILES_URL": tmp_path_factory.mktemp("moving").as_uri()})
+    with app.app_context():
+        engine = db.engine
+
+    def to_its_database(dialect: Any, record: Any, arguments: Any, parameters: dict[str, Any]) -> None:
+        parameters["dbname"] = engine.url.database
+
+    event.listen(engine, "do_connect", to_its_database)
+    app.extensions["tests"] = (engine, dict(app.config))
+    return app
+
+
 @pytest.fixture
-def fresh_app(services: TestServices, worker_name: str, redis_url: str, tmp_path: Any) -> Iterator[Flask]:
+def fresh_app(
+    moving_app: Flask, services: TestServices, worker_name: str, redis_url: str, tmp_path: Any
+) -> Iterator[Flask]:
     """The portal on a database of its own with real connections and commits: for races, workers and browsers."""
+    from portal.app import configure_rooms
+    from portal.web.limits import EXTENSION
+
+    app = moving_app
+    engine, settings = app.extensions["tests"]
     database_url = services.copy(f"{worker_name}_{next(_fresh_numbers)}")
-    app = make_app({**environment(services, database_url, redis_url), "FILES_URL": (tmp_path / "files").as_uri()})
-    app.config["TEST_ENVIRONMENT"] = environment(services, database_url, redis_url)
+    given = environment(services, database_url, redis_url)
+    files_url = (tmp_path / "files").as_uri()
+    app.config.clear()
+    app.config.update(settings, SQLALCHEMY_DATABASE_URI=database_url, TEST_ENVIRONMENT=given)
+    app.extensions["portal"] = replace(app.extensions["portal"], database_url=database_url, files_url=files_url)
+    app.extensions[EXTENSION].enabled = False
+    configure_rooms(app.extensions["portal"])
+    engine.url = make_url(database_url)
+    with app.app_context():
+        db.engines[None] = engine
     try:
         yield app
     finally:
         with app.app_context():
             db.session.remove()
-            db.engine.dispose()
+            engine.dispose()
 
 
 def form(**fields: Any) -> dict[str, Any]:
