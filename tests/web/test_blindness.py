@@ -129,6 +129,8 @@ def test_reviewers_learn_nothing_of_who_applies(session: Session, sign_in: SignI
             assert {f"/reviews/{blind.assignment}/{page}" for page in ("declaration", "review")} <= set(pages)
             for page in ("", "/review"):  # in the language that the crawl had got to by then
                 assert re.search("Participant 1|Участник 1", pages[f"/reviews/{blind.assignment}{page}"])
+            shown = pages[f"/reviews/{blind.assignment}"]
+            assert "Files may tell who applies" in shown or "Файлы могут выдать заявителя" in shown
             files = [body for path, body in pages.items() if "/documents/" in path]
             assert all('filename="DOC-' in body for body in files)
             assert files
