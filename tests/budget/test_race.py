@@ -350,7 +350,9 @@ def finish_tasks() -> None:
                 .values(run_after=func.now(), parked_at=None, attempts=0)
             )
         jobs.drain("work")
-        left = db.session().scalar(select(func.count()).where(jobs.Task.done_at.is_(None)))
+        # The letters about orders wait in a lane of their own.
+        waiting = select(func.count()).where(jobs.Task.done_at.is_(None), jobs.Task.lane == "work")
+        left = db.session().scalar(waiting)
         db.session().rollback()
         if not left:
             return
