@@ -27,7 +27,7 @@ from tests.factories import applications
 from tests.web.malformed import Case, case, digest
 from tests.web.test_application_uploads import Sender
 
-CASES: Final = 10_000 if os.environ.get("FULL") else 150
+CASES: Final = 10_000 if os.environ.get("FULL") else 60
 SHARES: Final = max(4, CASES // 100)  # each is one transaction, and a long one gets slower with every savepoint
 LEFT: Final = text(
     "select (select count(*) from stored_file), (select count(*) from attachment), (select count(*) from upload),"
