@@ -11,7 +11,7 @@ import sys
 import time
 from decimal import Decimal
 
-from portal.awards.allocation import EACH, Candidate, Limit, Policy, Problem, allocate
+from portal.awards.allocation.policies import EACH, Candidate, Limit, Policy, Problem, allocate
 
 TRACKS = ("export", "import_substitution")
 YEARS = (2027, 2028, 2029)

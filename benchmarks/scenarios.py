@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from portal.awards.scenario_list import follow, weigh
-from portal.awards.scenarios import Changes, Ground, Project, Scored, difference, read_result
-from portal.awards.simulating import question, simulated
+from portal.awards.scenarios.changes import Changes, Ground, Project, Scored, difference, read_result
+from portal.awards.scenarios.outcome import follow, weigh
+from portal.awards.scenarios.simulating import question, simulated
 from portal.tenders.rulebook import load_rulebook
 
 RUNS: Final = 5

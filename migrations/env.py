@@ -8,18 +8,18 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection, text
 
+import portal.agreements.models
+import portal.agreements.treasury_models
 import portal.applications.models
-import portal.applications.prospect_models
-import portal.applications.seal_models
+import portal.applications.partners.prospect_models
+import portal.applications.sealing.models
 import portal.audit.models
-import portal.awards.agreement_models
-import portal.awards.appeal_models
-import portal.awards.meeting_models
+import portal.awards.commission.appeal_models
+import portal.awards.commission.models
 import portal.awards.models
-import portal.awards.proof_models
+import portal.awards.proof.models
 import portal.awards.reserve_models
-import portal.awards.scenario_models
-import portal.awards.treasury_models
+import portal.awards.scenarios.models
 import portal.budget.alarm_models
 import portal.budget.models
 import portal.budget.statement_models

@@ -33,14 +33,16 @@ from portal.web.sessions import DatabaseSessions
 from portal.web.templating import init_templating
 
 HANDLERS: Final = (
-    "portal.applications.exports",
+    "portal.applications.papers.exports",
     "portal.applications.jobs",
-    "portal.applications.refused_files",
-    "portal.applications.reminders",
+    "portal.applications.papers.refused_files",
+    "portal.applications.following.reminders",
     "portal.audit.heads",
-    "portal.awards.bundles",
+    "portal.agreements.jobs",
+    "portal.agreements.reminders",
+    "portal.awards.proof.bundles",
     "portal.awards.jobs",
-    "portal.awards.reminders",
+    "portal.awards.offers.reminders",
     "portal.budget.alarms",
     "portal.budget.reminders",
     "portal.budget.statement_files",

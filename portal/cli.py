@@ -38,8 +38,8 @@ def scheduler() -> None:
 @portal.command("verify")
 def verify() -> None:
     """Recompute trail and ledger from their first rows, compare every row with its seal; exit 1 at the first fault."""
-    from portal.awards.verification import verify as checks
     from portal.core.db import session
+    from portal.verification import verify as checks
 
     for held, count, fault in checks(session()):
         if fault is not None:

@@ -8,7 +8,10 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal.applications import notices, opening, prospects, readiness
+from portal.applications.following import notices
+from portal.applications.partners import prospects
+from portal.applications.sealing import opening
+from portal.applications.signatures import readiness
 from portal.core.jobs import Claim, Progress, Task, handler
 from portal.tenders.amendments import NOTICE
 

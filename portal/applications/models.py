@@ -93,8 +93,8 @@ class Application(Keyed, Stamped, Base):
 
     Titles and the requested total repeat what the sections say, for the lists; they are written by the room's
     verbs together with the section. ``requested_total`` is in roubles. ``content_sha256`` is what a submitted one
-    says (:mod:`portal.applications.twins`); an organisation says the same in a tender once. ``sealed``: of a sealed
-    tender and never opened, so that the fund reads nothing of it, whatever its state.
+    says (:mod:`portal.applications.submissions.twins`); an organisation says the same in a tender once. ``sealed``:
+    of a sealed tender and never opened, so that the fund reads nothing of it, whatever its state.
     """
 
     if TYPE_CHECKING:
@@ -316,7 +316,7 @@ class Correction(StrEnum):
 class CorrectionRequest(Keyed, Stamped, Base):
     """One thing that the officer asks to correct in a returned submission, bound to the place it is about.
 
-    ``field`` is a place as :func:`portal.applications.sections.place_of` reads it: a field, a row of a table, a
+    ``field`` is a place as :func:`portal.applications.drafts.sections.place_of` reads it: a field, a row of a table, a
     document, or a whole section. ``participant_id`` repeats whose part that is, for the right to answer.
     """
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
-from portal.applications.dossier import Dossier, intake_open, later_closing_for
+from portal.applications.following.dossier import Dossier, intake_open, later_closing_for
 from portal.applications.models import (
     Application,
     Participant,

@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager
 
-from portal.applications.dossier import Dossier, intake_open, later_closing_for, load
-from portal.applications.drafting import Change, Saved, definition_of, kept, merge, merged, too_long, write
+from portal.applications.drafts.saving import Change, Saved, definition_of, kept, merge, merged, too_long, write
+from portal.applications.drafts.sections import Section as Definition
+from portal.applications.following.dossier import Dossier, intake_open, later_closing_for, load
 from portal.applications.models import (
     Application,
     Participant,
@@ -23,7 +24,6 @@ from portal.applications.models import (
 from portal.applications.policy import Part
 from portal.applications.queries import is_member
 from portal.applications.rules import EDITABLE, TRANSITIONS
-from portal.applications.sections import Section as Definition
 from portal.audit import service as audit
 from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Stale

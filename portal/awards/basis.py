@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State
 from portal.awards import proposal
-from portal.awards.allocation_inputs import is_plain, lines_of, problem_of, refused_parts
-from portal.awards.allocation_models import AllocationRun, RunState
-from portal.awards.allocation_problem import Outcome, Policy, outcome_of
-from portal.awards.allocation_rows import Model
+from portal.awards.allocation.inputs import is_plain, lines_of, problem_of, refused_parts
+from portal.awards.allocation.models import AllocationRun, RunState
+from portal.awards.allocation.problem import Outcome, Policy, outcome_of
+from portal.awards.allocation.rank_order import walk
+from portal.awards.allocation.rows import Model
 from portal.awards.models import Award, AwardDecision
 from portal.awards.proposal import Line
-from portal.awards.rank_order import walk
 from portal.budget import queries as budget
 from portal.core.canonical import digest
 from portal.core.errors import Problem, Problems

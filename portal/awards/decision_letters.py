@@ -8,11 +8,12 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from portal.awards import offer_queries, sign_offs
-from portal.awards.meeting_models import ItemState
-from portal.awards.meetings import on_agenda
+from portal.awards import sign_offs
+from portal.awards.commission.meetings import on_agenda
+from portal.awards.commission.models import ItemState
 from portal.awards.models import AwardDecision, DecisionLine
-from portal.awards.offer_models import OfferState
+from portal.awards.offers import queries as offer_queries
+from portal.awards.offers.models import OfferState
 from portal.core.figures import roubles
 from portal.core.language import N_
 from portal.identity.models import RoleGrant, User

@@ -1,4 +1,4 @@
-"""Background work of this room: allocation, letters, simulations, the reserve list, payments of the treasury."""
+"""Background work of this room: allocation, letters, simulations, offers, the reserve list."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.awards import allocating, letters, offers, reserve_list, simulating, treasury_work
+from portal.awards import letters, reserve_list
+from portal.awards.allocation import computing as allocating
 from portal.awards.models import AwardDecision, DecisionLine
+from portal.awards.offers import service as offers
+from portal.awards.scenarios import simulating
 from portal.awards.service import LETTERS
 from portal.core import jobs
 
@@ -60,9 +63,3 @@ def rank_acceptability(session: Session, payload: dict[str, Any], claim: jobs.Cl
 def propose_reserve(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
     """Money has returned to an envelope: say who is next on the reserve list. The database writes these tasks."""
     reserve_list.propose(session, UUID(payload["posting_id"]))
-
-
-@jobs.handler(treasury_work.KIND)
-def work_for_treasury(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
-    """A step of reading a table of payments, or of booking one."""
-    return treasury_work.step(session, UUID(payload["work_id"]))

@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy import Select, false, select
 
 from portal.applications.models import Application
-from portal.awards.appeal_models import Appeal
-from portal.awards.meeting_models import Meeting, MeetingMember
+from portal.awards.commission.appeal_models import Appeal
+from portal.awards.commission.models import Meeting, MeetingMember
 from portal.awards.models import AwardDecision
 from portal.core.language import N_, Message
 from portal.identity.models import OrgRole, Role

@@ -19,12 +19,15 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import amending, basis, bundles, decision_letters, offers, reserve_list, scenario_service, sign_offs
-from portal.awards.meeting_models import ItemState
-from portal.awards.meetings import on_agenda
+from portal.awards import amending, basis, decision_letters, reserve_list, sign_offs
+from portal.awards.commission.meetings import on_agenda
+from portal.awards.commission.models import ItemState
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine, DecisionSignature
+from portal.awards.offers import service as offers
 from portal.awards.policy import Signing, interest_refusal
+from portal.awards.proof import bundles
 from portal.awards.queries import interests
+from portal.awards.scenarios import service as scenario_service
 from portal.budget import service as budget
 from portal.core import jobs
 from portal.core.clock import now

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from portal.awards import agreement_payments as payments
-from portal.awards import agreements
-from portal.awards.agreement_models import DueKind, Recovery, Tranche
-from portal.awards.agreement_rules import Draft, DueValues, ResultValues, TrancheValues
+from portal.agreements import payments
+from portal.agreements import service as agreements
+from portal.agreements.models import DueKind, Recovery, Tranche
+from portal.agreements.rules import Draft, DueValues, ResultValues, TrancheValues
 from portal.awards.chain import superseded
 from portal.awards.models import Award, AwardAmount, DecisionLine
 from portal.budget import alarms as budget_alarms

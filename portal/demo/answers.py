@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from portal.applications import questions
+from portal.applications.drafts import questions
 from portal.demo.projects import Project
 from portal.tenders.ruleset import Giver, RuleSet
 

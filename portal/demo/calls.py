@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from portal.applications import closing_exceptions
-from portal.applications.closing_exceptions import ExceptionValues
+from portal.applications.submissions import closing_exceptions
+from portal.applications.submissions.closing_exceptions import ExceptionValues
 from portal.core.calendar import add_working_days
 from portal.core.clock import MOSCOW
 from portal.demo.filing import Register

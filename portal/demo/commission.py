@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application
 from portal.audit import heads
-from portal.awards import allocating, amending, appeals, meetings, minutes, queries, service, sitting
+from portal.awards import amending, queries, service
+from portal.awards.allocation import computing as allocating
 from portal.awards.amending import Change
-from portal.awards.meeting_models import ItemKind
-from portal.awards.meetings import MeetingValues, Question
+from portal.awards.commission import appeals, meetings, minutes, sitting
+from portal.awards.commission.meetings import MeetingValues, Question
+from portal.awards.commission.models import ItemKind
 from portal.awards.models import Award, DecisionKind
 from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from portal.applications import attachments
-from portal.applications.dossier import load
+from portal.applications.following.dossier import load
+from portal.applications.papers import attachments
 from portal.core.clock import MOSCOW
 from portal.demo.moments import moment
 from portal.demo.papers import paper

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from portal.applications.economics import economics
-from portal.applications.grids import ADDED, FLOW_YEARS, PRODUCTIVITY_YEARS
-from portal.applications.reading import added, parts, sums
+from portal.applications.drafts.reading import added, parts, sums
+from portal.applications.figures.economics import economics
+from portal.applications.figures.grids import ADDED, FLOW_YEARS, PRODUCTIVITY_YEARS
 from portal.tenders.ruleset import RuleSet
 
 TAX_PERCENT: Final = {"vat": 38, "profit_tax": 17, "pit": 13, "contributions": 28, "property_tax": 4}

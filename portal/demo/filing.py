@@ -12,10 +12,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments, fit, participation, service, signing, submission
-from portal.applications.dossier import Dossier, load
+from portal.applications import service
+from portal.applications.following.dossier import Dossier, load
 from portal.applications.models import Attachment, Participant, Proof, Section
-from portal.applications.package import unpack
+from portal.applications.papers import attachments
+from portal.applications.partners import fit, participation
+from portal.applications.signatures import signing
+from portal.applications.submissions import submission
+from portal.applications.submissions.package import unpack
 from portal.audit.service import record
 from portal.core.clock import MOSCOW, now
 from portal.core.db import uuid7

@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlalchemy import func, update
 
-from portal.applications import corrections, messages
-from portal.applications.corrections import Wish
+from portal.applications.following import corrections, messages
+from portal.applications.following.corrections import Wish
 from portal.demo.filing import Desk, Plan, scaled
 from portal.demo.moments import moment
 from portal.demo.people import People

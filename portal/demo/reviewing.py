@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications.corrections import Wish
+from portal.applications.following.corrections import Wish
 from portal.demo.filing import Filed
 from portal.demo.people import People
 from portal.review import inquiries

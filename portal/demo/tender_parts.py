@@ -6,7 +6,8 @@ from datetime import datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
-from portal.awards import offers, service
+from portal.awards import service
+from portal.awards.offers import service as offers
 from portal.core.clock import MOSCOW
 from portal.core.clock import now as read_clock
 from portal.core.db import session

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import treasury_work
-from portal.awards.agreement_models import Agreement, Tranche
+from portal.agreements import treasury_work
+from portal.agreements.models import Agreement, Tranche
 from portal.demo.moments import moment, moscow, work
 from portal.demo.people import People
 from portal.identity.models import Organisation

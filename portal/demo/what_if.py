@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from portal.awards import scenario_service as scenarios
-from portal.awards.allocation_problem import EACH, PROJECTS, Limit, Policy
-from portal.awards.scenario_queries import room, standing
-from portal.awards.scenarios import Changes, Supposed
+from portal.awards.allocation.problem import EACH, PROJECTS, Limit, Policy
+from portal.awards.scenarios import service as scenarios
+from portal.awards.scenarios.changes import Changes, Supposed
+from portal.awards.scenarios.queries import room, standing
 from portal.demo.moments import moment, moscow
 from portal.demo.people import People
 from portal.identity.policy import Permission

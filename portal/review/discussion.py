@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from portal.applications.drafts.values import tidy
 from portal.applications.models import State
-from portal.applications.values import tidy
 from portal.audit.service import record
 from portal.core.errors import Conflict, Problems
 from portal.core.language import N_

@@ -11,13 +11,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import corrections
 from portal.applications import service as applications
-from portal.applications.corrections import Wish
+from portal.applications.drafts.values import tidy
 from portal.applications.eligibility import RuleOutcome
-from portal.applications.letters import title_of
+from portal.applications.following import corrections
+from portal.applications.following.corrections import Wish
+from portal.applications.following.letters import title_of
 from portal.applications.models import State
-from portal.applications.values import tidy
 from portal.audit.service import record
 from portal.core.calendar import add_working_days
 from portal.core.clock import now

@@ -14,9 +14,9 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from portal.applications import messages
+from portal.applications.drafts.values import tidy
+from portal.applications.following import messages
 from portal.applications.models import Application, State
-from portal.applications.values import tidy
 from portal.audit.service import record
 from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Problems, Stale

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import letters as to_applicants
+from portal.applications.following import letters as to_applicants
 from portal.applications.models import Application
 from portal.core.figures import Figure
 from portal.core.language import N_, Message

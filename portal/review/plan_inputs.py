@@ -14,7 +14,7 @@ from sqlalchemy import cast, func, select
 from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import Session, joinedload
 
-from portal.applications.dossier import rules_of
+from portal.applications.following.dossier import rules_of
 from portal.applications.models import Application, State, Submission
 from portal.core.calendar import add_working_days, is_working_day
 from portal.core.canonical import digest

@@ -17,10 +17,10 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 import portal.review.policy  # noqa: F401 - registers the room's rules
-from portal.applications.dossier import rules_of
 from portal.applications.eligibility import RuleOutcome, check
-from portal.applications.facts import Facts
-from portal.applications.facts import facts as facts_of
+from portal.applications.figures.facts import Facts
+from portal.applications.figures.facts import facts as facts_of
+from portal.applications.following.dossier import rules_of
 from portal.applications.models import Application, Participant, ParticipantState, State, Submission
 from portal.audit.models import AuditEvent
 from portal.core.clock import today

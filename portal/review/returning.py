@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from portal.applications.drafts.values import tidy
 from portal.applications.models import State
-from portal.applications.values import tidy
 from portal.audit.service import record
 from portal.core import jobs
 from portal.core.calendar import add_working_days

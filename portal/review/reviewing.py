@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from portal.applications.drafting import Change, kept
+from portal.applications.drafts.saving import Change, kept
+from portal.applications.drafts.values import tidy
 from portal.applications.models import State
-from portal.applications.values import tidy
 from portal.audit.service import record
 from portal.core import jobs
 from portal.core.clock import now

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from portal.applications.sections import SECTIONS
-from portal.applications.values import tidy
+from portal.applications.drafts.sections import SECTIONS
+from portal.applications.drafts.values import tidy
 from portal.core.language import Message
 from portal.core.money import NumberError
 from portal.review.rules import parse_score

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from portal.applications.reading import mapping, parts
+from portal.applications.drafts.reading import mapping, parts
 from portal.core.figures import decimal_of
 
 SHINGLE: Final = 5

@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import pairwise
 from typing import Final
 
-from portal.applications.facts import Facts
+from portal.applications.figures.facts import Facts
 from portal.core.figures import exact, four_places, number, percent, roubles, two_places
 from portal.core.language import N_, Message
 from portal.scoring.engine import value_of

@@ -27,7 +27,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final, NamedTuple
 
 from portal.applications.eligibility import RuleOutcome, check
-from portal.applications.facts import Facts
+from portal.applications.figures.facts import Facts
 from portal.core.canonical import canonical_text, plain_decimal
 from portal.core.figures import exact
 from portal.core.language import Message, read_kept, without_wording

@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from portal.applications.eligibility import RuleOutcome, blocking, check
-from portal.applications.facts import Facts
-from portal.applications.facts import facts as facts_of
+from portal.applications.figures.facts import Facts
+from portal.applications.figures.facts import facts as facts_of
 from portal.core.canonical import plain_decimal
 from portal.core.language import kept
 from portal.tenders.metrics import METRICS

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from portal.applications.facts import Facts
+from portal.applications.figures.facts import Facts
 from portal.core.figures import exact
 from portal.core.language import Message
 from portal.scoring.advice import how, most_of, points_of, target_for, weighted

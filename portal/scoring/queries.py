@@ -15,7 +15,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from portal.applications.facts import Facts, facts
+from portal.applications.figures.facts import Facts, facts
 from portal.applications.models import Application, State, Submission
 from portal.core.canonical import canonical_json
 from portal.core.errors import NotFound

@@ -1,6 +1,6 @@
 """The metrics that a rule set may score: a fixed, typed list. ``applications.facts`` computes their values.
 
-A metric's name is the name of the attribute of :class:`portal.applications.facts.Facts` that holds its value.
+A metric's name is the name of the attribute of :class:`portal.applications.figures.facts.Facts` that holds its value.
 ``needs`` names the inputs, so that a page can link from "not filled in yet" to the field.
 """
 

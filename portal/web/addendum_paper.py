@@ -11,9 +11,9 @@ from flask import Blueprint, Response, g
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.awards.scenario_models import Scenario
-from portal.awards.scenario_queries import Room, Standing, room, scenario_of, standing
-from portal.awards.scenarios import Changes, Place, read_changes, read_result
+from portal.awards.scenarios.changes import Changes, Place, read_changes, read_result
+from portal.awards.scenarios.models import Scenario
+from portal.awards.scenarios.queries import Room, Standing, room, scenario_of, standing
 from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.core.formats import format_datetime, format_money, format_number

@@ -10,8 +10,8 @@ from typing import Final
 
 from werkzeug.datastructures import MultiDict
 
-from portal.awards.agreement_models import DueKind
-from portal.awards.agreement_rules import MOST_ROWS, Draft, DueValues, ResultValues, TrancheValues
+from portal.agreements.models import DueKind
+from portal.agreements.rules import MOST_ROWS, Draft, DueValues, ResultValues, TrancheValues
 from portal.core.errors import Problem
 from portal.core.language import N_
 from portal.core.money import MoneyError, parse_money

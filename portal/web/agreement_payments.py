@@ -10,11 +10,11 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.awards import agreement_payments as service
-from portal.awards import agreement_queries as queries
-from portal.awards.agreement_models import Recovery, Tranche
-from portal.awards.agreement_queries import View
-from portal.awards.agreement_rules import return_due
+from portal.agreements import payments as service
+from portal.agreements import queries
+from portal.agreements.models import Recovery, Tranche
+from portal.agreements.queries import View
+from portal.agreements.rules import return_due
 from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems

@@ -9,11 +9,9 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.awards import agreement_queries as queries
-from portal.awards import agreement_rules as rules
-from portal.awards import agreements as service
-from portal.awards.agreement_models import Agreement, AgreementState
-from portal.awards.agreement_queries import Filters, Listed, View
+from portal.agreements import queries, rules, service
+from portal.agreements.models import Agreement, AgreementState
+from portal.agreements.queries import Filters, Listed, View
 from portal.awards.models import DecisionLine
 from portal.budget import queries as budget
 from portal.core.clock import today

@@ -14,11 +14,12 @@ from flask_babel import gettext as _
 
 import portal.awards.jobs  # noqa: F401 - computing writes a task of this kind
 from portal.applications.models import Application
-from portal.awards import allocating, queries
-from portal.awards.allocating import RunView
-from portal.awards.allocation_inputs import limit_names
-from portal.awards.allocation_problem import PROJECTS, Outcome, Policy, outcome_of
-from portal.awards.allocation_words import POLICY_NAMES, told
+from portal.awards import queries
+from portal.awards.allocation import computing as allocating
+from portal.awards.allocation.computing import RunView
+from portal.awards.allocation.inputs import limit_names
+from portal.awards.allocation.problem import PROJECTS, Outcome, Policy, outcome_of
+from portal.awards.allocation.words import POLICY_NAMES, told
 from portal.core.db import session
 from portal.core.errors import Problems
 from portal.core.figures import Figure, number, percent

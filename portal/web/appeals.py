@@ -13,9 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import RadioField, TextAreaField
 
+from portal.agreements import refusing
 from portal.applications.models import Application
-from portal.awards import appeals, refusing
-from portal.awards.appeal_models import Appeal, AppealState
+from portal.awards.commission import appeals
+from portal.awards.commission.appeal_models import Appeal, AppealState
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused

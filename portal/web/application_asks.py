@@ -11,14 +11,14 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import func, select
 
-from portal.applications import messages
-from portal.applications.corrections import may_answer
-from portal.applications.dossier import Dossier
+from portal.applications.following import messages
+from portal.applications.following.corrections import may_answer
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import CorrectionRequest, ParticipantState, State
 from portal.applications.policy import Part
 from portal.applications.rules import EDITABLE
-from portal.applications.signing import Confirmation, unconfirmed
-from portal.applications.submission import Standing
+from portal.applications.signatures.signing import Confirmation, unconfirmed
+from portal.applications.submissions.submission import Standing
 from portal.core.db import session
 from portal.core.formats import format_date, format_datetime
 from portal.identity.policy import Permission, allowed

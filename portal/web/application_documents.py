@@ -14,12 +14,13 @@ from flask_babel import ngettext
 from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 
-from portal.applications import attachments, downloads, papers
-from portal.applications.blanks import has_blank
-from portal.applications.dossier import Dossier
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import Attachment
-from portal.applications.papers import PaperState, Validity
-from portal.applications.purposes import PURPOSES
+from portal.applications.papers import attachments, downloads
+from portal.applications.papers import standing as papers
+from portal.applications.papers.blanks import has_blank
+from portal.applications.papers.purposes import PURPOSES
+from portal.applications.papers.standing import PaperState, Validity
 from portal.applications.service import authorize_edit
 from portal.core.db import session
 from portal.core.errors import Problem, Problems

@@ -2,7 +2,7 @@
 
 One address for each section. POST saves changed fields and says who else is there; with no changes it is the beat
 of an open page. GET gives the state anew, with a CSRF token of the present session, to a page that has lost it.
-Fields go by their keys. Everything may be sent again: see :mod:`portal.applications.drafting`.
+Fields go by their keys. Everything may be sent again: see :mod:`portal.applications.drafts.saving`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
 
-from portal.applications import presence, service
-from portal.applications.dossier import Dossier, rules_of
-from portal.applications.drafting import Change, Clash, Saved, definition_of, kept, mark_of
+from portal.applications import service
+from portal.applications.drafts import presence
+from portal.applications.drafts.saving import Change, Clash, Saved, definition_of, kept, mark_of
+from portal.applications.drafts.sections import Section
+from portal.applications.drafts.values import Kind, Unreadable
+from portal.applications.following.dossier import Dossier, rules_of
 from portal.applications.models import Application
 from portal.applications.models import Section as Row
 from portal.applications.queries import name_of
-from portal.applications.sections import Section
-from portal.applications.values import Kind, Unreadable
 from portal.core.db import session
 from portal.core.errors import Conflict, Problems, Refused
 from portal.identity.policy import Permission

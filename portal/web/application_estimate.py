@@ -7,8 +7,8 @@ from uuid import UUID
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from portal.applications.economics import economics, productivity
-from portal.applications.estimate import estimate
+from portal.applications.figures.economics import economics, productivity
+from portal.applications.figures.estimate import estimate
 from portal.identity.policy import Permission
 from portal.web.application_frame import blueprint, opened, section_url, seen, wording
 from portal.web.page import page

@@ -9,9 +9,10 @@ from flask import Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import attachments, blanks, downloads, papers
-from portal.applications.dossier import Dossier
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import Attachment, Participant
+from portal.applications.papers import attachments, blanks, downloads
+from portal.applications.papers import standing as papers
 from portal.audit.models import AuditEvent
 from portal.core.db import session
 from portal.core.errors import NotFound

@@ -11,13 +11,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import Select, select
 
-from portal.applications import corrections
-from portal.applications.changes import compare
-from portal.applications.corrections import RULE, concerns, label_of, may_answer
-from portal.applications.dossier import Dossier
+from portal.applications.drafts.sections import place_of
+from portal.applications.following import corrections
+from portal.applications.following.corrections import RULE, concerns, label_of, may_answer
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import Application, CorrectionRequest, State, Submission
 from portal.applications.queries import submissions_of
-from portal.applications.sections import place_of
+from portal.applications.submissions.changes import compare
 from portal.audit.models import AuditEvent
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems

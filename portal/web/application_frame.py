@@ -16,17 +16,17 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, g, redirect, request, url_for
 
-from portal.applications import sections
-from portal.applications.attachments import asked
-from portal.applications.confidential import hidden_parts
-from portal.applications.dossier import Dossier, load
+from portal.applications.drafts import sections
+from portal.applications.drafts.sections import Place, Section, place_of
+from portal.applications.following.dossier import Dossier, load
 from portal.applications.models import Participant, ParticipantRole, State
+from portal.applications.papers.attachments import asked
+from portal.applications.partners.confidential import hidden_parts
 from portal.applications.policy import Part
 from portal.applications.rules import EDITABLE
-from portal.applications.sealing import SEALED
-from portal.applications.sections import Place, Section, place_of
-from portal.applications.signing import confirmation
-from portal.applications.submission import Standing, standing
+from portal.applications.sealing.vault import SEALED
+from portal.applications.signatures.signing import confirmation
+from portal.applications.submissions.submission import Standing, standing
 from portal.core.db import session
 from portal.core.errors import Conflict, Problem, Refused
 from portal.core.formats import format_date, format_time

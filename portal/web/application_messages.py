@@ -8,9 +8,9 @@ from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import messages
-from portal.applications.dossier import Dossier
-from portal.applications.messages import Attached
+from portal.applications.following import messages
+from portal.applications.following.dossier import Dossier
+from portal.applications.following.messages import Attached
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.documents.kinds import DOCUMENTS, accept

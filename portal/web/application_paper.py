@@ -13,9 +13,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from portal.applications import exports
-from portal.applications.dossier import Dossier
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import Submission
+from portal.applications.papers import exports
 from portal.applications.queries import submissions_of
 from portal.core.canonical import digest
 from portal.core.db import session

@@ -9,13 +9,13 @@ from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import leading, participation
-from portal.applications.dossier import Dossier, load
+from portal.applications.following.dossier import Dossier, load
 from portal.applications.models import Participant, ParticipantState, PartRole
-from portal.applications.package import part_of
+from portal.applications.partners import leading, participation
 from portal.applications.policy import Part
 from portal.applications.queries import invitable
 from portal.applications.rules import EDITABLE
+from portal.applications.submissions.package import part_of
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
 from portal.core.language import N_

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from portal.applications.models import Submission
 from portal.audit.models import AuditEvent
-from portal.awards import bundles
-from portal.awards.bundle_trail import SUBMIT
+from portal.awards.proof import bundles
+from portal.awards.proof.trail import SUBMIT
 from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.identity.policy import Permission

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import EmailField, StringField, TextAreaField
 
-from portal.applications import prospects
+from portal.applications.partners import prospects
 from portal.applications.rules import EDITABLE
 from portal.core.clock import now
 from portal.core.db import session

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask.typing import ResponseReturnValue
 
-from portal.applications.dossier import Dossier
+from portal.applications.following.dossier import Dossier
 from portal.applications.rules import DECIDED
 from portal.core.db import session
 from portal.core.errors import NotFound

@@ -7,10 +7,11 @@ from uuid import UUID
 from flask import Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 
-from portal.applications import letters, sealing
-from portal.applications.dossier import Dossier
+from portal.applications.following import letters
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import State, Submission
 from portal.applications.queries import submissions_of
+from portal.applications.sealing import vault as sealing
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems, Refused
 from portal.documents import pdf

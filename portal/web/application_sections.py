@@ -15,13 +15,14 @@ from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import questions, service
-from portal.applications.dossier import Dossier
-from portal.applications.drafting import Saved, mark_of
-from portal.applications.grids import Grid
-from portal.applications.project_fields import Field
-from portal.applications.sections import BY_NAME, Section, place_of
-from portal.applications.values import Kind, Unreadable, read
+from portal.applications import service
+from portal.applications.drafts import questions
+from portal.applications.drafts.project_fields import Field
+from portal.applications.drafts.saving import Saved, mark_of
+from portal.applications.drafts.sections import BY_NAME, Section, place_of
+from portal.applications.drafts.values import Kind, Unreadable, read
+from portal.applications.figures.grids import Grid
+from portal.applications.following.dossier import Dossier
 from portal.core import regions
 from portal.core.canonical import plain_decimal
 from portal.core.db import session

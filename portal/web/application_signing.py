@@ -12,17 +12,19 @@ from flask import Response, flash, g, redirect, render_template, request, url_fo
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import fit, letters, signing
-from portal.applications.changes import Change, label
-from portal.applications.dossier import Dossier
+from portal.applications.drafts.sections import BY_NAME
+from portal.applications.following import letters
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import Participant, Signature
+from portal.applications.partners import fit
 from portal.applications.policy import Part
 from portal.applications.rules import EDITABLE
-from portal.applications.scope import Binding, manifest_bytes
-from portal.applications.sections import BY_NAME
-from portal.applications.signing import Confirmation, SignedFile
-from portal.applications.submission import standing
-from portal.applications.voiding import names_of
+from portal.applications.signatures import signing
+from portal.applications.signatures.scope import Binding, manifest_bytes
+from portal.applications.signatures.signing import Confirmation, SignedFile
+from portal.applications.signatures.voiding import names_of
+from portal.applications.submissions.changes import Change, label
+from portal.applications.submissions.submission import standing
 from portal.core.canonical import canonical_json
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems, Stale

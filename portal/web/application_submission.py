@@ -10,14 +10,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import portal.scoring.jobs  # noqa: F401 - submitting enqueues its work
-from portal.applications import letters, submission
-from portal.applications.corrections import unsettled
-from portal.applications.dossier import Dossier
+from portal.applications.following import letters
+from portal.applications.following.corrections import unsettled
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import State, Submission
 from portal.applications.queries import submissions_of
 from portal.applications.rules import EDITABLE, TRANSITIONS
-from portal.applications.signing import unconfirmed
-from portal.applications.submission import Standing, standing
+from portal.applications.signatures.signing import unconfirmed
+from portal.applications.submissions import submission
+from portal.applications.submissions.submission import Standing, standing
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
 from portal.documents import pdf

@@ -12,12 +12,13 @@ from flask import Response, flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import service, workbook
-from portal.applications.dossier import Dossier
-from portal.applications.drafting import Change, mark_of
+from portal.applications import service
+from portal.applications.drafts.saving import Change, mark_of
+from portal.applications.drafts.sections import BY_NAME
+from portal.applications.figures import workbook
+from portal.applications.figures.workbook import Owner, Reading
+from portal.applications.following.dossier import Dossier
 from portal.applications.policy import Part
-from portal.applications.sections import BY_NAME
-from portal.applications.workbook import Owner, Reading
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.core.language import N_

@@ -17,8 +17,8 @@ from flask import Response, g, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 
-from portal.applications import uploads
 from portal.applications.models import Attachment
+from portal.applications.papers import uploads
 from portal.applications.service import authorize_edit
 from portal.core.db import session, transaction
 from portal.core.errors import Conflict, NotFound, PortalError, Problem, Problems, Refused

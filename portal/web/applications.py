@@ -10,12 +10,13 @@ from flask import flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import service, track
-from portal.applications.closing_exceptions import of_application
-from portal.applications.corrections import may_answer, requests_of
-from portal.applications.dossier import Dossier
-from portal.applications.economics import economics
-from portal.applications.facts import facts
+from portal.agreements.queries import has_agreement
+from portal.applications import service
+from portal.applications.figures.economics import economics
+from portal.applications.figures.facts import facts
+from portal.applications.following import track
+from portal.applications.following.corrections import may_answer, requests_of
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import Application, CorrectionRequest, ParticipantRole, State
 from portal.applications.queries import (
     initiator_applications,
@@ -26,11 +27,11 @@ from portal.applications.queries import (
     submissions_of,
 )
 from portal.applications.rules import EDITABLE, public_state
-from portal.applications.signing import unconfirmed
-from portal.applications.submission import Standing, standing
-from portal.awards import offer_queries
-from portal.awards.agreement_queries import has_agreement
-from portal.awards.offer_models import AwardOffer
+from portal.applications.signatures.signing import unconfirmed
+from portal.applications.submissions.closing_exceptions import of_application
+from portal.applications.submissions.submission import Standing, standing
+from portal.awards.offers import queries as offer_queries
+from portal.awards.offers.models import AwardOffer
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.models import Organisation

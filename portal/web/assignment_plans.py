@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from portal.applications.dossier import rules_of
+from portal.applications.following.dossier import rules_of
 from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import Problems

@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
-from portal.applications.drafting import Change
+from portal.applications.drafts.saving import Change
 from portal.core.errors import Problems
 from portal.core.language import N_
 

@@ -15,7 +15,7 @@ from wtforms import RadioField, SelectField, TextAreaField
 
 from portal.awards import amending, queries, reserve_list
 from portal.awards.amending import REVISED, Change
-from portal.awards.appeal_models import Appeal, AppealState
+from portal.awards.commission.appeal_models import Appeal, AppealState
 from portal.awards.models import Award, DecisionKind
 from portal.awards.reserve_models import ReserveProposal
 from portal.core.clock import MOSCOW

@@ -16,11 +16,13 @@ from flask_babel import ngettext
 from wtforms import TextAreaField
 
 import portal.awards.jobs  # noqa: F401 - publishing writes a task of this kind
-from portal.awards import offer_queries, offers, queries, reserve_list, service, sign_offs
+from portal.awards import queries, reserve_list, service, sign_offs
 from portal.awards.models import Award, AwardDecision
+from portal.awards.offers import queries as offer_queries
+from portal.awards.offers import service as offers
 from portal.awards.policy import Interest, Signing
 from portal.awards.queries import DecisionView, TrackRow
-from portal.awards.scenario_queries import cited_by
+from portal.awards.scenarios.queries import cited_by
 from portal.awards.sign_offs import SignOff
 from portal.core.clock import now
 from portal.core.db import session

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import RadioField, SelectField, StringField, TextAreaField
 
-from portal.applications import prospects
+from portal.applications.partners import prospects
 from portal.clusters import board, board_queries, queries
 from portal.clusters.board_models import BoardPost, PostKind, PostState, Side, Visibility
 from portal.clusters.models import Cluster

@@ -14,9 +14,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectField, StringField
 
-from portal.awards import agreement_queries, pressure
-from portal.awards.agreement_models import Tranche
-from portal.awards.agreement_queries import Month, Payment
+from portal.agreements import queries as agreement_queries
+from portal.agreements.models import Tranche
+from portal.agreements.queries import Month, Payment
+from portal.awards import pressure
 from portal.budget import alarms, queries, series
 from portal.budget.models import Account
 from portal.budget.queries import EnvelopeFigures

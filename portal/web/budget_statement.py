@@ -13,8 +13,8 @@ from flask import Blueprint, Response, flash, g, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.awards import agreement_queries
-from portal.awards.agreements import SUBJECT
+from portal.agreements import queries as agreement_queries
+from portal.agreements.service import SUBJECT
 from portal.budget import queries, service, statement, statement_files
 from portal.budget.models import Account, Envelope, Posting, PostingKind
 from portal.budget.statement import Filters

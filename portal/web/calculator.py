@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Final
 from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.applications import grids
-from portal.applications.estimate import estimate
-from portal.applications.grids import Grid, Row
-from portal.applications.values import Kind, Unreadable, read
+from portal.applications.drafts.values import Kind, Unreadable, read
+from portal.applications.figures import grids
+from portal.applications.figures.estimate import estimate
+from portal.applications.figures.grids import Grid, Row
 from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, flash, g, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import agenda as own
+from portal.applications.following import agenda as own
 from portal.core import calendar_file
 from portal.core.calendar_file import Event
 from portal.core.clock import now

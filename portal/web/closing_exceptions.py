@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField, TextAreaField
 
-from portal.applications import closing_exceptions
-from portal.applications.closing_exceptions import ExceptionValues, Granted
 from portal.applications.models import DeadlineException
+from portal.applications.submissions import closing_exceptions
+from portal.applications.submissions.closing_exceptions import ExceptionValues, Granted
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import NotFound, Problems

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, SelectField, StringField
 
-from portal.applications import prospects
+from portal.applications.partners import prospects
 from portal.clusters import columns, cooperation, functional_map, profile_queries, queries
 from portal.clusters.models import ClusterMember
 from portal.clusters.profile_queries import MapLine

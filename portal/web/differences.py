@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portal.applications import changes
-from portal.applications.corrections import split
+from portal.applications.following.corrections import split
 from portal.applications.models import CorrectionRequest
+from portal.applications.submissions import changes
 from portal.core.language import Message
 from portal.tenders.ruleset import RuleSet
 from portal.web.frozen import shown_at

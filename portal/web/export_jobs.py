@@ -15,9 +15,9 @@ from flask_babel import force_locale
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import exports
-from portal.applications.dossier import load
+from portal.applications.following.dossier import load
 from portal.applications.models import Application, Export, State, Submission
+from portal.applications.papers import exports
 from portal.core import jobs
 from portal.documents import names, pdf
 from portal.documents import service as documents

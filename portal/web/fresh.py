@@ -1,6 +1,6 @@
 """Showing anew who one is, inside the form that needs it: a password, or a code where a second factor is set up.
 
-Whoever signed in or showed it within :data:`portal.applications.signing.FRESH` is not asked again.
+Whoever signed in or showed it within :data:`portal.applications.signatures.signing.FRESH` is not asked again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flask_login import current_user
 from flask_security import Security
 
 from portal.applications.models import Proof
-from portal.applications.signing import FRESH, Shown
+from portal.applications.signatures.signing import FRESH, Shown
 from portal.audit import service as audit
 from portal.core.errors import Problems
 from portal.core.language import N_

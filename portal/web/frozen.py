@@ -14,12 +14,13 @@ from flask import Response, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from portal.applications import downloads, questions
-from portal.applications.downloads import Reader
-from portal.applications.grids import Grid
-from portal.applications.project_fields import Field
-from portal.applications.sections import BY_NAME, SECTIONS, Section, place_of
-from portal.applications.values import Kind
+from portal.applications.drafts import questions
+from portal.applications.drafts.project_fields import Field
+from portal.applications.drafts.sections import BY_NAME, SECTIONS, Section, place_of
+from portal.applications.drafts.values import Kind
+from portal.applications.figures.grids import Grid
+from portal.applications.papers import downloads
+from portal.applications.papers.downloads import Reader
 from portal.core import regions
 from portal.core.canonical import digest
 from portal.core.db import session
@@ -323,7 +324,7 @@ def _shown(kind: Kind, value: Any) -> Any:
 
 
 def shown_at(path: str, value: Any, rules: RuleSet) -> Any:
-    """The value at a path of a package (:mod:`portal.applications.changes`) as the reader expects it; None: nothing."""
+    """The value at a path of a package (see ``submissions/changes.py``) as the reader expects it; None: nothing."""
     place = place_of(path)
     if place.section == "documents":
         return Markup("<br>").join(_paper(item) for item in value or ()) or None

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
-from portal.applications.sections import BY_NAME
+from portal.applications.drafts.sections import BY_NAME
 from portal.audit.models import AuditEvent
 from portal.core.language import N_, Message
 

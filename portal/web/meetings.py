@@ -14,12 +14,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 
-from portal.awards import meeting_queries as queries
-from portal.awards import meetings, minutes, sitting
-from portal.awards.meeting_models import AgendaItem, Choice, ItemKind, ItemState, Meeting, MeetingState
-from portal.awards.meeting_queries import MeetingView
-from portal.awards.meeting_rules import CHOICES, outcome_words
-from portal.awards.meetings import MeetingValues, Question
+from portal.awards.commission import meetings, minutes, queries, sitting
+from portal.awards.commission.meetings import MeetingValues, Question
+from portal.awards.commission.models import AgendaItem, Choice, ItemKind, ItemState, Meeting, MeetingState
+from portal.awards.commission.queries import MeetingView
+from portal.awards.commission.rules import CHOICES, outcome_words
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
 from portal.core.language import N_

@@ -14,9 +14,9 @@ from flask import Blueprint, Response, g
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.awards.meeting_models import Choice, ItemState, Meeting, Minutes
-from portal.awards.meeting_rules import CHOICES, outcome_words
-from portal.awards.minutes import name, of_meeting
+from portal.awards.commission.minutes import name, of_meeting
+from portal.awards.commission.models import Choice, ItemState, Meeting, Minutes
+from portal.awards.commission.rules import CHOICES, outcome_words
 from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.core.formats import format_datetime, format_money

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-import portal.applications.reminders
+import portal.applications.following.reminders
 import portal.identity.reminders
 import portal.review.reminders  # noqa: F401 - the kinds of reminders are declared there
 from portal.core.db import session

@@ -13,8 +13,9 @@ from sqlalchemy.orm import joinedload
 from wtforms import HiddenField, RadioField, TextAreaField
 
 from portal.applications.models import Application
-from portal.awards import offer_queries, offers
-from portal.awards.offer_models import OfferState
+from portal.awards.offers import queries as offer_queries
+from portal.awards.offers import service as offers
+from portal.awards.offers.models import OfferState
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems

@@ -11,9 +11,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import portal.scoring.jobs  # noqa: F401 - the reviews' verbs enqueue its work
-from portal.applications import downloads
-from portal.applications.corrections import MAX_REQUESTS, Wish, targets
+from portal.applications.following.corrections import MAX_REQUESTS, Wish, targets
 from portal.applications.models import State
+from portal.applications.papers import downloads
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
 from portal.core.figures import number

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from portal.applications import corrections
+from portal.applications.following import corrections
 from portal.applications.queries import submissions_of
 from portal.core.db import session
 from portal.identity.policy import Permission

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, g, render_template
 from flask.typing import ResponseReturnValue
 
-from portal.awards import agreement_queries as queries
+from portal.agreements import queries
 from portal.core.clock import today
 from portal.core.db import session
 from portal.identity.policy import Permission, authorize

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from portal.applications import prospects
-from portal.applications.prospect_models import Prospect
+from portal.applications.partners import prospects
+from portal.applications.partners.prospect_models import Prospect
 from portal.clusters import queries
 from portal.clusters.models import MembershipState
 from portal.core.db import session

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, g, render_template, request,
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
-from portal.awards.overview import published_totals
+from portal.agreements.overview import published_totals
 from portal.awards.queries import published_results
 from portal.budget.queries import remaining
 from portal.core.canonical import canonical_json

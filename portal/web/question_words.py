@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from portal.applications import questions
+from portal.applications.drafts import questions
 from portal.core.figures import decimal_of
 from portal.core.formats import format_money, format_number
 from portal.core.language import N_, Message

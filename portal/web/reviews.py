@@ -15,10 +15,10 @@ from flask_wtf.csrf import generate_csrf
 from wtforms import RadioField, SelectChoice, TextAreaField  # type: ignore[attr-defined]  # the published types are older
 
 import portal.scoring.jobs  # noqa: F401 - handing in a review enqueues its work
-from portal.applications import downloads
-from portal.applications.drafting import mark_of
+from portal.applications.drafts.saving import mark_of
 from portal.applications.eligibility import RuleOutcome
 from portal.applications.models import State
+from portal.applications.papers import downloads
 from portal.core.clock import now, today
 from portal.core.db import session
 from portal.core.errors import Problem, Problems

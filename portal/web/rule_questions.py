@@ -11,9 +11,9 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import questions
-from portal.applications.project_fields import Field
-from portal.applications.values import Kind
+from portal.applications.drafts import questions
+from portal.applications.drafts.project_fields import Field
+from portal.applications.drafts.values import Kind
 from portal.core import regions
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems

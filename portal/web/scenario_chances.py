@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import portal.awards.jobs  # noqa: F401 - a large simulation writes a task
-from portal.awards import simulating
-from portal.awards.scenario_models import Scenario
-from portal.awards.scenario_queries import Room, Standing, room, scenario_of, standing
-from portal.awards.scenarios import Changes, read_changes
+from portal.awards.scenarios import simulating
+from portal.awards.scenarios.changes import Changes, read_changes
+from portal.awards.scenarios.models import Scenario
+from portal.awards.scenarios.queries import Room, Standing, room, scenario_of, standing
 from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.identity.policy import Permission

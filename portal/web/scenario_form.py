@@ -7,9 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from portal.awards.allocation_problem import Limit, Policy
-from portal.awards.scenario_checks import MOST_LIMITS
-from portal.awards.scenarios import ZERO, Changes, Ground, Supposed, limits_of, policy_of
+from portal.awards.allocation.problem import Limit, Policy
+from portal.awards.scenarios.changes import ZERO, Changes, Ground, Supposed, limits_of, policy_of
+from portal.awards.scenarios.checks import MOST_LIMITS
 from portal.core.canonical import plain_decimal
 from portal.core.errors import Problem
 from portal.core.language import N_

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from flask_babel import gettext as _
 
-from portal.awards.allocation_problem import EACH, SME
-from portal.awards.allocation_words import POLICY_NAMES
-from portal.awards.scenario_checks import groups_of
-from portal.awards.scenario_list import OF_EACH, limit_name
-from portal.awards.scenario_models import Scenario
-from portal.awards.scenario_queries import Named, Standing
-from portal.awards.scenarios import ZERO, Changes, Difference, Ground, Outcome, Place, Result, difference
-from portal.awards.simulating import Simulated
+from portal.awards.allocation.problem import EACH, SME
+from portal.awards.allocation.words import POLICY_NAMES
+from portal.awards.scenarios.changes import ZERO, Changes, Difference, Ground, Outcome, Place, Result, difference
+from portal.awards.scenarios.checks import groups_of
+from portal.awards.scenarios.models import Scenario
+from portal.awards.scenarios.outcome import OF_EACH, limit_name
+from portal.awards.scenarios.queries import Named, Standing
+from portal.awards.scenarios.simulating import Simulated
 from portal.core.formats import format_number, format_percent
 from portal.core.regions import find
 from portal.web.language import locale, say

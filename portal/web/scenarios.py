@@ -11,13 +11,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField, TextAreaField
 
-from portal.awards import scenario_service as service
-from portal.awards.allocation_problem import PERCENT, PROJECTS, ROUBLES, Policy
-from portal.awards.allocation_words import POLICY_NAMES
-from portal.awards.scenario_list import follow
-from portal.awards.scenario_models import Scenario
-from portal.awards.scenario_queries import Room, Standing, listed, room, scenario_of, standing
-from portal.awards.scenarios import Changes, Result, difference, read_changes, read_result
+from portal.awards.allocation.problem import PERCENT, PROJECTS, ROUBLES, Policy
+from portal.awards.allocation.words import POLICY_NAMES
+from portal.awards.scenarios import service
+from portal.awards.scenarios.changes import Changes, Result, difference, read_changes, read_result
+from portal.awards.scenarios.models import Scenario
+from portal.awards.scenarios.outcome import follow
+from portal.awards.scenarios.queries import Room, Standing, listed, room, scenario_of, standing
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.identity.policy import Permission, allowed

@@ -13,9 +13,9 @@ from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, PasswordField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the published types are older
 
-from portal.applications import opening
-from portal.applications.opening import Line, Protocol
-from portal.applications.seal_models import Fault, SealOpening
+from portal.applications.sealing import opening
+from portal.applications.sealing.models import Fault, SealOpening
+from portal.applications.sealing.opening import Line, Protocol
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import NotFound, Problems

@@ -12,8 +12,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from portal.applications.drafts.reading import mapping, parts, sums
 from portal.applications.models import Application
-from portal.applications.reading import mapping, parts, sums
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.core.figures import decimal_of

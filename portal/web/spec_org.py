@@ -13,8 +13,9 @@ from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
 import portal.applications.jobs  # noqa: F401 - confirming writes a task of this kind
-from portal.applications import fit, pipeline
+from portal.applications.following import pipeline
 from portal.applications.models import Application
+from portal.applications.partners import fit
 from portal.applications.queries import open_tracks
 from portal.applications.rules import public_state
 from portal.clusters import board_queries, queries, service

@@ -8,11 +8,11 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import fit
-from portal.applications.dossier import Dossier
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import FitLetter, LetterState
+from portal.applications.partners import fit
 from portal.applications.rules import EDITABLE
-from portal.applications.scope import LETTER_FIELDS, manifest_bytes
+from portal.applications.signatures.scope import LETTER_FIELDS, manifest_bytes
 from portal.core.db import session
 from portal.core.errors import Problem, Problems, Stale
 from portal.identity.policy import Permission

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, current_app, g, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.awards.overview import overview
+from portal.agreements.overview import overview
 from portal.budget.queries import remaining
 from portal.core.clock import now
 from portal.core.db import session

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.applications import messages
+from portal.applications.following import messages
 from portal.applications.models import Thread
 from portal.core.db import session
 from portal.core.errors import Problem, Problems

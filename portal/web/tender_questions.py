@@ -16,7 +16,7 @@ from wtforms import SelectField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the published types are older
 
 import portal.applications.jobs  # noqa: F401 - an answer's letters are its work
-from portal.applications import sections
+from portal.applications.drafts import sections
 from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import Problems

@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField, FileRequired
 
-from portal.awards import reconciliation, treasury, treasury_work
-from portal.awards.reconciliation import Match
-from portal.awards.treasury_models import TreasuryPayment, TreasuryStatement
+from portal.agreements import reconciliation, treasury, treasury_work
+from portal.agreements.reconciliation import Match
+from portal.agreements.treasury_models import TreasuryPayment, TreasuryStatement
 from portal.core.db import session
 from portal.core.errors import Problems
 from portal.documents import kinds

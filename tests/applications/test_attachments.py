@@ -7,8 +7,8 @@ import io
 import pytest
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments
 from portal.applications.models import Attachment
+from portal.applications.papers import attachments
 from portal.core.errors import Conflict, NotFound, Problems, Refused
 from tests.factories import applications
 

@@ -13,11 +13,11 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import closing_exceptions, submission
-from portal.applications.closing_exceptions import ExceptionValues, grant, of_application, revoke
-from portal.applications.dossier import load
+from portal.applications.following.dossier import load
 from portal.applications.models import Application, DeadlineException
 from portal.applications.queries import open_tracks
+from portal.applications.submissions import closing_exceptions, submission
+from portal.applications.submissions.closing_exceptions import ExceptionValues, grant, of_application, revoke
 from portal.audit.models import AuditEvent
 from portal.core.clock import MOSCOW, now
 from portal.core.db import db, transaction

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portal.applications.completeness import problems
+from portal.applications.drafts.completeness import problems
 from portal.demo.projects import PROJECTS
 from tests.factories.packages import package, rules
 

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from portal.applications import dossier as dossiers
-from portal.applications.confidential import hidden_parts, seen_parts
+from portal.applications.following import dossier as dossiers
+from portal.applications.partners.confidential import hidden_parts, seen_parts
 from portal.identity.models import User
 from portal.tenders.ruleset import Sight, from_json, to_json
 from tests.factories import applications, packages

@@ -9,10 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import corrections, service, submission
-from portal.applications.changes import compare
-from portal.applications.corrections import Wish, concerns
+from portal.applications import service
+from portal.applications.following import corrections
+from portal.applications.following.corrections import Wish, concerns
 from portal.applications.models import CorrectionRequest, Submission
+from portal.applications.submissions import submission
+from portal.applications.submissions.changes import compare
 from portal.audit.models import AuditEvent
 from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.language import render

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from portal.applications.economics import Comparison, Economics, economics, productivity
+from portal.applications.figures.economics import Comparison, Economics, economics, productivity
 from portal.demo.economics import complete
 from tests.factories.packages import package, rules
 

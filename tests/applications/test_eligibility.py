@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from portal.applications.eligibility import CATALOGUE, RuleOutcome, blocking, check
-from portal.applications.facts import facts
+from portal.applications.figures.facts import facts
 from portal.core.language import render
 from portal.tenders.checks import CHECKS
 from tests.factories.packages import ROWS, package, rules

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from portal.applications.estimate import Estimate, Limit, estimate
-from portal.applications.facts import facts
+from portal.applications.figures.estimate import Estimate, Limit, estimate
+from portal.applications.figures.facts import facts
 from portal.core.figures import decimal_of
 from portal.tenders.ruleset import RuleSet
 from tests.factories.packages import package, rules

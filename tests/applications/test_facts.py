@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.applications.facts import Facts, facts
+from portal.applications.figures.facts import Facts, facts
 from portal.tenders.metrics import METRICS
 from tests.factories.packages import package, rules
 

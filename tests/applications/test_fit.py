@@ -10,12 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import fit, service
-from portal.applications.completeness import problems as missing
+from portal.applications import service
+from portal.applications.drafts.completeness import problems as missing
 from portal.applications.eligibility import check
-from portal.applications.facts import facts
+from portal.applications.figures.facts import facts
 from portal.applications.models import FitLetter, LetterState, Proof, Signature, SignatureVoid
-from portal.applications.signing import Confirmation, Shown, confirmation
+from portal.applications.partners import fit
+from portal.applications.signatures.signing import Confirmation, Shown, confirmation
 from portal.core.canonical import digest
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.identity.models import OrgRole

@@ -12,8 +12,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import messages
-from portal.applications.messages import Attached
+from portal.applications.following import messages
+from portal.applications.following.messages import Attached
 from portal.applications.models import ThreadMessage
 from portal.audit.models import AuditEvent
 from portal.core.errors import Conflict, NotFound, Problems, Refused

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import notices
+from portal.applications.following import notices
 from portal.applications.jobs import tender_notice
 from portal.core import jobs
 from portal.core.clock import MOSCOW, now

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.applications.package import unpack
-from portal.applications.sections import BY_NAME, SECTIONS, place_of
-from portal.applications.values import Kind, Unreadable, read, tidy
+from portal.applications.drafts.sections import BY_NAME, SECTIONS, place_of
+from portal.applications.drafts.values import Kind, Unreadable, read, tidy
+from portal.applications.submissions.package import unpack
 from portal.core.figures import decimal_of
 from portal.demo.economics import complete
 from tests.factories import packages

@@ -12,9 +12,11 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments, blanks, papers, submission
 from portal.applications.models import Application, Attachment, State, Submission
-from portal.applications.papers import PaperState
+from portal.applications.papers import attachments, blanks
+from portal.applications.papers import standing as papers
+from portal.applications.papers.standing import PaperState
+from portal.applications.submissions import submission
 from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.documents.inspection import content_type
 from portal.documents.kinds import DOCX, XLSX

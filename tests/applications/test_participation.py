@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import leading, participation
-from portal.applications.facts import facts
+from portal.applications.figures.facts import facts
 from portal.applications.models import Participant, ParticipantState, PartRole
+from portal.applications.partners import leading, participation
 from portal.applications.policy import Part
-from portal.applications.signing import Confirmation, confirmation, history
+from portal.applications.signatures.signing import Confirmation, confirmation, history
 from portal.clusters.models import MembershipState
 from portal.core.clock import at
 from portal.core.errors import Conflict, NotFound, Problems, Refused

@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.applications import jobs as work
-from portal.applications import pipeline, prospects
+from portal.applications.following import pipeline
 from portal.applications.models import Participant, ParticipantState
-from portal.applications.prospect_models import Prospect
+from portal.applications.partners import prospects
+from portal.applications.partners.prospect_models import Prospect
 from portal.clusters import service as clusters
 from portal.clusters.models import ClusterMember
 from portal.core.errors import Conflict, NotFound, PortalError, Problems

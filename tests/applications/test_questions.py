@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from portal.applications import questions, submission
-from portal.applications.changes import label
-from portal.applications.corrections import targets
-from portal.applications.package import unpack
-from portal.applications.values import Unreadable
+from portal.applications.drafts import questions
+from portal.applications.drafts.values import Unreadable
+from portal.applications.following.corrections import targets
+from portal.applications.submissions import submission
+from portal.applications.submissions.changes import label
+from portal.applications.submissions.package import unpack
 from portal.core.errors import NotFound
 from portal.core.language import both
 from portal.tenders.rulebook import load_questions, load_rulebook

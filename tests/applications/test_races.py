@@ -11,10 +11,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, text
 
-from portal.applications import service, submission
-from portal.applications.dossier import load
-from portal.applications.drafting import Change, mark_of
+from portal.applications import service
+from portal.applications.drafts.saving import Change, mark_of
+from portal.applications.following.dossier import load
 from portal.applications.models import Application, Section, Submission
+from portal.applications.submissions import submission
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, PortalError
 from portal.core.jobs import Task

@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.applications import participation, readiness, signing, submission
 from portal.applications.models import Proof
-from portal.applications.signing import Shown
+from portal.applications.partners import participation
+from portal.applications.signatures import readiness, signing
+from portal.applications.signatures.signing import Shown
+from portal.applications.submissions import submission
 from portal.core.jobs import Task
 from portal.identity.models import OrgRole
 from portal.notifications.models import Letter, Notice

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import participation, reminders
-from portal.applications.closing_exceptions import ExceptionValues, grant
+from portal.applications.following import reminders
 from portal.applications.models import Application
+from portal.applications.partners import participation
+from portal.applications.submissions.closing_exceptions import ExceptionValues, grant
 from portal.core.clock import MOSCOW, at, now
 from portal.identity import invitations
 from portal.identity.models import OrgRole, Role

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from portal.applications import service
-from portal.applications.drafting import Change, Saved, mark_of
+from portal.applications.drafts.saving import Change, Saved, mark_of
 from portal.core.errors import Conflict, NotFound, Refused
 from portal.identity.models import OrgRole
 from tests.factories import applications, identity

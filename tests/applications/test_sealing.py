@@ -16,19 +16,15 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import (
-    attachments,
-    closing_exceptions,
-    messages,
-    opening,
-    reminders,
-    sealing,
-    service,
-    submission,
-)
-from portal.applications.closing_exceptions import ExceptionValues
+from portal.applications import service
+from portal.applications.following import messages, reminders
 from portal.applications.models import Application, State, Submission
-from portal.applications.seal_models import Fault, Seal, SealEnd, SealOpening
+from portal.applications.papers import attachments
+from portal.applications.sealing import opening
+from portal.applications.sealing import vault as sealing
+from portal.applications.sealing.models import Fault, Seal, SealEnd, SealOpening
+from portal.applications.submissions import closing_exceptions, submission
+from portal.applications.submissions.closing_exceptions import ExceptionValues
 from portal.audit import service as audit
 from portal.core import sealing as crypto
 from portal.core.canonical import digest

@@ -20,9 +20,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from portal.applications import opening, submission
 from portal.applications.models import Application, State, Submission
-from portal.applications.seal_models import Seal, SealEnd, SealOpening
+from portal.applications.sealing import opening
+from portal.applications.sealing.models import Seal, SealEnd, SealOpening
+from portal.applications.submissions import submission
 from portal.audit.models import AuditEvent
 from portal.audit.service import verify as verify_trail
 from portal.core.clock import at, now

@@ -15,15 +15,19 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments, participation, service, signing, submission
-from portal.applications.changes import compare, label
+from portal.applications import service
+from portal.applications.drafts.sections import EACH, PROJECT
+from portal.applications.drafts.values import Kind
 from portal.applications.models import Proof, Signature, SignatureVoid, VoidReason
-from portal.applications.package import assemble
-from portal.applications.scope import changed, manifest_bytes, scope_of
-from portal.applications.sections import EACH, PROJECT
-from portal.applications.signing import Confirmation, Shown, confirmation
-from portal.applications.values import Kind
-from portal.applications.voiding import judge
+from portal.applications.papers import attachments
+from portal.applications.partners import participation
+from portal.applications.signatures import signing
+from portal.applications.signatures.scope import changed, manifest_bytes, scope_of
+from portal.applications.signatures.signing import Confirmation, Shown, confirmation
+from portal.applications.signatures.voiding import judge
+from portal.applications.submissions import submission
+from portal.applications.submissions.changes import compare, label
+from portal.applications.submissions.package import assemble
 from portal.audit.models import AuditEvent
 from portal.core.canonical import digest
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale

@@ -11,8 +11,10 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import participation, service, submission
+from portal.applications import service
 from portal.applications.models import Application, State, Submission
+from portal.applications.partners import participation
+from portal.applications.submissions import submission
 from portal.core.canonical import digest
 from portal.core.clock import at, now
 from portal.core.errors import Conflict, NotFound, Problems, Refused

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from portal.applications.following.track import Dates, latest_days, steps
 from portal.applications.models import State
 from portal.applications.rules import COMMISSION
-from portal.applications.track import Dates, latest_days, steps
 from portal.core.calendar import add_working_days, is_working_day
 from portal.tenders.models import Track
 from portal.tenders.rules import official_rules

@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from portal.applications.grids import costs
-from portal.applications.sections import BY_NAME
-from portal.applications.values import Unreadable, read
-from portal.applications.workbook import Owner, Reading, compare, page
+from portal.applications.drafts.sections import BY_NAME
+from portal.applications.drafts.values import Unreadable, read
+from portal.applications.figures.grids import costs
+from portal.applications.figures.workbook import Owner, Reading, compare, page
 from portal.core.figures import decimal_of
 from portal.core.language import render
 from portal.documents.sheets import as_workbook

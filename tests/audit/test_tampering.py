@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from portal.audit import heads, row_seals
 from portal.audit.row_seals import SEALED
-from portal.awards.verification import verify
 from portal.core.db import Base, db
 from portal.core.db import session as current_session
+from portal.verification import verify
 
 pytestmark = pytest.mark.slow
 

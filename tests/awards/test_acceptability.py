@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.awards.acceptability import Question, bands_of, simulate, totals_of, weights_drawn
-from portal.awards.scenario_list import follow
-from portal.awards.scenarios import Changes, Outcome
-from portal.awards.simulating import AT_ONCE, answer, question, read
+from portal.awards.scenarios.acceptability import Question, bands_of, simulate, totals_of, weights_drawn
+from portal.awards.scenarios.changes import Changes, Outcome
+from portal.awards.scenarios.outcome import follow
+from portal.awards.scenarios.simulating import AT_ONCE, answer, question, read
 from tests.awards.test_scenarios import CODES, TWO, ground, grounds, opened, project
 
 

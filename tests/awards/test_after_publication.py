@@ -13,23 +13,13 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.awards import (
-    amending,
-    appeals,
-    jobs,
-    meeting_queries,
-    meetings,
-    minutes,
-    overview,
-    queries,
-    refusing,
-    reserve_list,
-    service,
-    sitting,
-)
+from portal.agreements import overview, refusing
+from portal.awards import amending, jobs, queries, reserve_list, service
 from portal.awards.amending import Change
-from portal.awards.meeting_models import ItemKind
-from portal.awards.meetings import Question
+from portal.awards.commission import appeals, meetings, minutes, sitting
+from portal.awards.commission import queries as meeting_queries
+from portal.awards.commission.meetings import Question
+from portal.awards.commission.models import ItemKind
 from portal.awards.models import Award, AwardDecision, DecisionKind
 from portal.awards.reserve_list import Waiting, next_in_line
 from portal.awards.reserve_models import ReserveProposal

@@ -12,8 +12,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.awards import allocating, queries, service
-from portal.awards.allocation_models import AllocationRun, RunState
+from portal.awards import queries, service
+from portal.awards.allocation import computing as allocating
+from portal.awards.allocation.models import AllocationRun, RunState
 from portal.core.errors import NotFound, Problems, Refused
 from portal.core.jobs import Task
 from tests.factories import awards

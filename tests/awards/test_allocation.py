@@ -11,14 +11,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from portal.awards.allocation import EACH, Allocation, Candidate, Limit, Policy, Problem, allocate, rank_order
-from portal.awards.allocation_rows import Model, Row
-from portal.awards.allocation_words import told
-from portal.awards.best_total import cut_off
-from portal.awards.near_best import TwoParts
-from portal.awards.pairing import TooMany
-from portal.awards.programme import Infeasible, Programme
-from portal.awards.relaxation import centred, relaxed
+from portal.awards.allocation.best_total import cut_off
+from portal.awards.allocation.near_best import TwoParts
+from portal.awards.allocation.pairing import TooMany
+from portal.awards.allocation.policies import EACH, Allocation, Candidate, Limit, Policy, Problem, allocate, rank_order
+from portal.awards.allocation.programme import Infeasible, Programme
+from portal.awards.allocation.relaxation import centred, relaxed
+from portal.awards.allocation.rows import Model, Row
+from portal.awards.allocation.words import told
 from portal.core.canonical import canonical_json
 from portal.core.language import both
 

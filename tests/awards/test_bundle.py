@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Submission
 from portal.audit import heads
-from portal.awards import bundle, bundles
-from portal.awards.proof_models import ResultsBundle
+from portal.awards.proof import bundle, bundles
+from portal.awards.proof.models import ResultsBundle
 from portal.core import signing
 from portal.core.jobs import Task
 from portal.review.models import Assignment, Mark

@@ -14,11 +14,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import bundle, bundles, verification
-from portal.awards.bundle_trail import trail
+from portal import verification
 from portal.awards.models import AwardDecision
+from portal.awards.proof import bundle, bundles
+from portal.awards.proof.trail import trail
 from portal.awards.reserve_models import AwardRefusal
-from portal.awards.scenario_models import Scenario
+from portal.awards.scenarios.models import Scenario
 from portal.core.jobs import Task
 from portal.documents import service as documents
 from tests.awards.test_bundle import FLIPS, flipped

@@ -15,8 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent
-from portal.awards import meeting_queries, meetings, minutes, service, sitting
-from portal.awards.meeting_models import (
+from portal.awards import service
+from portal.awards.commission import meetings, minutes, sitting
+from portal.awards.commission import queries as meeting_queries
+from portal.awards.commission.meetings import MeetingValues, Question
+from portal.awards.commission.models import (
     AgendaItem,
     Choice,
     ItemKind,
@@ -26,8 +29,7 @@ from portal.awards.meeting_models import (
     Recusal,
     SecretBallot,
 )
-from portal.awards.meeting_rules import Count, has_quorum, outcome
-from portal.awards.meetings import MeetingValues, Question
+from portal.awards.commission.rules import Count, has_quorum, outcome
 from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.identity.models import Membership, OrgRole, Role

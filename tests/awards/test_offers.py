@@ -16,25 +16,18 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from portal.agreements import queries as agreement_queries
 from portal.applications.models import Proof
-from portal.applications.signing import FRESH, Shown
+from portal.applications.signatures.signing import FRESH, Shown
 from portal.audit.models import AuditEvent
-from portal.awards import (
-    agreement_queries,
-    basis,
-    jobs,
-    letters,
-    offer_queries,
-    offers,
-    queries,
-    reminders,
-    reserve_list,
-    service,
-    sitting,
-)
-from portal.awards.allocation_problem import smallest_part
+from portal.awards import basis, jobs, letters, queries, reserve_list, service
+from portal.awards.allocation.problem import smallest_part
+from portal.awards.commission import sitting
 from portal.awards.models import AwardDecision, DecisionLine
-from portal.awards.offer_models import AwardOffer, OfferState
+from portal.awards.offers import queries as offer_queries
+from portal.awards.offers import reminders
+from portal.awards.offers import service as offers
+from portal.awards.offers.models import AwardOffer, OfferState
 from portal.budget import queries as budget_queries
 from portal.core.calendar import deadline
 from portal.core.clock import MOSCOW, at, now

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.applications.facts import facts
+from portal.applications.figures.facts import facts
 from portal.awards.models import Award
 from portal.awards.proposal import Line, propose
 from portal.core.errors import Problems

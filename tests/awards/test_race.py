@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, State
 from portal.audit.service import verify as verify_trail
-from portal.awards import service, sitting
+from portal.awards import service
+from portal.awards.commission import sitting
 from portal.awards.models import DecisionLine
 from portal.budget import queries as budget
 from portal.budget.ledger import Overdrawn

@@ -12,12 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent
-from portal.awards import scenario_service as service
 from portal.awards import service as decisions
-from portal.awards import simulating
-from portal.awards.scenario_models import RankAcceptability, Scenario, ScenarioCitation
-from portal.awards.scenario_queries import cited_by, room, standing
-from portal.awards.scenarios import Changes, Outcome, Supposed, read_changes, read_result
+from portal.awards.scenarios import service, simulating
+from portal.awards.scenarios.changes import Changes, Outcome, Supposed, read_changes, read_result
+from portal.awards.scenarios.models import RankAcceptability, Scenario, ScenarioCitation
+from portal.awards.scenarios.queries import cited_by, room, standing
 from portal.budget import service as budget
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.core.jobs import Task

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.awards.allocation_problem import Limit, Policy
-from portal.awards.scenario_checks import problems
-from portal.awards.scenario_list import follow, weigh
-from portal.awards.scenarios import (
+from portal.awards.allocation.problem import Limit, Policy
+from portal.awards.scenarios.changes import (
     Changes,
     Departure,
     Ground,
@@ -26,6 +24,8 @@ from portal.awards.scenarios import (
     read_result,
     reduced,
 )
+from portal.awards.scenarios.checks import problems
+from portal.awards.scenarios.outcome import follow, weigh
 from portal.core.language import N_
 from portal.tenders.rulebook import load_rulebook
 from portal.tenders.ruleset import AllocationLimit, Allotment, LimitField, LimitUnit, Text, TieRule

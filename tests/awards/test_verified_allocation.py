@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from portal.awards.allocation import FIELDS, UNITS, Allocation, Candidate, Limit, Policy, Problem, allocate
+from portal.awards.allocation.policies import FIELDS, UNITS, Allocation, Candidate, Limit, Policy, Problem, allocate
 from tests.factories.proof import verify
 
 CASES = 200 if os.environ.get("FULL") else 8

@@ -9,10 +9,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Proof
-from portal.applications.signing import Shown
-from portal.awards import amending, decision_letters, offers, reminders, service
+from portal.applications.signatures.signing import Shown
+from portal.awards import amending, decision_letters, service
 from portal.awards.amending import Change
 from portal.awards.models import Award, DecisionKind
+from portal.awards.offers import reminders
+from portal.awards.offers import service as offers
 from portal.core.clock import MOSCOW
 from portal.identity.models import Membership, OrgRole, Role
 from portal.identity.policy import Actor

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from portal.awards import bundles
+from portal.awards.proof import bundles
 from portal.core.db import db
 from portal.core.db import session as current_session
 from portal.demo.sign_ins import SIGN_INS

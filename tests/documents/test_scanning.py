@@ -13,8 +13,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments, submission
 from portal.applications.models import Attachment
+from portal.applications.papers import attachments
+from portal.applications.submissions import submission
 from portal.audit.models import AuditEvent
 from portal.core import jobs
 from portal.core.db import db, transaction

@@ -11,10 +11,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import agreements
+from portal.agreements import service as agreements
+from portal.agreements.models import Agreement, DueKind, Tranche
+from portal.agreements.rules import Draft, DueValues, ResultValues, TrancheValues
 from portal.awards import service as decisions
-from portal.awards.agreement_models import Agreement, DueKind, Tranche
-from portal.awards.agreement_rules import Draft, DueValues, ResultValues, TrancheValues
 from portal.awards.models import DecisionLine
 from portal.identity.models import Membership, OrgRole, Role, User
 from portal.identity.policy import Actor

@@ -12,10 +12,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import attachments, participation, service, signing, submission
-from portal.applications.dossier import Dossier, load
+from portal.applications import service
+from portal.applications.following.dossier import Dossier, load
 from portal.applications.models import Application, Participant, Proof, Signature, Submission
-from portal.applications.package import unpack
+from portal.applications.papers import attachments
+from portal.applications.partners import participation
+from portal.applications.signatures import signing
+from portal.applications.submissions import submission
+from portal.applications.submissions.package import unpack
 from portal.clusters.models import Cluster, ClusterMember, MembershipState
 from portal.core.clock import now, today
 from portal.identity.models import Organisation, User

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal.awards import meetings, sitting
-from portal.awards.meeting_models import AgendaItem, ItemKind, Meeting
-from portal.awards.meetings import MeetingValues, Question
+from portal.awards.commission import meetings, sitting
+from portal.awards.commission.meetings import MeetingValues, Question
+from portal.awards.commission.models import AgendaItem, ItemKind, Meeting
 from portal.awards.models import AwardDecision
 from portal.core.clock import now
 from portal.identity.models import Role

@@ -18,15 +18,19 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.agreements import refusing
 from portal.applications.models import Application, Proof, Submission
-from portal.applications.signing import Shown
+from portal.applications.signatures.signing import Shown
 from portal.audit import heads
 from portal.audit.service import record
-from portal.awards import amending, bundles, offers, refusing, reserve_list, scenario_service, service
+from portal.awards import amending, reserve_list, service
 from portal.awards.amending import Change
-from portal.awards.bundle_trail import SUBMIT
 from portal.awards.models import Award, AwardDecision, DecisionKind
-from portal.awards.scenarios import Changes
+from portal.awards.offers import service as offers
+from portal.awards.proof import bundles
+from portal.awards.proof.trail import SUBMIT
+from portal.awards.scenarios import service as scenario_service
+from portal.awards.scenarios.changes import Changes
 from portal.core.canonical import canonical_json
 from portal.core.clock import at, now
 from portal.core.jobs import Task

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Submission
-from portal.awards.scenario_list import weigh
+from portal.awards.scenarios.outcome import weigh
 from portal.core.clock import now
 from portal.identity.policy import Actor
 from portal.review.conflict_models import ConflictRow, Strength

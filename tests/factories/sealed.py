@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal.applications import submission
 from portal.applications.models import Submission
+from portal.applications.submissions import submission
 from portal.core.clock import now
 from portal.identity.models import Role, User
 from portal.identity.policy import Actor

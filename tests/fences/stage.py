@@ -18,13 +18,16 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from portal.applications import exports, messages, prospects
-from portal.applications.messages import Attached
+from portal.applications.following import messages
+from portal.applications.following.messages import Attached
 from portal.applications.models import Application, DeadlineException
-from portal.awards import meetings, scenario_service
-from portal.awards.meeting_models import ItemKind
-from portal.awards.meetings import Question as AgendaQuestion
-from portal.awards.scenarios import Changes
+from portal.applications.papers import exports
+from portal.applications.partners import prospects
+from portal.awards.commission import meetings
+from portal.awards.commission.meetings import Question as AgendaQuestion
+from portal.awards.commission.models import ItemKind
+from portal.awards.scenarios import service as scenario_service
+from portal.awards.scenarios.changes import Changes
 from portal.clusters import board, functional_map, profile, roadmap
 from portal.clusters import service as clusters
 from portal.clusters.models import ImportKind

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from portal.applications.package import unpack
+from portal.applications.submissions.package import unpack
 from portal.demo.identifiers import demo_inn, demo_kpp, demo_ogrn
 from portal.demo.papers import paper
 from tests.factories import packages

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import submission as submissions
 from portal.applications.models import Application, State
+from portal.applications.submissions import submission as submissions
 from portal.audit.models import AuditEvent
 from portal.audit.service import verify
 from portal.core.calendar import add_working_days

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from portal.applications import service as applications
-from portal.applications.drafting import Change, mark_of
+from portal.applications.drafts.saving import Change, mark_of
 from portal.applications.models import Application
 from portal.core import jobs
 from portal.core.calendar import add_working_days

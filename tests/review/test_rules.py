@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from portal.applications.eligibility import check
-from portal.applications.facts import facts
+from portal.applications.figures.facts import facts
 from portal.core.money import NumberError
 from portal.review.rules import (
     checklist,

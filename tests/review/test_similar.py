@@ -12,8 +12,9 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.applications import service, submission
+from portal.applications import service
 from portal.applications.models import Application, State
+from portal.applications.submissions import submission
 from portal.audit.models import AuditEvent
 from portal.core.db import transaction
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from portal.applications.facts import Facts, facts
+from portal.applications.figures.facts import Facts, facts
 from portal.core.language import render
 from portal.scoring.advice import Step, steps, weighted
 from portal.scoring.engine import score, value_of

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.applications.eligibility import check
-from portal.applications.facts import facts
+from portal.applications.figures.facts import facts
 from portal.core.language import render
 from portal.demo.projects import PROJECTS
 from portal.review.rules import difference, needs_another_review

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from portal.applications.facts import Facts, facts
+from portal.applications.figures.facts import Facts, facts
 from portal.demo.projects import PROJECTS
 from portal.scoring.engine import Scorer, score
 from portal.scoring.measuring import measure

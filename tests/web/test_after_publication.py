@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.awards import amending, jobs, service
-from portal.awards.appeal_models import Appeal
+from portal.awards.commission.appeal_models import Appeal
 from portal.awards.models import Award, AwardDecision
 from portal.awards.reserve_models import ReserveProposal
 from portal.core.jobs import Claim, Task

@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import agreement_payments, agreements
-from portal.awards.agreement_models import AgreementDue, Recovery, Tranche
+from portal.agreements import payments as agreement_payments
+from portal.agreements import service as agreements
+from portal.agreements.models import AgreementDue, Recovery, Tranche
 from portal.awards.models import DecisionLine
 from portal.identity.models import Role, User
 from portal.identity.policy import Actor

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.awards import allocating
-from portal.awards.allocation_models import AllocationRun, RunState
+from portal.awards.allocation import computing as allocating
+from portal.awards.allocation.models import AllocationRun, RunState
 from portal.identity.models import User
 from portal.identity.policy import Actor
 from tests.conftest import form

@@ -355,7 +355,7 @@ def test_one_person_has_so_many_unfinished_bytes(sender: Sender) -> None:
 def test_all_files_of_an_application_have_a_limit(
     sender: Sender, monkeypatch: pytest.MonkeyPatch, joint: applications.Joint
 ) -> None:
-    monkeypatch.setattr("portal.applications.attachments.MAX_BYTES", 300_000)
+    monkeypatch.setattr("portal.applications.papers.attachments.MAX_BYTES", 300_000)
     assert sender.whole(pdf(100_000)).status_code == 200
     sender.begun(pdf(150_000))
     assert code(sender.begin(pdf(100_000), code="DOC-07")) == "full"

@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import participation, service
+from portal.applications import service
 from portal.applications.models import Application, State, Submission
+from portal.applications.partners import participation
 from portal.core.clock import at, now
 from portal.demo.economics import complete
 from portal.identity.models import OrgRole, Role, User

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications.prospect_models import Prospect
+from portal.applications.partners.prospect_models import Prospect
 from portal.clusters.board_models import BoardPost
 from portal.core.clock import today
 from portal.identity.models import OrgRole, Role, User

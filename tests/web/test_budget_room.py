@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import agreement_payments
+from portal.agreements import payments as agreement_payments
 from portal.budget import statement_files
 from portal.budget.models import Envelope
 from portal.budget.statement_models import StatementExport

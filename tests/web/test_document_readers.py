@@ -177,7 +177,7 @@ def test_a_partners_papers_follow_the_rule_of_confidential_figures(
     joint = applications.filled(session)
     other = next(item for item in joint.dossier.attachments if item.participant_id == joint.parts[1].id)
     session.commit()
-    monkeypatch.setattr("portal.applications.downloads.seen_parts", own_only)
+    monkeypatch.setattr("portal.applications.papers.downloads.seen_parts", own_only)
     initiator, partner = sign_in(joint.owners[0]), sign_in(joint.owners[1])
     address = f"/applications/{joint.id}/attachments/{other.id}"
     page = f"/applications/{joint.id}/participants/{joint.parts[1].id}/documents"

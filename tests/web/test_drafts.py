@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import participation
-from portal.applications.drafting import mark_of
+from portal.applications.drafts.saving import mark_of
 from portal.applications.models import Presence
+from portal.applications.partners import participation
 from portal.core.clock import at, now
 from portal.identity.models import Membership, OrgRole, User
 from tests.factories import applications, identity

@@ -16,9 +16,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import corrections, exports
-from portal.applications.corrections import Wish
+from portal.applications.following import corrections
+from portal.applications.following.corrections import Wish
 from portal.applications.models import Export
+from portal.applications.papers import exports
 from portal.core.clock import at, now
 from portal.core.jobs import Claim
 from portal.identity.models import Role, User

@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import minutes, service, sitting
-from portal.awards.meeting_models import AgendaItem, Meeting, MemberVote
+from portal.awards import service
+from portal.awards.commission import minutes, sitting
+from portal.awards.commission.models import AgendaItem, Meeting, MemberVote
 from portal.core.idempotency import FormKey, body_hash
 from portal.identity.models import Role, User
 from portal.identity.policy import Actor

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.awards import service
 from portal.awards.models import AwardDecision
-from portal.awards.offer_models import AwardOffer
+from portal.awards.offers.models import AwardOffer
 from portal.identity.models import Membership, OrgRole, User
 from portal.identity.policy import Actor
 from tests.conftest import form

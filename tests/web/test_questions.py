@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from portal.applications import submission
+from portal.applications.submissions import submission
 from portal.identity.models import Role, User
 from tests.conftest import form
 from tests.factories import applications, identity

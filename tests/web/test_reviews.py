@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications.drafting import mark_of
+from portal.applications.drafts.saving import mark_of
 from portal.audit.models import AuditEvent
 from portal.identity.models import Membership, Role, RoleGrant, User
 from portal.notifications.models import Letter

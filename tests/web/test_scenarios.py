@@ -11,10 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.awards import scenario_service as service
-from portal.awards import simulating
-from portal.awards.scenario_models import Scenario
-from portal.awards.scenarios import Changes
+from portal.awards.scenarios import service, simulating
+from portal.awards.scenarios.changes import Changes
+from portal.awards.scenarios.models import Scenario
 from portal.core.jobs import Task
 from portal.identity.models import Role, User
 from portal.identity.policy import Actor

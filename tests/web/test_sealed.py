@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import opening
 from portal.applications.models import State
+from portal.applications.sealing import opening
 from portal.core.clock import at, now
 from portal.core.jobs import Task
 from portal.identity.models import Organisation, Role, User

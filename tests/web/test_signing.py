@@ -19,8 +19,8 @@ from flask_security import hash_password
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.applications import fit
 from portal.applications.models import FitLetter, Signature
+from portal.applications.partners import fit
 from portal.audit.models import AuditEvent
 from portal.identity.models import OrgRole, User
 from tests.conftest import form

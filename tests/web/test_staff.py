@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from portal.agreements.overview import overview
 from portal.applications.models import State
-from portal.awards.overview import overview
 from portal.identity.models import Role, User
 from portal.tenders.models import Track
 from tests.factories import budget, identity, submissions

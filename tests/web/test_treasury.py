@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.awards import treasury_work
-from portal.awards.treasury_models import TreasuryWork
+from portal.agreements import treasury_work
+from portal.agreements.treasury_models import TreasuryWork
 from portal.identity.models import Role, User
-from tests.awards.test_treasury import HEAD, Books
+from tests.agreements.test_treasury import HEAD, Books
 from tests.conftest import form
 from tests.factories import identity
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from portal.applications.drafting import kept
+from portal.applications.drafts.saving import kept
 from portal.applications.models import Section
 from portal.identity.models import OrgRole, User
 from tests.factories import applications, identity

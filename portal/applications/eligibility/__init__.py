@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from portal.applications.eligibility import parties, project
 from portal.applications.eligibility.case import Case, Finding
-from portal.applications.facts import Facts
+from portal.applications.figures.facts import Facts
 from portal.core.figures import exact
 from portal.core.language import Message, both
 from portal.tenders.ruleset import RuleSet, Severity, Source, Text

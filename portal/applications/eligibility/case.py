@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from portal.applications.facts import Facts
-from portal.applications.reading import mapping, parts
+from portal.applications.drafts.reading import mapping, parts
+from portal.applications.figures.facts import Facts
 from portal.core.language import N_, Message
 from portal.tenders.ruleset import EligibilityRule, RuleSet
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from portal.applications.drafts.reading import mapping, parts
 from portal.applications.eligibility.case import (
     Case,
     Finding,
@@ -16,7 +17,6 @@ from portal.applications.eligibility.case import (
     names_of,
     unknown,
 )
-from portal.applications.reading import mapping, parts
 from portal.core.figures import decimal_of, number, percent
 from portal.core.language import N_
 

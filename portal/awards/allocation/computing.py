@@ -1,0 +1,166 @@
+"""Allocations of a track: asked for by a person, computed in the background, kept with the digest of what decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+import portal.awards.policy  # noqa: F401 - registers the room's rules
+from portal.applications.models import Application
+from portal.audit.service import record
+from portal.awards import basis
+from portal.awards.allocation.inputs import problem_of
+from portal.awards.allocation.models import AllocationRun, RunState
+from portal.awards.allocation.problem import Problem
+from portal.core import jobs
+from portal.core.clock import now
+from portal.core.errors import NotFound, Problems
+from portal.core.errors import Problem as Fault
+from portal.identity.policy import Actor, Permission, authorize, system_actor
+from portal.scoring.queries import rules_of
+from portal.tenders.models import TenderTrack
+from portal.tenders.ruleset import RuleSet
+
+TASK: Final = "allocate_track"
+ACTOR: Final = system_actor("allocation")
+PHASES: Final = 2
+SECONDS: Final = 100.0
+
+
+def start(session: Session, actor: Actor, *, tender_track_id: UUID) -> AllocationRun:
+    """Have the allocation of a track computed; one that is being computed is returned.
+
+    Raises :class:`Problems` with everything that is still open before anything can be allocated.
+    """
+    authorize(actor, Permission.AWARD_DRAFT)
+    track = _track(session, tender_track_id, lock=True)
+    going_on = session.scalar(
+        select(AllocationRun).where(
+            AllocationRun.tender_track_id == track.id, AllocationRun.state == RunState.COMPUTING
+        )
+    )
+    if going_on is not None:
+        _enqueue(session, going_on)
+        return going_on
+    problem = present_problem(session, track)
+    assert actor.user_id is not None
+    run = AllocationRun(tender_track_id=track.id, created_by=actor.user_id, candidates=len(problem.candidates))
+    session.add(run)
+    session.flush()
+    _enqueue(session, run)
+    changes = {"track": track.id, "problem": problem.digest, "policy": problem.policy.value}
+    record(session, actor, "awards:allocation:start", "allocation_run", run.id, changes)
+    return run
+
+
+def step(session: Session, run_id: UUID) -> jobs.Progress:
+    """Compute it. What is decided on is read now and not when it was asked for."""
+    run = session.scalar(select(AllocationRun).where(AllocationRun.id == run_id).with_for_update())
+    if run is None:
+        raise NotFound
+    if run.state == RunState.DONE:
+        return jobs.Progress(PHASES, PHASES)
+    if run.problem_digest is None:
+        run.problem_digest = present_problem(session, _track(session, run.tender_track_id)).digest
+        session.flush()
+        return jobs.Progress(1, PHASES)
+    # The solver is for the workers: pages read this room too, and need not carry it.
+    from portal.awards.allocation.policies import allocate
+
+    problem = present_problem(session, _track(session, run.tender_track_id))
+    allocation = allocate(problem, seconds=SECONDS)
+    ended = now(session)
+    left = {str(year): f"{amount:.2f}" for (_, year), amount in sorted(allocation.left.items())}
+    shadow = {str(year): f"{points:.2f}" for (_, year), points in sorted(allocation.shadow.items())}
+    run.problem_digest, run.digest = problem.digest, allocation.digest
+    run.candidates = len(problem.candidates)
+    run.result = allocation.to_plain() | {
+        "left": left,
+        "shadow": shadow,
+        "places": {each.key: each.place for each in problem.candidates},
+        "asked": {each.key: basis.as_text(each.asked) for each in problem.candidates},
+    }
+    run.gap, run.reproducible = allocation.gap, allocation.reproducible
+    run.seconds = Decimal(f"{allocation.seconds:.2f}")
+    run.state, run.done_at = RunState.DONE, ended
+    session.flush()
+    changes = {
+        "problem": run.problem_digest,
+        "digest": run.digest,
+        "objective": allocation.objective,
+        "gap": allocation.gap,
+    }
+    record(session, ACTOR, "awards:allocation:done", "allocation_run", run.id, changes)
+    return jobs.Progress(PHASES, PHASES)
+
+
+def present_problem(session: Session, track: TenderTrack) -> Problem:
+    """What would be decided on now. Raises :class:`Problems` with everything that is still open."""
+    found = basis.ranks(session, track, basis.complete_run(session, track))
+    return problem_of(session, track, found.ranked, found.rules, found.available)
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """The newest allocation of a track. ``stale``: why it is not about what is true now, as problems, or ();
+    ``applications``: those of its outcomes by key."""
+
+    track: TenderTrack
+    run: AllocationRun | None
+    task: jobs.Task | None
+    current: bool
+    problems: tuple[Fault, ...]
+    applications: Mapping[str, Application]
+    rules: RuleSet
+
+
+def view(session: Session, tender_track_id: UUID) -> RunView:
+    """For the page; the caller has the right to read awards. Fourteen queries at most."""
+    track = _track(session, tender_track_id)
+    run = session.scalar(
+        select(AllocationRun)
+        .where(AllocationRun.tender_track_id == track.id)
+        .order_by(AllocationRun.id.desc())
+        .limit(1)
+        .options(joinedload(AllocationRun.creator))
+    )
+    task = session.get(jobs.Task, run.task_id) if run is not None and run.task_id is not None else None
+    current = False
+    problems: tuple[Fault, ...] = ()
+    try:
+        problem = present_problem(session, track)
+        current = run is not None and run.problem_digest == problem.digest
+    except Problems as open_points:
+        problems = tuple(open_points.problems)
+    keys = [UUID(key) for key in run.result.get("outcomes", {})] if run is not None else []
+    rows = session.scalars(
+        select(Application).where(Application.id.in_(keys)).options(joinedload(Application.initiator, innerjoin=True))
+    )
+    return RunView(track, run, task, current, problems, {str(row.id): row for row in rows}, rules_of(session, track.id))
+
+
+def _enqueue(session: Session, run: AllocationRun) -> None:
+    """Write the run's task; one that was parked is taken up again."""
+    if run.task_id is not None and jobs.retry(session, run.task_id) is not None:
+        return
+    task_id = jobs.enqueue(session, TASK, {"run_id": str(run.id)}, key=f"{TASK}:{run.id}")
+    run.task_id = task_id or run.task_id
+
+
+def _track(session: Session, tender_track_id: UUID, *, lock: bool = False) -> TenderTrack:
+    statement = (
+        select(TenderTrack)
+        .join(TenderTrack.tender)
+        .where(TenderTrack.id == tender_track_id)
+        .options(contains_eager(TenderTrack.tender))
+    )
+    track = session.scalar(statement.with_for_update(of=TenderTrack) if lock else statement)
+    if track is None:
+        raise NotFound
+    return track

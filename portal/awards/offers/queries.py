@@ -1,0 +1,129 @@
+"""Reading offers of a part: which lines of a draft need one, what was answered, what an initiator reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+
+from portal.applications.models import Application
+from portal.awards.models import Award, AwardDecision, DecisionLine
+from portal.awards.offers.models import AwardOffer, OfferState
+from portal.scoring.models import Score
+from portal.scoring.queries import rules_of
+from portal.tenders.ruleset import Allotment
+
+REFUSED = (OfferState.REFUSED, OfferState.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A line of a draft that gives less than is asked for. Roubles by year; ``offer``: the last one of these amounts
+    that is not withdrawn."""
+
+    line: DecisionLine
+    asked: Mapping[int, Decimal]
+    offered: Mapping[int, Decimal]
+    offer: AwardOffer | None
+
+    @property
+    def application(self) -> Application:
+        return self.line.application
+
+    @property
+    def state(self) -> str:
+        """ "unsent", or that of the offer."""
+        return "unsent" if self.offer is None else self.offer.state
+
+    @property
+    def asked_total(self) -> Decimal:
+        return sum(self.asked.values(), Decimal("0.00"))
+
+    @property
+    def offered_total(self) -> Decimal:
+        return sum(self.offered.values(), Decimal("0.00"))
+
+
+def parts(session: Session, decision: AwardDecision) -> list[Part]:
+    """The lines of a first decision that need their initiator's consent, by place; three queries at most.
+
+    None where the rules do not name partial funding: there a line is given whole.
+    """
+    if decision.number != 1 or rules_of(session, decision.tender_track_id).allotment is not Allotment.PARTIAL:
+        return []
+    rows = session.execute(
+        select(DecisionLine, Score.amounts)
+        .join(DecisionLine.application)
+        .join(Score, and_(Score.run_id == decision.run_id, Score.submission_id == Application.submission_id))
+        .where(DecisionLine.decision_id == decision.id, DecisionLine.outcome == Award.AWARD)
+        .options(selectinload(DecisionLine.amounts), contains_eager(DecisionLine.application))
+        .order_by(DecisionLine.place)
+    ).all()
+    found = []
+    for line, amounts in rows:
+        asked = {int(year): Decimal(amount) for year, amount in amounts.items() if Decimal(amount)}
+        offered = {amount.year: amount.amount for amount in line.amounts}
+        if offered != asked:
+            found.append((line, asked, offered))
+    offers = of_applications(session, [line.application_id for line, _, _ in found]) if found else []
+    last: dict[UUID, AwardOffer] = {}
+    for offer in offers:
+        matching = {line.application_id: offered for line, _, offered in found}
+        if offer.by_year == matching[offer.application_id] and offer.state != OfferState.WITHDRAWN:
+            last[offer.application_id] = offer
+    return [
+        Part(line, asked, {year: offered.get(year, Decimal("0.00")) for year in asked}, last.get(line.application_id))
+        for line, asked, offered in found
+    ]
+
+
+def of_applications(session: Session, application_ids: Sequence[UUID]) -> Sequence[AwardOffer]:
+    """All offers about these applications' present submissions, the oldest first, with their amounts; two queries."""
+    return session.scalars(
+        select(AwardOffer)
+        .join(AwardOffer.application)
+        .where(AwardOffer.application_id.in_(application_ids), AwardOffer.submission_id == Application.submission_id)
+        .options(selectinload(AwardOffer.amounts), joinedload(AwardOffer.answerer))
+        .order_by(AwardOffer.id)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def refused(session: Session, tender_track_id: UUID) -> dict[str, AwardOffer]:
+    """Application -> the last offer that its initiator did not agree to: it is whole or nothing from then on."""
+    rows = session.scalars(
+        select(AwardOffer)
+        .join(AwardOffer.application)
+        .where(
+            AwardOffer.tender_track_id == tender_track_id,
+            AwardOffer.state.in_(REFUSED),
+            AwardOffer.submission_id == Application.submission_id,
+        )
+        .options(selectinload(AwardOffer.amounts))
+        .order_by(AwardOffer.id)
+    )
+    return {str(row.application_id): row for row in rows}
+
+
+def of_application(session: Session, application_id: UUID) -> list[AwardOffer]:
+    """What an initiator reads: every offer ever made, the newest first. The caller authorises."""
+    return list(
+        session.scalars(
+            select(AwardOffer)
+            .where(AwardOffer.application_id == application_id)
+            .options(selectinload(AwardOffer.amounts), joinedload(AwardOffer.answerer))
+            .order_by(AwardOffer.id.desc())
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def open_offer(session: Session, application_id: UUID) -> AwardOffer | None:
+    """The offer that waits for an answer, if any."""
+    return session.scalar(
+        select(AwardOffer).where(AwardOffer.application_id == application_id, AwardOffer.state == OfferState.OPEN)
+    )

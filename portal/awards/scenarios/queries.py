@@ -1,0 +1,249 @@
+"""Reading for the what-if room: what scenarios stand on, who may see them, and the scenarios themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, aliased, joinedload
+
+from portal.applications.models import Application, Participant, ParticipantState, State, Submission
+from portal.awards.allocation.problem import SME
+from portal.awards.models import AwardDecision
+from portal.awards.offers import queries as offer_queries
+from portal.awards.scenarios.changes import Ground, Project, Scored, years_of
+from portal.awards.scenarios.models import Scenario, ScenarioCitation
+from portal.awards.scenarios.policy import Placed
+from portal.budget import queries as budget
+from portal.clusters.models import Cluster
+from portal.core.errors import NotFound
+from portal.identity.models import Organisation
+from portal.identity.policy import Actor, Permission, authorize, scope
+from portal.review.conflict_queries import barred_in_track
+from portal.scoring import evaluation
+from portal.scoring.models import Score, ScoreRun
+from portal.scoring.queries import latest_run, lots_of, parsed_rules
+from portal.scoring.sheets import told_gate
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
+from portal.tenders.ruleset import Allotment, RuleSet, TieRule
+
+DECIDED_ON: Final = (State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
+"""States in which the commission decides on an application, or has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A track of a published tender, as the pages name it."""
+
+    id: UUID
+    track: str
+    code: str
+    tender_ru: str
+    tender_en: str
+    zone: str
+    programme_id: UUID
+    rules: RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the pages show of an application beside its number."""
+
+    submission_id: UUID
+    title_ru: str
+    title_en: str
+    initiator_ru: str
+    initiator_en: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What scenarios of a track stand on now. ``decision``: the live one, if any; ``names``: by number."""
+
+    run: ScoreRun
+    ground: Ground
+    names: Mapping[str, Named]
+    decision: AwardDecision | None
+
+
+def room(session: Session, actor: Actor, tender_track_id: UUID, permission: Permission) -> Room:
+    """A track that the actor may enter with this permission; three queries.
+
+    Raises :class:`NotFound`, and :class:`Refused` for those with an interest in the track.
+    """
+    authorize(actor, permission)
+    row = session.execute(
+        select(
+            TenderTrack.id,
+            TenderTrack.track,
+            Tender.code,
+            Tender.title_ru,
+            Tender.title_en,
+            Tender.zone,
+            Tender.programme_id,
+            RuleSetVersion.content,
+        )
+        .join(Tender, Tender.id == TenderTrack.tender_id)
+        .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
+        .where(TenderTrack.id == tender_track_id, Tender.published_at.is_not(None))
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    authorize(actor, permission, placed(session, actor, tender_track_id))
+    return Room(
+        id=row.id,
+        track=row.track,
+        code=row.code,
+        tender_ru=row.title_ru,
+        tender_en=row.title_en,
+        zone=row.zone,
+        programme_id=row.programme_id,
+        rules=parsed_rules(row.content),
+    )
+
+
+def placed(session: Session, actor: Actor, tender_track_id: UUID, scenario: Scenario | None = None) -> Placed:
+    """How the actor is placed to a track; two queries."""
+    held = evaluation.subject(session, actor, tender_track_id)
+    return Placed(held.tied, held.reviewing, barred_in_track(session, actor.user_id, tender_track_id), scenario)
+
+
+def standing(session: Session, place: Room) -> Standing | None:
+    """What scenarios of the track stand on now; None before the first run over it has ended. Four or five queries.
+
+    The money is what the envelopes have left, or had when a decision was drafted that is signed since.
+    """
+    run = latest_run(session, place.id)
+    if run is None:
+        return None
+    decision = session.scalar(
+        select(AwardDecision).where(
+            AwardDecision.tender_track_id == place.id, AwardDecision.discarded_at.is_(None), AwardDecision.number == 1
+        )
+    )
+    if decision is not None and decision.signed_at is not None:
+        available = {int(year): Decimal(amount) for year, amount in decision.available.items()}
+    else:
+        available = dict(budget.available(session, place.programme_id, place.track))
+    drawn = lots_of(session, place.id) if TieRule.DRAW in place.rules.tie_rules else {}
+    rows = session.execute(_scores(run)).all()
+    asked_in_vain = place.rules.allotment is Allotment.PARTIAL
+    unwilling = offer_queries.refused(session, place.id) if asked_in_vain else {}
+    projects = [_project(row, drawn.get(row.number, ""), str(row.id) in unwilling) for row in rows]
+    years = years_of(place.rules, projects)
+    ground = Ground(
+        rules=place.rules,
+        rules_digest=run.rules_digest,
+        output=run.output_digest or "",
+        available={year: amount for year, amount in available.items() if year in years},
+        projects=projects,
+    )
+    names = {
+        row.number: Named(row.submission_id, row.title_ru, row.title_en, row.initiator_ru, row.initiator_en)
+        for row in rows
+    }
+    return Standing(run, ground, names, decision)
+
+
+_MEMBER: Final = aliased(Organisation)
+_TAKE_PART: Final = (
+    select(func.array_agg(_MEMBER.inn))
+    .select_from(Participant)
+    .join(_MEMBER, _MEMBER.id == Participant.organisation_id)
+    .where(Participant.application_id == Application.id, Participant.state == ParticipantState.ACCEPTED)
+    .correlate(Application)
+    .scalar_subquery()
+)
+
+
+def _scores(run: ScoreRun) -> Select[Any]:
+    columns: tuple[Any, ...] = (
+        Application.id,
+        Application.number,
+        Application.title_ru,
+        Application.title_en,
+        Application.received_at,
+        Organisation.name_ru.label("initiator_ru"),
+        Organisation.name_en.label("initiator_en"),
+        Organisation.region,
+        Organisation.sme,
+        Cluster.code.label("cluster"),
+        _TAKE_PART.label("organisations"),
+        Score.submission_id,
+        Score.sheet["lines"].label("lines"),
+        Score.sheet["gates"].label("gates"),
+        Score.digest,
+        Score.amounts,
+        Score.hpj,
+    )
+    return (
+        select(*columns)
+        .join(Submission, Submission.id == Score.submission_id)
+        .join(Application, Application.submission_id == Submission.id)
+        .join(Organisation, Organisation.id == Application.initiator_id)
+        .join(Cluster, Cluster.id == Application.cluster_id)
+        .where(Score.run_id == run.id, Application.state.in_(DECIDED_ON))
+        .order_by(Application.number)
+    )
+
+
+def _project(row: Any, drawn: str, unwilling: bool) -> Project:
+    told = [told_gate(gate) for gate in row.gates if gate["code"] != "threshold"]
+    return Project(
+        application_id=str(row.id),
+        number=row.number,
+        lines={line["code"]: Scored(_number(line["points"]), _number(line["weighted"])) for line in row.lines},
+        gates=tuple((gate.passed, None if gate.passed is True else gate.reason) for gate in told),
+        amounts={int(year): Decimal(amount) for year, amount in row.amounts.items()},
+        hpj=row.hpj,
+        registered_at=row.received_at,
+        sheet=row.digest,
+        lot=drawn,
+        region=row.region,
+        cluster=row.cluster,
+        organisations=frozenset(row.organisations or ()),
+        categories=frozenset() if row.sme == "none" else frozenset({row.sme, SME}),
+        unwilling=unwilling,
+    )
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def listed(actor: Actor, tender_track_id: UUID) -> Select[Any]:
+    """The scenarios of a track that the actor may see, with their authors; page by id."""
+    return (
+        scope(actor, Scenario)
+        .where(Scenario.tender_track_id == tender_track_id)
+        .options(joinedload(Scenario.author, innerjoin=True), joinedload(Scenario.adopter))
+    )
+
+
+def scenario_of(session: Session, actor: Actor, scenario_id: UUID, *, lock: bool = False) -> Scenario:
+    """A scenario that the actor may see, with author and who adopted it; :class:`NotFound` otherwise."""
+    statement = (
+        scope(actor, Scenario)
+        .where(Scenario.id == scenario_id)
+        .options(joinedload(Scenario.author, innerjoin=True), joinedload(Scenario.adopter))
+        .execution_options(populate_existing=True)
+    )
+    found: Scenario | None = session.scalar(statement.with_for_update(of=Scenario) if lock else statement)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def cited_by(session: Session, decision_id: UUID) -> Sequence[ScenarioCitation]:
+    """The adopted scenarios that a decision cites, in the order of their addenda; one query. The caller authorises."""
+    return session.scalars(
+        select(ScenarioCitation)
+        .join(Scenario, Scenario.id == ScenarioCitation.scenario_id)
+        .where(ScenarioCitation.decision_id == decision_id)
+        .options(joinedload(ScenarioCitation.scenario, innerjoin=True).joinedload(Scenario.adopter))
+        .order_by(Scenario.addendum)
+    ).all()
