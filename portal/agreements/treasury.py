@@ -1,7 +1,6 @@
 """Reconciling with the treasury: a table of payments is uploaded, compared with the agreements, and booked on demand.
 
-Large tables are read and booked in the background (:mod:`portal.agreements.treasury_work`), by the verbs that stand
-here.
+Large tables are read and booked in the background (see ``treasury_work.py``), by the verbs that stand here.
 Uploading books nothing. A payment is known by its number, day, amount and payee, whatever file it comes in, and is
 booked once: as the payment of its tranche or as a receipt of its recovery, through the agreement's own verbs.
 """
@@ -49,6 +48,7 @@ def upload(session: Session, actor: Actor, *, name: str, data: bytes) -> Treasur
 
     Raises :class:`Problems` (field ``file``) with everything that is wrong with the table; then nothing is kept.
     """
+    authorize(actor, Permission.AGREEMENT_PAY)
     payments, problems = read(tables.rows(data, name))
     if problems:
         raise Problems(problems)
