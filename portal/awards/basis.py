@@ -193,10 +193,12 @@ def _run_problem(session: Session, track: TenderTrack, run: ScoreRun | None) -> 
         Application.tender_track_id == track.id, Application.state == State.EXPERTISE
     )
     scored = select(Score.submission_id).where(Score.run_id == run.id, Score.current)
-    outside = session.scalar(
-        select(func.count()).select_from(in_play.where(Application.submission_id.not_in(scored)).subquery())
-    )
-    reviewed = session.scalar(select(func.max(Assignment.submitted_at)).where(Assignment.submission_id.in_(in_play)))
+    outside, reviewed = session.execute(
+        select(
+            in_play.where(Application.submission_id.not_in(scored)).exists(),
+            select(func.max(Assignment.submitted_at)).where(Assignment.submission_id.in_(in_play)).scalar_subquery(),
+        )
+    ).one()
     if outside or (reviewed is not None and reviewed > run.created_at):
         return Problem(
             "old_run",

@@ -76,10 +76,10 @@ def track(tender_track_id: UUID) -> ResponseReturnValue:
 def _show(tender_track_id: UUID, problems: Any = ()) -> str:
     current = session()
     row = queries.track_of(current, g.actor, tender_track_id)
-    found = allocating.view(current, row.track.id)
+    found = allocating.view(current, row.track)
     done = found.run is not None and found.run.done_at is not None
     if request.headers.get("HX-Request"):
-        return render_template("allocations/progress.html", found=found, done=done)
+        return render_template("allocations/progress.html", row=row, found=found, done=done)
     return render_template(
         "allocations/track.html",
         row=row,

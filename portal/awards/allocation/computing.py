@@ -102,8 +102,12 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
 
 def present_problem(session: Session, track: TenderTrack) -> Problem:
     """What would be decided on now. Raises :class:`Problems` with everything that is still open."""
+    return _problem(session, track)[0]
+
+
+def _problem(session: Session, track: TenderTrack) -> tuple[Problem, RuleSet]:
     found = basis.ranks(session, track, basis.complete_run(session, track))
-    return problem_of(session, track, found.ranked, found.rules, found.available)
+    return problem_of(session, track, found.ranked, found.rules, found.available), found.rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,6 @@ class RunView:
     """The newest allocation of a track. ``stale``: why it is not about what is true now, as problems, or ();
     ``applications``: those of its outcomes by key."""
 
-    track: TenderTrack
     run: AllocationRun | None
     task: jobs.Task | None
     current: bool
@@ -120,29 +123,29 @@ class RunView:
     rules: RuleSet
 
 
-def view(session: Session, tender_track_id: UUID) -> RunView:
-    """For the page; the caller has the right to read awards. Fourteen queries at most."""
-    track = _track(session, tender_track_id)
-    run = session.scalar(
-        select(AllocationRun)
+def view(session: Session, track: TenderTrack) -> RunView:
+    """For the page; the caller has the right to read awards. Ten queries at most."""
+    row = session.execute(
+        select(AllocationRun, jobs.Task)
+        .outerjoin(jobs.Task, jobs.Task.id == AllocationRun.task_id)
         .where(AllocationRun.tender_track_id == track.id)
         .order_by(AllocationRun.id.desc())
         .limit(1)
         .options(joinedload(AllocationRun.creator))
-    )
-    task = session.get(jobs.Task, run.task_id) if run is not None and run.task_id is not None else None
+    ).first()
+    run, task = row if row is not None else (None, None)
     current = False
     problems: tuple[Fault, ...] = ()
     try:
-        problem = present_problem(session, track)
+        problem, rules = _problem(session, track)
         current = run is not None and run.problem_digest == problem.digest
     except Problems as open_points:
-        problems = tuple(open_points.problems)
+        problems, rules = tuple(open_points.problems), rules_of(session, track.id)
     keys = [UUID(key) for key in run.result.get("outcomes", {})] if run is not None else []
     rows = session.scalars(
         select(Application).where(Application.id.in_(keys)).options(joinedload(Application.initiator, innerjoin=True))
     )
-    return RunView(track, run, task, current, problems, {str(row.id): row for row in rows}, rules_of(session, track.id))
+    return RunView(run, task, current, problems, {str(row.id): row for row in rows}, rules)
 
 
 def _enqueue(session: Session, run: AllocationRun) -> None:
