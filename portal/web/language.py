@@ -53,7 +53,7 @@ def _said(text: str, reading: str) -> Markup:
     return Markup(translated(text, reading))
 
 
-def _gettext(text: str, **values: Any) -> Markup:
+def _gettext(text: str, /, **values: Any) -> Markup:
     """A template's string, straight from the catalogue: a page asks for a hundred of them.
 
     As Jinja's own does, it takes the string for markup and for a format, and escapes the values.

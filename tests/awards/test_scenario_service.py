@@ -313,6 +313,7 @@ def test_nothing_is_adopted_after_the_signature(session: Session, stage: Stage) 
         text("update award_decision set signed_at = portal_now(), signed_by = :who where id = :key"),
         {"who": stage.member.user_id, "key": decision.id},
     )
+    session.expire(decision)
     with pytest.raises(Conflict, match="is signed"):
         service.adopt(session, stage.chair, held.id, words=WORDS)
 
