@@ -47,6 +47,9 @@ NEAR: Final = 100
 BLOCK: Final = 20
 """Candidates whose order one tie-breaking programme decides: weights up to 2 ** 19 are exact in a float."""
 
+TIES: Final = 5
+"""The order among equals may take one part in so many of the nodes of the proof."""
+
 _ROUNDS: Final = 50
 
 
@@ -203,13 +206,15 @@ class _Search:
         ones = self._ones(relaxed, free)
         enough = Row(tuple(range(self.size)), tuple(self.model.points), value, None)
         other = _differs(free, answer)
-        another = self._solve(free, ones, self.budget.proof, more=(enough, other))
+        # Where the proof was hard, this is as hard again, and of less worth.
+        nodes = self.budget.proof // TIES
+        another = self._solve(free, ones, nodes, more=(enough, other))
         if another.chosen is None:
             return answer, another.finished
         for start in range(0, len(free), BLOCK):
             block = free[start : start + BLOCK]
             weights = {at: 1 << (len(block) - 1 - place) for place, at in enumerate(block)}
-            found = self._solve(free[start:], ones, self.budget.proof, more=(enough,), weights=weights, start=answer)
+            found = self._solve(free[start:], ones, nodes, more=(enough,), weights=weights, start=answer)
             if found.chosen is None or not found.finished:
                 return answer, False
             answer = found.chosen

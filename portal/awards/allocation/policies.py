@@ -182,7 +182,7 @@ class _Allocating:
 
     def _budget(self, model: Model) -> Budget:
         if len(model.candidates) <= SMALL:
-            return Budget(core=300, sums=(20_000, 100_000, 2_000_000), turns=5, proof=10_000, until=self.until)
+            return Budget(core=300, sums=(20_000, 100_000, 1_500_000), turns=5, proof=10_000, until=self.until)
         if len(model.candidates) <= MIDDLE:
             return Budget(core=300, sums=(20_000, 2_000_000, 6_000_000), turns=0, proof=0, until=self.until)
         return Budget(core=300, sums=(20_000, 500_000), turns=0, proof=0, until=self.until)
