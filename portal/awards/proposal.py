@@ -37,8 +37,7 @@ def propose(ranked: Sequence[Ranked], available: Mapping[int, Decimal]) -> list[
     """
     unscored = [item.entry for item in ranked if item.entry.recommended is None]
     if unscored:
-        message = N_("The score of this application is not complete yet.")
-        raise Problems(Problem("not_scored", f"application.{entry.number}", message) for entry in unscored)
+        raise Problems(not_scored(entry) for entry in unscored)
     left = dict(available)
     first_out: Entry | None = None
     lines: list[Line] = []
@@ -59,6 +58,15 @@ def propose(ranked: Sequence[Ranked], available: Mapping[int, Decimal]) -> list[
             reason = N_("After %(other)s, which did not fit into the budget: reserve list.", other=first_out.number)
         lines.append(Line(entry.application_id, item.place, Award.RESERVE, {}, reason))
     return lines
+
+
+def not_scored(entry: Entry) -> Problem:
+    """What keeps a list from being proposed: an application whose score is open."""
+    return Problem(
+        "not_scored",
+        f"application.{entry.number}",
+        N_("%(number)s: the score is not complete yet.", number=entry.number),
+    )
 
 
 def _short(entry: Entry, left: Mapping[int, Decimal]) -> Message | None:

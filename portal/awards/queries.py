@@ -129,6 +129,7 @@ class DecisionView:
     """A decision with its lines in order. ``before`` and ``after``: roubles by year in the envelopes.
 
     ``signatures``: all that its amount asks for, given or not. ``freed``: what awards held that it changes, by year.
+    ``commission``: whether a commission adopts it before it is signed.
     """
 
     decision: AwardDecision
@@ -139,6 +140,7 @@ class DecisionView:
     years: Sequence[int] = field(default_factory=list)
     signatures: Sequence[SignOff] = field(default_factory=list)
     freed: Mapping[int, Decimal] = field(default_factory=dict)
+    commission: bool = False
 
     @property
     def winners(self) -> list[UUID]:
@@ -177,8 +179,10 @@ def decision_view(session: Session, actor: Actor, decision_id: UUID) -> Decision
     asked = _asked(session, decision)
     before = {int(year): Decimal(amount) for year, amount in decision.available.items()}
     freed = _freed(session, decision)
+    granted = (amount.year for line in decision.lines for amount in line.amounts)
     wanted = (year for amounts in asked.values() for year, amount in amounts.items() if amount)
-    years = sorted({*before, *freed, *wanted})
+    # The envelopes of other tenders' years stay as they are.
+    years = sorted({*freed, *granted, *wanted}) or sorted(before)
     nothing = Decimal("0.00")
     freed = {year: freed.get(year, nothing) for year in years} if freed else {}
     left = {year: before.get(year, nothing) + freed.get(year, nothing) for year in years}
@@ -189,14 +193,12 @@ def decision_view(session: Session, actor: Actor, decision_id: UUID) -> Decision
         rows.append(DecisionRow(line, asked.get(line.application_id, {}), dict(left)))
     keys = (decision.drafted_by, decision.signed_by, decision.letters_stopped_by)
     ids = [key for key in keys if key is not None]
-    signatures = sign_offs.listed(
-        rules_of(session, decision.tender_track_id),
-        sign_offs.awarded(decision),
-        sign_offs.given(session, decision.id),
-    )
+    rules = rules_of(session, decision.tender_track_id)
+    signatures = sign_offs.listed(rules, sign_offs.awarded(decision), sign_offs.given(session, decision.id))
     people = {row.id: row.full_name or row.email for row in session.scalars(select(User).where(User.id.in_(ids)))}
     held = {year: before.get(year, Decimal("0.00")) for year in years}
-    return DecisionView(decision, rows, held, left, people, years, signatures, freed)
+    commission = rules.commission is not None
+    return DecisionView(decision, rows, held, left, people, years, signatures, freed, commission)
 
 
 def _freed(session: Session, decision: AwardDecision) -> dict[int, Decimal]:

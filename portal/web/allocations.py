@@ -109,11 +109,14 @@ def _rows(found: RunView) -> list[Row]:
 
 
 def _years(found: RunView) -> list[dict[str, Any]]:
-    """A bar for each year: what is granted, and what is left of the envelope."""
+    """A bar for each year that somebody asks for: what is granted, and what is left of the envelope."""
     assert found.run is not None
     result = found.run.result
+    asked = {year for amounts in result["asked"].values() for year, amount in amounts.items() if Decimal(amount)}
     rows = []
     for year, left in sorted(result["left"].items()):
+        if asked and year not in asked:
+            continue
         granted = sum((Decimal(each["granted"].get(year, 0)) for each in result["outcomes"].values()), Decimal(0))
         parts = [
             {"key": "granted", "label": _("Would be granted"), "value": granted, "css": "jp-fill-2"},

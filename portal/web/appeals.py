@@ -17,7 +17,6 @@ from portal.agreements import refusing
 from portal.applications.models import Application
 from portal.awards.commission import appeals
 from portal.awards.commission.appeal_models import Appeal, AppealState
-from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
 from portal.core.language import N_
@@ -165,21 +164,15 @@ def _appeal_page(
 ) -> ResponseReturnValue:
     current = session()
     application = _own(application_id, Permission.APPEAL_FILE)
-    decision = appeals.decision_on(current, application_id)
-    if decision is None:
+    found = appeals.standing(current, application)
+    if found is None:
         raise NotFound
-    rows = current.scalars(
-        select(Appeal).where(Appeal.application_id == application_id).order_by(Appeal.filed_at)
-    ).all()
-    until = appeals.due(current, decision, application.tender)
-    may = now(current) < until and all(row.decision_id != decision.id for row in rows)
     return render_template(
         "appeals/appeal.html",
         application=application,
-        decision=decision,
-        rows=rows,
-        until=until,
-        may=may,
+        rows=found.rows,
+        until=found.until,
+        may=found.may,
         form=form,
         problems=[Problem("refused", "", refusal.reason)] if refusal else [],
     ), 409 if refusal else code

@@ -30,6 +30,7 @@ from portal.applications.rules import EDITABLE, public_state
 from portal.applications.signatures.signing import unconfirmed
 from portal.applications.submissions.closing_exceptions import of_application
 from portal.applications.submissions.submission import Standing, standing
+from portal.awards.commission import appeals
 from portal.awards.offers import queries as offer_queries
 from portal.awards.offers.models import AwardOffer
 from portal.core.db import session
@@ -208,9 +209,10 @@ def overview(application_id: UUID) -> ResponseReturnValue:
     state = public_state(application, application.tender)
     requests = requests_of(session(), application_id) if application.number else []
     agreed = application.state == State.AWARDED and has_agreement(session(), g.actor, application.id)
+    offer = _open_offer(application)
     return render_template(
         "applications/overview.html",
-        steps=track.steps(state, _dates(dossier), dossier.rules, agreed=agreed),
+        steps=track.steps(state, _dates(dossier), dossier.rules, agreed=agreed, offered=offer is not None),
         asks=asked_of_me(dossier, stands, tasks, requests),
         requests=requests,
         lines=for_applicants(session().scalars(history_of(application).limit(LATEST))),
@@ -228,7 +230,8 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
         result=told.sheet if (told := application_scores.published(dossier)) else None,
         agreement=agreed,
-        offer=_open_offer(application),
+        offer=offer,
+        appeal=_appeal(application, state),
         next_step=_next_step(dossier, stands, tasks, requests),
         track_names=TRACK_NAMES,
         Role=ParticipantRole,
@@ -241,6 +244,15 @@ def _open_offer(application: Application) -> AwardOffer | None:
     if application.state != State.EXPERTISE or not g.actor.acts_for(application.initiator_id):
         return None
     return offer_queries.open_offer(session(), application.id)
+
+
+def _appeal(application: Application, state: str) -> appeals.Standing | None:
+    """Whether those who act for the initiator may appeal, or have."""
+    if state not in (State.AWARDED, State.RESERVE, State.DECLINED):
+        return None
+    if not allowed(g.actor, Permission.APPEAL_FILE, application):
+        return None
+    return appeals.standing(session(), application)
 
 
 def _dates(dossier: Dossier) -> track.Dates:

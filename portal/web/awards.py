@@ -17,6 +17,8 @@ from wtforms import TextAreaField
 
 import portal.awards.jobs  # noqa: F401 - publishing writes a task of this kind
 from portal.awards import queries, reserve_list, service, sign_offs
+from portal.awards.commission.meetings import on_agenda
+from portal.awards.commission.models import AgendaItem, ItemState
 from portal.awards.models import Award, AwardDecision
 from portal.awards.offers import queries as offer_queries
 from portal.awards.offers import service as offers
@@ -58,20 +60,49 @@ def _names() -> dict[str, Any]:
         "stage": stage,
         "outcomes": [outcome.value for outcome in OUTCOMES],
         "signature_steps": _signature_steps,
+        "commission_step": _commission_step,
     }
 
 
-def _signature_steps(signatures: Sequence[SignOff]) -> list[dict[str, Any]]:
-    """What the timeline says of the signatures that a decision needs."""
+def _signature_steps(
+    signatures: Sequence[SignOff], question: AgendaItem | None = None, commission: bool = False
+) -> list[dict[str, Any]]:
+    """What the timeline says of the signatures that a decision needs.
+
+    ``question``: that of the decision before the commission, whose rules may ask for one (``commission``).
+    """
     steps = []
+    missing = "next" if commission and (question is None or question.state != ItemState.ADOPTED) else "now"
     for item in signatures:
         if item.at is not None:
             title = _("%(office)s: signed by %(name)s", office=say(item.name), name=item.person)
             steps.append({"title": title, "time": instant_of(item.at), "state": "past"})
         else:
             note = _("The last signature books the awards in the ledger.")
-            steps.append({"title": _("Signature: %(office)s", office=say(item.name)), "state": "now", "note": note})
+            steps.append({"title": _("Signature: %(office)s", office=say(item.name)), "state": missing, "note": note})
     return steps
+
+
+def _commission_step(item: AgendaItem | None) -> dict[str, Any]:
+    """What the timeline says of the commission's vote on a list."""
+    if item is None:
+        note = _("A list is signed after the commission has adopted it. Put it on the agenda of a meeting.")
+        href = url_for("meetings.index") if decide(g.actor, Permission.MEETING_VIEW).allow else ""
+        return {"title": _("Decision of the commission"), "note": note, "state": "now", "href": href}
+    href = url_for("meetings.show", meeting_id=item.meeting_id, _anchor=f"item-{item.place}")
+    if item.state == ItemState.ADOPTED:
+        return {
+            "title": _("Adopted by the commission"),
+            "time": instant_of(item.closed_at),
+            "state": "past",
+            "href": href,
+        }
+    return {
+        "title": _("Decision of the commission"),
+        "note": _("On the agenda of a meeting."),
+        "state": "now",
+        "href": href,
+    }
 
 
 def stage(decision: AwardDecision | None) -> str:
@@ -248,6 +279,7 @@ def _track_page(
         tender=row.track.tender,
         decision=decision,
         view=view,
+        item=on_agenda(current, decision.id) if decision is not None and view is not None and view.commission else None,
         run=latest_run(current, place) if decision is None else None,
         closed=status(row.track.tender, instant) is TenderStatus.CLOSED,
         refusal=_sign_refusal(decision, view, kept=False),

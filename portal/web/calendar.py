@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.applications.following import agenda as own
+from portal.awards.offers import agenda as offer_agenda
 from portal.core import calendar_file
 from portal.core.calendar_file import Event
 from portal.core.clock import now
@@ -121,7 +122,9 @@ def personal(token: str) -> ResponseReturnValue:
     current = session()
     person = following.person_of(current, token)
     actor = load_actor(current, person)
-    return _file(own.personal(current, actor, now(current)), render(N_("My applications"), person.locale))
+    instant = now(current)
+    found = [*own.personal(current, actor, instant), *offer_agenda.due(current, actor, instant)]
+    return _file(found, render(N_("My applications"), person.locale))
 
 
 def _plan(row: queries.Listed) -> Plan:

@@ -120,7 +120,7 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sum(decision: Mapping[str, Any]) -> str:
     amount = format_money(Decimal(decision["amount"]), locale())
-    return str(_("Awards: %(count)s, together %(amount)s", count=decision["awards"], amount=amount))
+    return str(_("To be awarded by the list: %(count)s, together %(amount)s", count=decision["awards"], amount=amount))
 
 
 def _line(line: Mapping[str, Any]) -> list[str]:

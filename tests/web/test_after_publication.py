@@ -107,9 +107,12 @@ def test_a_correction_keeps_what_was_typed(session: Session, stage: Stage, clien
 
 def test_an_appeal_is_read_by_its_side_and_the_fund(session: Session, stage: Stage, sign_in: SignIn) -> None:
     owner = sign_in(person_of(stage, 1))
-    page = f"/applications/{stage.applications[1]}/appeal"
+    overview = f"/applications/{stage.applications[1]}"
+    page = f"{overview}/appeal"
+    assert "Appeal against the decision" in owner.get(overview).text
     assert owner.post(page, data=form(text="")).status_code == 422
     assert owner.post(page, data=form(text=CANARY)).status_code == 303
+    assert "What became of your appeal" in owner.get(overview).text
     assert CANARY in owner.get(page).text
     assert owner.post(page, data=form(text="Again")).status_code == 409
     assert sign_in(person_of(stage, 1, OrgRole.VIEWER)).get(page).status_code == 403

@@ -70,6 +70,7 @@ def test_from_the_plan_to_the_paper(session: Session, stage: Stage, client_of: C
     key = meeting_item(session, item)
     assert officer.post(f"/staff/meetings/items/{key}/open", data=form()).status_code == 303
     assert "Vote" in member.get(url).text
+    assert 'href="#item-1"' in member.get(url).text
     assert member.post(f"/staff/meetings/items/{key}/vote", data=form(choice="")).status_code == 422
     for client in (chair, member):
         assert client.post(f"/staff/meetings/items/{key}/vote", data=form(choice="yes")).status_code == 303

@@ -11,9 +11,12 @@ from sqlalchemy.orm import Session
 
 from portal.awards import service
 from portal.awards.models import AwardDecision
+from portal.awards.offers import agenda
+from portal.awards.offers import service as offers
 from portal.awards.offers.models import AwardOffer
 from portal.identity.models import Membership, OrgRole, User
 from portal.identity.policy import Actor
+from portal.identity.queries import load_actor
 from tests.conftest import form
 from tests.factories import awards, identity
 from tests.factories.awards import Stage, ruled
@@ -66,6 +69,8 @@ def test_from_the_draft_to_the_answer(session: Session, stage: Stage, sign_in: S
     assert (refused.status_code, "Wait for the answer" in refused.text) == (409, True)
     assert "A part of the subsidy is offered: an answer is needed" in editor.get(application).text
     assert page not in editor.get(application).text
+    assert "the initiator has to answer the offer" in editor.get(application).text
+    assert "You need not do anything" not in editor.get(application).text
     assert editor.get(page).status_code == 403
     assert other.get(page).status_code == 404
     assert chair.get(page).status_code == 404
@@ -105,6 +110,17 @@ def test_from_the_draft_to_the_answer(session: Session, stage: Stage, sign_in: S
     assert chair.post(f"/staff/decisions/{decision}/redraft", data=form()).status_code == 409
     assert "did not agree: reserve list" in chair.get(track).text
     assert "Check and sign" in member.get(track).text
+
+
+def test_the_last_instant_is_in_the_calendar_of_whoever_may_answer(session: Session, stage: Stage) -> None:
+    decision = session.scalars(select(AwardDecision)).one()
+    (offer,) = offers.send(session, stage.chair, decision.id)
+    people = [(1, OrgRole.OWNER), (1, OrgRole.EDITOR), (0, OrgRole.OWNER)]
+    read = [load_actor(session, person_of(stage, place, role)) for place, role in people]
+    found = [agenda.due(session, actor, offer.sent_at) for actor in read]
+    assert [[event.at for event in events] for events in found] == [[offer.due_at], [], []]
+    offers.withdraw_all(session, stage.chair, decision)
+    assert agenda.due(session, read[0], offer.sent_at) == []
 
 
 def test_what_the_rules_say_of_parts_is_public(stage: Stage, client: FlaskClient) -> None:

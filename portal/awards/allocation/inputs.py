@@ -15,7 +15,7 @@ from portal.awards.allocation.words import told
 from portal.awards.models import Award
 from portal.awards.offers import queries as offer_queries
 from portal.awards.offers.models import AwardOffer, OfferState
-from portal.awards.proposal import Line, declined
+from portal.awards.proposal import Line, declined, not_scored
 from portal.clusters.models import Cluster
 from portal.core.errors import Problem as Fault
 from portal.core.errors import Problems
@@ -149,8 +149,14 @@ def _refuse_unfit(ranked: Sequence[Ranked]) -> None:
     for item in ranked:
         where = f"application.{item.entry.number}"
         if item.entry.recommended is None:
-            found.append(Fault("not_scored", where, N_("The score of this application is not complete yet.")))
+            found.append(not_scored(item.entry))
         elif item.entry.recommended and not any(item.entry.amounts.values()):
-            found.append(Fault("asks_nothing", where, N_("This application asks for no subsidy.")))
+            found.append(
+                Fault(
+                    "asks_nothing",
+                    where,
+                    N_("%(number)s: the application asks for no subsidy.", number=item.entry.number),
+                )
+            )
     if found:
         raise Problems(found)

@@ -7,6 +7,8 @@ to the draft of a correction, prefilled, which cites the old decision (:mod:`por
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -46,6 +48,28 @@ def due(session: Session, decision: AwardDecision, tender: Tender) -> datetime:
     zone = ZoneInfo(tender.zone)
     days = commission.appeal_days if commission else APPEAL_DAYS
     return deadline(decision.published_at.astimezone(zone).date(), days, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An application's appeals, the earliest first, and whether its initiator may file one, before ``until``."""
+
+    decision: AwardDecision
+    rows: Sequence[Appeal]
+    until: datetime
+    may: bool
+
+
+def standing(session: Session, application: Application) -> Standing | None:
+    """How an application stands with appeals; None before a decision on it is published. The tender is loaded."""
+    decision = decision_on(session, application.id)
+    if decision is None:
+        return None
+    filed = select(Appeal).where(Appeal.application_id == application.id).order_by(Appeal.filed_at)
+    rows = session.scalars(filed).all()
+    until = due(session, decision, application.tender)
+    may = now(session) < until and all(row.decision_id != decision.id for row in rows)
+    return Standing(decision, rows, until, may)
 
 
 def decision_on(session: Session, application_id: UUID) -> AwardDecision | None:

@@ -42,6 +42,18 @@ from portal.tenders.ruleset import Ballot
 
 CHAIR: Final = "chair"
 SECRETARY: Final = "secretary"
+WHOLE: Final = (
+    joinedload(Meeting.tender, innerjoin=True),
+    joinedload(Meeting.chair, innerjoin=True),
+    joinedload(Meeting.secretary, innerjoin=True),
+    selectinload(Meeting.members).joinedload(MeetingMember.user, innerjoin=True),
+    selectinload(Meeting.items).options(
+        joinedload(AgendaItem.tender_track),
+        joinedload(AgendaItem.appeal).joinedload(Appeal.application, innerjoin=True),
+        selectinload(AgendaItem.recusals).joinedload(Recusal.user, innerjoin=True),
+    ),
+)
+"""How a meeting is loaded with all that its page and its minutes say of it."""
 
 
 def write(session: Session, actor: Actor, meeting_id: UUID) -> Minutes:
@@ -106,18 +118,11 @@ def content_of(session: Session, meeting_id: UUID) -> dict[str, Any]:
         select(Meeting)
         .where(Meeting.id == meeting_id)
         .options(
-            joinedload(Meeting.tender, innerjoin=True),
-            joinedload(Meeting.chair, innerjoin=True),
-            joinedload(Meeting.secretary, innerjoin=True),
-            selectinload(Meeting.members).joinedload(MeetingMember.user, innerjoin=True),
-            selectinload(Meeting.items).options(
-                joinedload(AgendaItem.tender_track),
-                joinedload(AgendaItem.appeal).joinedload(Appeal.application, innerjoin=True),
-                selectinload(AgendaItem.recusals).joinedload(Recusal.user, innerjoin=True),
-                joinedload(AgendaItem.decision)
-                .selectinload(AwardDecision.lines)
-                .options(selectinload(DecisionLine.amounts), joinedload(DecisionLine.application, innerjoin=True)),
-            ),
+            *WHOLE,
+            selectinload(Meeting.items)
+            .joinedload(AgendaItem.decision)
+            .selectinload(AwardDecision.lines)
+            .options(selectinload(DecisionLine.amounts), joinedload(DecisionLine.application, innerjoin=True)),
         )
         .execution_options(populate_existing=True)
     )

@@ -24,7 +24,6 @@ from portal.awards.commission.models import (
     MeetingState,
     MemberVote,
     Minutes,
-    Recusal,
     SecretBallot,
 )
 from portal.awards.models import AwardDecision, DecisionLine
@@ -77,6 +76,11 @@ class MeetingView:
     items: Sequence[ItemView]
     minutes: Minutes | None
 
+    @property
+    def voting(self) -> ItemView | None:
+        """The question that is being voted on, or waits for the casting vote."""
+        return next((held for held in self.items if held.item.state in (ItemState.VOTING, ItemState.TIED)), None)
+
     def seat(self, user_id: UUID | None) -> MeetingMember | None:
         return next((held for held in self.members if held.user_id == user_id), None)
 
@@ -98,17 +102,7 @@ def meeting_view(session: Session, actor: Actor, meeting_id: UUID) -> MeetingVie
     meeting = session.scalar(
         scope(actor, Meeting)
         .where(Meeting.id == meeting_id)
-        .options(
-            joinedload(Meeting.tender, innerjoin=True),
-            joinedload(Meeting.chair, innerjoin=True),
-            joinedload(Meeting.secretary, innerjoin=True),
-            selectinload(Meeting.members).joinedload(MeetingMember.user, innerjoin=True),
-            selectinload(Meeting.items).options(
-                joinedload(AgendaItem.tender_track),
-                joinedload(AgendaItem.appeal).joinedload(Appeal.application, innerjoin=True),
-                selectinload(AgendaItem.recusals).joinedload(Recusal.user, innerjoin=True),
-            ),
-        )
+        .options(*minutes.WHOLE)
         .execution_options(populate_existing=True)
     )
     if meeting is None:
