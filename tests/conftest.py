@@ -43,7 +43,7 @@ settings.load_profile("portal")
 # As in wsgi.py: what is imported stays, and collecting it again and again is a twentieth of the session.
 gc.set_threshold(50_000, 50, 50)
 
-pytest_plugins = ["tests.plugins.services", "tests.plugins.browser", "tests.plugins.demo"]
+pytest_plugins = ["tests.plugins.services", "tests.plugins.statements", "tests.plugins.browser", "tests.plugins.demo"]
 
 
 def pytest_collection_finish() -> None:

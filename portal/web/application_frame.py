@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
@@ -64,8 +65,7 @@ class Task:
 
 def opened(application_id: UUID) -> Dossier:
     """The application, for those who may read it."""
-    dossier = load(session(), application_id)
-    authorize(g.actor, Permission.APPLICATION_VIEW, dossier.application)
+    dossier = load(session(), application_id, permit=partial(authorize, g.actor, Permission.APPLICATION_VIEW))
     _keep_confidential(dossier)
     _keep_sealed(dossier)
     return dossier

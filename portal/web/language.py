@@ -76,6 +76,10 @@ def _chosen() -> str:
     for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
         if wish in LOCALES:
             return wish
+    reader = g.get("reader")
+    if reader is not None and reader.actor is not None:
+        # Not the person's row: after a rollback, as of every refusal, it would be read once more.
+        return str(reader.actor.locale)
     if current_user and current_user.is_authenticated:
         return str(current_user.locale)
     return request.accept_languages.best_match(LOCALES) or DEFAULT_LOCALE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, cached_property
@@ -272,11 +272,18 @@ def _statements() -> tuple[Select[Any], Select[Any], Select[Any], Select[Any]]:
     return application, members, sections, attachments
 
 
-def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossier:
+def load(
+    session: Session,
+    application_id: UUID,
+    *,
+    lock: bool = False,
+    permit: Callable[[Application], None] | None = None,
+) -> Dossier:
     """The whole of one application in five queries; :class:`NotFound` where there is none.
 
-    Asks for no right: verbs and pages authorise with what they get. ``lock`` holds the application's row
-    until the transaction ends, so that what was read stays what is written.
+    Asks for no right: verbs and pages authorise with what they get, or give ``permit``, which raises before more is
+    read than the application and its participants. ``lock`` holds the application's row until the transaction ends,
+    so that what was read stays what is written.
     """
     statement, members, sections, attachments = _statements()
     wanted = {"application": application_id}
@@ -286,6 +293,8 @@ def load(session: Session, application_id: UUID, *, lock: bool = False) -> Dossi
     if row is None:
         raise NotFound
     application, now, is_open, correction, later = row
+    if permit is not None:
+        permit(application)
     return Dossier(
         application=application,
         rules=rules_of(application.tender_track.rule_set),

@@ -1,0 +1,33 @@
+"""Statements of tests stay prepared: PostgreSQL reads and plans each once in a worker, not once in a test.
+
+Psycopg forgets what it has prepared with every ROLLBACK, because a table may have been taken back with it. Here each
+request and each test ends with one, while the tables stay; planning anew is more than half of what the tests' server
+does. A table that does change (``alter table ... disable trigger``) makes PostgreSQL plan anew by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg._preparing import PrepareManager
+from psycopg.pq.abc import PGresult
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+
+class KeptStatements(PrepareManager):
+    """What is prepared on a connection outlives a ROLLBACK, but not a DROP."""
+
+    def _should_discard(self, prep: Any, results: Sequence[PGresult], *rest: Any) -> bool:
+        rolled_back = any((result.command_status or b"").startswith(b"ROLLBACK") for result in results)
+        return False if rolled_back else super()._should_discard(prep, results, *rest)
+
+
+@event.listens_for(Pool, "connect")
+def _keep(connection: Any, record: Any) -> None:
+    if isinstance(connection, psycopg.Connection):
+        connection._prepared = KeptStatements()
+        connection.prepare_threshold = 1
+        connection.prepared_max = 600
