@@ -22,6 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.orm import Session
 
+from portal.core import sealing
 from portal.core.db import db
 from portal.core.db import session as current_session
 from portal.documents import service as documents
@@ -39,6 +40,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("portal")
+
+# Passphrases and passwords are stretched by Argon2id as outside, only not for long: it would be a twentieth of the session.
+QUICK_STRETCH = {"argon2__time_cost": 1, "argon2__memory_cost": 64}
+vars(sealing).update(PASSES=1, KIBIBYTES=64)
 
 # As in wsgi.py: what is imported stays, and collecting it again and again is a twentieth of the session.
 gc.set_threshold(50_000, 50, 50)
@@ -90,6 +95,7 @@ def make_app(variables: dict[str, str]) -> Flask:
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     app.extensions[EXTENSION].enabled = False  # all tests come from one address; the limits have tests of their own
     app.test_client_class = FreshClient
+    app.extensions["security"].pwd_context.update(**QUICK_STRETCH)
     # Each test's portal of its own would compile the templates again.
     app.jinja_env.bytecode_cache = FileSystemBytecodeCache()
     return app

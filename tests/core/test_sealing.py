@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from itertools import combinations
 
 import pytest
@@ -75,3 +76,8 @@ def test_what_is_packed_comes_back_and_anything_else_does_not() -> None:
     for other in (b"", b"x", sealing.pack({})[:-1]):
         with pytest.raises(CannotOpen):
             sealing.unpack(other)
+
+
+def test_outside_the_tests_a_passphrase_is_stretched_as_long_as_rfc_9106_recommends() -> None:
+    found = runpy.run_path(sealing.__file__)
+    assert (found["PASSES"], found["LANES"], found["KIBIBYTES"]) == (3, 4, 64 * 1024)
