@@ -41,7 +41,7 @@ settings.register_profile(
 )
 settings.load_profile("portal")
 
-# Passphrases and passwords are stretched by Argon2id as outside, only not for long: it would be a twentieth of the session.
+# Passphrases and passwords are stretched by Argon2id as outside, only not for long: that took a minute of the session.
 QUICK_STRETCH = {"argon2__time_cost": 1, "argon2__memory_cost": 64}
 vars(sealing).update(PASSES=1, KIBIBYTES=64)
 

@@ -275,8 +275,8 @@ def _settings(secret: bytes) -> dict[str, Any]:
         "SECURITY_MULTI_FACTOR_RECOVERY_CODES_KEYS": [base64.urlsafe_b64encode(derived(b"recovery"))],
         "SECURITY_MULTI_FACTOR_RECOVERY_CODES_N": 8,
         "SECURITY_PASSWORD_HASH": "argon2",
-        # What letters' links carry hashed is an address or an argon2 hash, neither of which a slow hash protects better;
-        # the library's half a million rounds took a second of each registration. The second is for links sent before.
+        # What a letter's link carries hashed is an address or an argon2 hash; a slow hash protects neither better, and
+        # the library's half a million rounds took a second of each registration. The second checks links sent before.
         "SECURITY_HASHING_SCHEMES": ["hex_sha256", "sha256_crypt"],
         "SECURITY_PASSWORD_LENGTH_MIN": 10,
         "SECURITY_URL_PREFIX": "/account",
