@@ -14,6 +14,7 @@ from portal.core.db import session
 from portal.identity.policy import Permission
 from portal.web.page import page
 from portal.web.paging import Page, keyset
+from portal.web.trail_words import OBJECTS, told
 
 pages = Blueprint("audit", __name__, url_prefix="/staff/audit")
 
@@ -33,6 +34,8 @@ def index() -> ResponseReturnValue:
     return render_template(
         "audit/index.html",
         page=found,
+        told=told,
+        objects=OBJECTS,
         filters={"object": object_id, "actor": actor, "tag": tag},
     )
 

@@ -25,6 +25,7 @@ from portal.core.formats import format_date
 from portal.core.language import N_
 from portal.core.money import MoneyError, parse_money
 from portal.identity.policy import Permission, scope
+from portal.scoring.queries import rules_of
 from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES
 from portal.web.forms import PortalForm, as_choices, uuid_argument
@@ -220,7 +221,9 @@ def _correction_page(
         ]
     )
     form.outcome.choices = as_choices([(str(outcome), say(words[outcome][0])) for outcome in Award])
-    years = sorted({int(year) for year in row.decision.available})
+    granted = {amount.year for line in lines for amount in line.amounts}
+    wanted = granted.union(rules_of(current, place).years)
+    years = sorted(year for year in map(int, row.decision.available) if year in wanted)
     return render_template(
         "award_changes/correct.html",
         row=row,
@@ -245,6 +248,7 @@ def _proposal_page(
     row = queries.track_of(current, g.actor, held.tender_track_id)
     before = {int(year): Decimal(amount) for year, amount in held.available.items()}
     lines = [{**line, "amounts": {int(y): Decimal(a) for y, a in line["amounts"].items()}} for line in held.lines]
+    before = {year: amount for year, amount in before.items() if any(year in line["amounts"] for line in lines)}
     after = {
         year: amount - sum((line["amounts"].get(year, Decimal(0)) for line in lines), Decimal(0))
         for year, amount in before.items()

@@ -20,6 +20,7 @@ from portal.identity.policy import Permission
 from portal.web.forms import ActionForm
 from portal.web.page import current_actor, page
 from portal.web.paging import keyset
+from portal.web.trail_words import KINDS
 
 pages = Blueprint("jobs", __name__, url_prefix="/staff/jobs")
 
@@ -38,7 +39,9 @@ def index() -> ResponseReturnValue:
         statement = statement.where(STATES[state])
     found = keyset(session(), statement, (Task.number,), _place, request.args.get("cursor"))
     counts = session().execute(select(*(func.count().filter(rule).label(name) for name, rule in STATES.items()))).one()
-    return render_template("jobs/index.html", page=found, counts=counts._asdict(), state=state, form=ActionForm())
+    return render_template(
+        "jobs/index.html", page=found, counts=counts._asdict(), state=state, form=ActionForm(), kinds=KINDS
+    )
 
 
 def _place(task: Task) -> tuple[Any, ...]:
