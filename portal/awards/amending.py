@@ -14,19 +14,20 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.applications.models import Application, State
 from portal.audit.service import record
 from portal.awards import basis, decision_letters
 from portal.awards.chain import superseded
+from portal.awards.locks import locked_track
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine
 from portal.awards.policy import interest_refusal
 from portal.awards.queries import interests
 from portal.budget import queries as budget_queries
 from portal.budget import service as budget
 from portal.core.canonical import digest
-from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
+from portal.core.errors import Conflict, Problem, Problems, Refused
 from portal.core.language import N_, Message, both, render
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import barring
@@ -63,15 +64,7 @@ def amend(
     :class:`Refused` for a drafter who belongs to, or has a conflict with, whoever gains by it.
     """
     authorize(actor, Permission.AWARD_DRAFT)
-    track = session.scalar(
-        select(TenderTrack)
-        .join(TenderTrack.tender)
-        .where(TenderTrack.id == tender_track_id)
-        .options(contains_eager(TenderTrack.tender))
-        .with_for_update(of=TenderTrack)
-    )
-    if track is None:
-        raise NotFound
+    track = locked_track(session, tender_track_id)
     last = last_decision(session, track.id)
     if last is None or last.published_at is None:
         raise Conflict(N_("A later decision is drafted once the one before it is published."))

@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
@@ -22,6 +22,7 @@ from portal.audit.service import record
 from portal.awards import amending, basis, decision_letters, reserve_list, sign_offs
 from portal.awards.commission.meetings import on_agenda
 from portal.awards.commission.models import ItemState
+from portal.awards.locks import locked_decision, locked_track
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine, DecisionSignature
 from portal.awards.offers import service as offers
 from portal.awards.policy import Signing, interest_refusal
@@ -31,14 +32,14 @@ from portal.awards.scenarios import service as scenario_service
 from portal.budget import service as budget
 from portal.core import jobs
 from portal.core.clock import now
-from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
+from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.language import N_, Message, both, render
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import barring
 from portal.scoring.queries import rules_of
 from portal.tenders import rules as tender_rules
 from portal.tenders import service as tenders
-from portal.tenders.models import Tender, TenderTrack, Track
+from portal.tenders.models import Tender, Track
 from portal.tenders.rules import TRACK_NAMES, TenderStatus
 
 LETTERS: Final = "award_letters"
@@ -58,7 +59,7 @@ def draft(session: Session, actor: Actor, tender_track_id: UUID) -> AwardDecisio
     drafter belongs to an organisation that would win, or has a conflict of interest with an award or a reserve.
     """
     authorize(actor, Permission.AWARD_DRAFT)
-    track = _lock_track(session, tender_track_id)
+    track = locked_track(session, tender_track_id)
     _require_evaluation(session, track.tender)
     live = select(AwardDecision.id).where(
         AwardDecision.tender_track_id == track.id, AwardDecision.discarded_at.is_(None)
@@ -128,7 +129,7 @@ def discard(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
 
 def _put_away(session: Session, actor: Actor, decision_id: UUID, expected_version: int | None) -> AwardDecision:
     authorize(actor, Permission.AWARD_DRAFT)
-    decision = _locked(session, decision_id, expected_version)
+    decision = locked_decision(session, decision_id, expected_version)
     if decision.signed_at is not None:
         raise Conflict(N_("A signed decision is not discarded."))
     item = on_agenda(session, decision.id)
@@ -153,7 +154,7 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     :class:`~portal.budget.ledger.Overdrawn` when an envelope lacks money.
     """
     authorize(actor, Permission.AWARD_SIGN)
-    decision = _locked(session, decision_id, expected_version)
+    decision = locked_decision(session, decision_id, expected_version)
     winners = [line.application_id for line in decision.lines if line.outcome == Award.AWARD]
     signatures = sign_offs.given(session, decision.id)
     signers = [row.signed_by for row in signatures]
@@ -163,7 +164,7 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     barring.refuse_barred(session, [*people, *signers], paid)
     if decision.signed_at is not None:
         raise Conflict(N_("This decision is signed already."))
-    track = _lock_track(session, decision.tender_track_id)
+    track = locked_track(session, decision.tender_track_id)
     if decision.number == 1:
         _require_evaluation(session, track.tender)
         what = basis.difference(session, track, decision)
@@ -252,12 +253,12 @@ def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
     it is not signed, or published already.
     """
     authorize(actor, Permission.AWARD_PUBLISH)
-    decision = _locked(session, decision_id, expected_version)
+    decision = locked_decision(session, decision_id, expected_version)
     if decision.signed_at is None:
         raise Conflict(N_("A decision is published after it is signed."))
     if decision.published_at is not None:
         raise Conflict(N_("This decision is published already."))
-    track = _lock_track(session, decision.tender_track_id)
+    track = locked_track(session, decision.tender_track_id)
     # Decisions on the tracks of a tender are published one after the other, so that one of them is the last.
     session.scalars(select(Tender.id).where(Tender.id == track.tender_id).with_for_update()).one()
     decision.published_at = now(session)
@@ -284,7 +285,7 @@ def stop_letters(
     Problems without a reason; Conflict when none are held, when their time has come, or they are stopped already.
     """
     authorize(actor, Permission.AWARD_PUBLISH)
-    decision = _locked(session, decision_id, expected_version)
+    decision = locked_decision(session, decision_id, expected_version)
     text = " ".join(reason.replace("\x00", "").split())
     if not text or len(text) > MAX_REASON:
         raise Problems.one("required", "reason", N_("Give the reason in 1 to %(limit)s characters.", limit=MAX_REASON))
@@ -308,7 +309,7 @@ def send_letters(
 ) -> AwardDecision:
     """Let letters that were stopped go out now. Conflict when they are not stopped."""
     authorize(actor, Permission.AWARD_PUBLISH)
-    decision = _locked(session, decision_id, expected_version)
+    decision = locked_decision(session, decision_id, expected_version)
     if decision.letters_stopped_at is None:
         raise Conflict(N_("The letters of this decision are not stopped."))
     decision.letters_stopped_at = decision.letters_stopped_by = decision.letters_stop_reason = None
@@ -361,41 +362,6 @@ def _ledger_text(message: Message) -> str:
 
 def _by_year(line: DecisionLine) -> Mapping[int, Decimal]:
     return {amount.year: amount.amount for amount in line.amounts}
-
-
-def _lock_track(session: Session, tender_track_id: UUID) -> TenderTrack:
-    track = session.scalar(
-        select(TenderTrack)
-        .join(TenderTrack.tender)
-        .where(TenderTrack.id == tender_track_id)
-        .options(contains_eager(TenderTrack.tender))
-        .with_for_update(of=TenderTrack)
-        .execution_options(populate_existing=True)
-    )
-    if track is None:
-        raise NotFound
-    return track
-
-
-def _locked(session: Session, decision_id: UUID, expected_version: int | None) -> AwardDecision:
-    """The decision with its lines and amounts, locked; a discarded one is a Conflict."""
-    decision = session.scalar(
-        select(AwardDecision)
-        .where(AwardDecision.id == decision_id)
-        .options(selectinload(AwardDecision.lines).selectinload(DecisionLine.amounts))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if decision is None:
-        raise NotFound
-    if decision.discarded_at is not None:
-        raise Conflict(N_("This list was discarded."))
-    if expected_version is not None and decision.version != expected_version:
-        raise Stale(
-            N_("Somebody else changed this since you opened it. Open the page again and repeat your change."),
-            decision.version,
-        )
-    return decision
 
 
 def _require_evaluation(session: Session, tender: Tender) -> None:

@@ -29,9 +29,10 @@ from portal.review.rules import UNFINISHED
 from portal.scoring.models import Score
 from portal.scoring.outlook import Proposal, Standing, proposals, zone
 from portal.scoring.policy import Evaluated, knows_reviewers
+from portal.scoring.queries import parsed_rules
 from portal.scoring.standings import Found, Project, expert_points, standings_of
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
-from portal.tenders.ruleset import ExpertMean, RuleSet, from_json
+from portal.tenders.ruleset import ExpertMean, RuleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def place_of(session: Session, tender_track_id: UUID) -> Place:
         zone=row.zone,
         programme_id=row.programme_id,
         closes_at=row.closes_at,
-        rules=from_json(row.content),
+        rules=parsed_rules(row.content),
     )
 
 

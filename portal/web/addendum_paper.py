@@ -13,12 +13,13 @@ from flask_babel import gettext as _
 
 from portal.awards.scenarios.changes import Changes, Place, read_changes, read_result
 from portal.awards.scenarios.models import Scenario
-from portal.awards.scenarios.queries import Room, Standing, room, scenario_of, standing
+from portal.awards.scenarios.queries import Standing, room, scenario_of, standing
 from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.core.formats import format_datetime, format_money, format_number
 from portal.documents import pdf
 from portal.identity.policy import Permission
+from portal.scoring import evaluation
 from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES
 from portal.web import scenario_picture as picture
@@ -46,7 +47,7 @@ def as_pdf(scenario_id: UUID) -> ResponseReturnValue:
     return response
 
 
-def paper_data(scenario: Scenario, place: Room, held: Standing) -> dict[str, Any]:
+def paper_data(scenario: Scenario, place: evaluation.Place, held: Standing) -> dict[str, Any]:
     """What the paper says, as plain JSON in the present language: what was kept with the scenario, and names."""
     assert scenario.adopted_at is not None
     assert scenario.adopter is not None

@@ -13,10 +13,11 @@ import portal.awards.jobs  # noqa: F401 - a large simulation writes a task
 from portal.awards.scenarios import simulating
 from portal.awards.scenarios.changes import Changes, read_changes
 from portal.awards.scenarios.models import Scenario
-from portal.awards.scenarios.queries import Room, Standing, room, scenario_of, standing
+from portal.awards.scenarios.queries import Standing, room, scenario_of, standing
 from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.identity.policy import Permission
+from portal.scoring.evaluation import Place
 from portal.web import scenario_picture as picture
 from portal.web.forms import PortalForm, uuid_argument
 from portal.web.page import page
@@ -82,7 +83,7 @@ def download(track_id: UUID) -> ResponseReturnValue:
     return as_table(picture.chances(found, held.names), f"{place.code}-{place.track}-acceptability", "csv")
 
 
-def _supposed(place: Room) -> tuple[Standing, Scenario | None, Changes]:
+def _supposed(place: Place) -> tuple[Standing, Scenario | None, Changes]:
     """What the simulation starts from: the present rules, or the scenario that the address names."""
     held = standing(session(), place)
     if held is None:

@@ -17,10 +17,11 @@ from portal.awards.scenarios import service
 from portal.awards.scenarios.changes import Changes, Result, difference, read_changes, read_result
 from portal.awards.scenarios.models import Scenario
 from portal.awards.scenarios.outcome import follow
-from portal.awards.scenarios.queries import Room, Standing, listed, room, scenario_of, standing
+from portal.awards.scenarios.queries import Standing, listed, room, scenario_of, standing
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.identity.policy import Permission, allowed
+from portal.scoring.evaluation import Place
 from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES
 from portal.web import scenario_picture as picture
@@ -121,7 +122,7 @@ def edit(scenario_id: UUID) -> ResponseReturnValue:
     return _posted(place, held, scenario)
 
 
-def _posted(place: Room, held: Standing, scenario: Scenario | None) -> ResponseReturnValue:
+def _posted(place: Place, held: Standing, scenario: Scenario | None) -> ResponseReturnValue:
     form = ScenarioForm()
     typed = {name: text[:MOST_TYPED] for name, text in request.form.items()}
     read = Reading(held.ground, typed)
@@ -149,7 +150,7 @@ def _posted(place: Room, held: Standing, scenario: Scenario | None) -> ResponseR
 
 
 def _form_page(
-    place: Room,
+    place: Place,
     held: Standing,
     scenario: Scenario | None,
     form: ScenarioForm,
@@ -352,7 +353,7 @@ def _columns(held: Standing, present: Result, chosen: list[Scenario]) -> list[pi
     return [picture.column(each, read_result(each.result), present, held) for each in chosen]
 
 
-def frame(place: Room) -> dict[str, Any]:
+def frame(place: Place) -> dict[str, Any]:
     return {"place": place, "track_title": say(TRACK_NAMES[Track(place.track)])}
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 from portal.applications.signatures.signing import Shown, require_fresh
 from portal.audit.service import record
 from portal.awards import basis, decision_letters
+from portal.awards.locks import locked_decision, locked_track
 from portal.awards.models import AwardDecision
 from portal.awards.offers import letters as offer_letters
 from portal.awards.offers import queries as offer_queries
@@ -31,12 +32,11 @@ from portal.awards.queries import interests
 from portal.core import jobs
 from portal.core.calendar import deadline
 from portal.core.clock import now
-from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
+from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.language import N_
 from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.review import barring
 from portal.scoring.queries import rules_of
-from portal.tenders.models import TenderTrack
 
 DUE: Final = "offer_due"
 ACTOR: Final = system_actor("offers")
@@ -55,14 +55,10 @@ def send(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     asked; :class:`Stale`; :class:`Refused` for somebody with an interest in, or a conflict with, one of them.
     """
     authorize(actor, Permission.AWARD_DRAFT)
-    decision = _draft(session, decision_id, expected_version)
-    track = session.scalars(
-        select(TenderTrack)
-        .join(TenderTrack.tender)
-        .where(TenderTrack.id == decision.tender_track_id)
-        .options(contains_eager(TenderTrack.tender))
-        .with_for_update(of=TenderTrack)
-    ).one()
+    decision = locked_decision(session, decision_id, expected_version)
+    if decision.signed_at is not None:
+        raise Conflict(N_("This decision is signed already."))
+    track = locked_track(session, decision.tender_track_id)
     what = basis.difference(session, track, decision)
     if what is not None:
         raise Conflict(N_("Since this list was drafted, %(what)s. Draft it anew before anybody is asked.", what=what))
@@ -257,25 +253,3 @@ def _locked(session: Session, offer_id: UUID) -> AwardOffer:
     if offer is None:
         raise NotFound
     return offer
-
-
-def _draft(session: Session, decision_id: UUID, expected_version: int | None) -> AwardDecision:
-    """The decision, locked; it is neither signed by anybody nor put away."""
-    decision = session.scalar(
-        select(AwardDecision)
-        .where(AwardDecision.id == decision_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if decision is None:
-        raise NotFound
-    if decision.discarded_at is not None:
-        raise Conflict(N_("This list was discarded."))
-    if decision.signed_at is not None:
-        raise Conflict(N_("This decision is signed already."))
-    if expected_version is not None and decision.version != expected_version:
-        raise Stale(
-            N_("Somebody else changed this since you opened it. Open the page again and repeat your change."),
-            decision.version,
-        )
-    return decision

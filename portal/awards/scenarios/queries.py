@@ -25,28 +25,14 @@ from portal.identity.models import Organisation
 from portal.identity.policy import Actor, Permission, authorize, scope
 from portal.review.conflict_queries import barred_in_track
 from portal.scoring import evaluation
+from portal.scoring.evaluation import Place
 from portal.scoring.models import Score, ScoreRun
-from portal.scoring.queries import latest_run, lots_of, parsed_rules
+from portal.scoring.queries import latest_run, lots_of
 from portal.scoring.sheets import told_gate
-from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
-from portal.tenders.ruleset import Allotment, RuleSet, TieRule
+from portal.tenders.ruleset import Allotment, TieRule
 
 DECIDED_ON: Final = (State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
 """States in which the commission decides on an application, or has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A track of a published tender, as the pages name it."""
-
-    id: UUID
-    track: str
-    code: str
-    tender_ru: str
-    tender_en: str
-    zone: str
-    programme_id: UUID
-    rules: RuleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +56,15 @@ class Standing:
     decision: AwardDecision | None
 
 
-def room(session: Session, actor: Actor, tender_track_id: UUID, permission: Permission) -> Room:
+def room(session: Session, actor: Actor, tender_track_id: UUID, permission: Permission) -> Place:
     """A track that the actor may enter with this permission; three queries.
 
     Raises :class:`NotFound`, and :class:`Refused` for those with an interest in the track.
     """
     authorize(actor, permission)
-    row = session.execute(
-        select(
-            TenderTrack.id,
-            TenderTrack.track,
-            Tender.code,
-            Tender.title_ru,
-            Tender.title_en,
-            Tender.zone,
-            Tender.programme_id,
-            RuleSetVersion.content,
-        )
-        .join(Tender, Tender.id == TenderTrack.tender_id)
-        .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
-        .where(TenderTrack.id == tender_track_id, Tender.published_at.is_not(None))
-    ).one_or_none()
-    if row is None:
-        raise NotFound
+    place = evaluation.place_of(session, tender_track_id)
     authorize(actor, permission, placed(session, actor, tender_track_id))
-    return Room(
-        id=row.id,
-        track=row.track,
-        code=row.code,
-        tender_ru=row.title_ru,
-        tender_en=row.title_en,
-        zone=row.zone,
-        programme_id=row.programme_id,
-        rules=parsed_rules(row.content),
-    )
+    return place
 
 
 def placed(session: Session, actor: Actor, tender_track_id: UUID, scenario: Scenario | None = None) -> Placed:
@@ -112,7 +73,7 @@ def placed(session: Session, actor: Actor, tender_track_id: UUID, scenario: Scen
     return Placed(held.tied, held.reviewing, barred_in_track(session, actor.user_id, tender_track_id), scenario)
 
 
-def standing(session: Session, place: Room) -> Standing | None:
+def standing(session: Session, place: Place) -> Standing | None:
     """What scenarios of the track stand on now; None before the first run over it has ended. Four or five queries.
 
     The money is what the envelopes have left, or had when a decision was drafted that is signed since.

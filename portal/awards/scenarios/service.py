@@ -22,12 +22,13 @@ from portal.awards.scenarios.checks import problems
 from portal.awards.scenarios.models import Scenario, ScenarioCitation
 from portal.awards.scenarios.outcome import TooSlow, follow
 from portal.awards.scenarios.policy import Placed
-from portal.awards.scenarios.queries import Room, Standing, room, scenario_of, standing
+from portal.awards.scenarios.queries import Standing, room, scenario_of, standing
 from portal.core.canonical import digest
 from portal.core.clock import now
 from portal.core.errors import Conflict, Problem, Problems, Stale
 from portal.core.language import N_
 from portal.identity.policy import Actor, Permission, authorize
+from portal.scoring.evaluation import Place
 from portal.tenders.models import TenderTrack
 
 MOST_NAME: Final = 120
@@ -199,7 +200,7 @@ def _list_of(result: Result) -> dict[str, tuple[str, dict[int, object]]]:
     }
 
 
-def computed(session: Session, place: Room, changes: Changes) -> tuple[Standing, Changes, Result]:
+def computed(session: Session, place: Place, changes: Changes) -> tuple[Standing, Changes, Result]:
     """What follows from changes on what holds now, without keeping it: for a look before saving.
 
     Raises :class:`Problems` with all that is wrong with them, :class:`Conflict` before the first run.
@@ -216,14 +217,14 @@ def computed(session: Session, place: Room, changes: Changes) -> tuple[Standing,
         raise Problems.one("slow", "policy", said) from None
 
 
-def _standing(session: Session, place: Room) -> Standing:
+def _standing(session: Session, place: Place) -> Standing:
     held = standing(session, place)
     if held is None:
         raise Conflict(NO_RUN)
     return held
 
 
-def _new(session: Session, actor: Actor, place: Room, name: str, changes: Changes) -> Scenario:
+def _new(session: Session, actor: Actor, place: Place, name: str, changes: Changes) -> Scenario:
     assert actor.user_id is not None
     own = session.scalar(
         select(func.count()).where(
@@ -286,7 +287,7 @@ def _unique_name(session: Session) -> Iterator[None]:
         raise Problems.one("taken", "name", N_("You have another scenario of this name in this track.")) from None
 
 
-def _own(session: Session, actor: Actor, scenario_id: UUID, expected_version: int | None) -> tuple[Scenario, Room]:
+def _own(session: Session, actor: Actor, scenario_id: UUID, expected_version: int | None) -> tuple[Scenario, Place]:
     """The actor's own scenario, locked, with its track; :class:`Conflict` for one that was adopted."""
     authorize(actor, Permission.SCENARIO_EDIT)
     seen = scenario_of(session, actor, scenario_id)

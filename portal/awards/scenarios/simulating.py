@@ -20,10 +20,11 @@ from sqlalchemy.orm import Session
 from portal.awards.allocation.problem import Policy
 from portal.awards.scenarios.changes import ZERO, Changes, Ground, limits_of, policy_of, read_changes
 from portal.awards.scenarios.models import RankAcceptability
-from portal.awards.scenarios.queries import Room, room, standing
+from portal.awards.scenarios.queries import room, standing
 from portal.core import jobs
 from portal.core.canonical import digest
 from portal.identity.policy import Permission, system_actor
+from portal.scoring.evaluation import Place
 from portal.scoring.ranking import Entry, rank
 
 ACTOR: Final = system_actor("scenarios")
@@ -208,7 +209,7 @@ def found(session: Session, asked: Asked) -> Simulated | None:
     return None if row is None else read(row.digest, row.result)
 
 
-def ask(session: Session, place: Room, changes: Changes, reach: int | None) -> None:
+def ask(session: Session, place: Place, changes: Changes, reach: int | None) -> None:
     """Have a large question answered in the background; the caller authorises."""
     held = standing(session, place)
     asked = None if held is None else question(held.ground, changes, reach)
