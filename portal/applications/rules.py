@@ -7,6 +7,7 @@ from typing import Final
 from portal.applications.models import Application, State
 from portal.core.states import Transitions
 from portal.tenders.models import TRACK_CODES, Tender, Track
+from portal.tenders.ruleset import RuleSet
 
 EDITABLE: Final = frozenset({State.DRAFT, State.WITHDRAWN, State.RETURNED})
 """States in which what was typed may be changed."""
@@ -32,6 +33,12 @@ TRANSITIONS: Final = Transitions(
         "renounce": (frozenset({State.AWARDED}), State.RENOUNCED),
     }
 )
+
+
+def after_submission(rules: RuleSet) -> tuple[str, ...]:
+    """The kinds of background work that a submission which can be read causes, each once."""
+    blind = ("blind_copies",) if rules.hides_applicants else ()
+    return ("score_submission", "find_similar", *blind)
 
 
 def registration_number(tender_code: str, track: Track, serial: int) -> str:

@@ -254,7 +254,8 @@ class Desk:
     ) -> None:
         """What :func:`attachments.attach` writes, without reading the whole dossier each time."""
         assert actor.user_id is not None
-        content = io.BytesIO(paper(f"{code} {day.isoformat()}", subject))
+        author = (owner or dossier.initiator).organisation.name_en
+        content = io.BytesIO(paper(f"{code} {day.isoformat()}", subject, author))
         sealed = dossier.application.sealed
         file = documents.store(
             session, actor, name=f"{code}.pdf", stream=content, allowed=frozenset({PDF}), encrypted=sealed

@@ -15,6 +15,7 @@ from portal.demo import (
     rehearsal,
     tender_2016,
     tender_2018,
+    tender_blind,
     tender_open,
     tender_parts,
     tender_sealed,
@@ -56,7 +57,8 @@ def load() -> None:
     pool.propose(people, tender)
     _say(began, "open tender")
     tender_sealed.load(people, register, programme_id)
-    _say(began, "sealed tender")
+    tender_blind.load(people, register, programme_id)
+    _say(began, "sealed and blind tenders")
     agreed.alarms(people, programme_id)
     rehearsal.load(people, programme_id)
     budget_orders.propose(people, programme_id)

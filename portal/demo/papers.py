@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 
-def paper(title: str, subject: str) -> bytes:
-    """A PDF of one page with two lines of Latin text; the same texts give the same bytes."""
+def paper(title: str, subject: str, author: str = "") -> bytes:
+    """A PDF of one page with two lines of Latin text; the same texts give the same bytes.
+
+    ``author``: the organisation that its properties name, as office programs write it into every file.
+    """
     lines = (title, subject, "Demo document: it stands for a real one and binds nobody.")
     text = "BT /F1 14 Tf 72 760 Td 20 TL " + " ".join(f"({_escape(line)}) Tj T*" for line in lines) + " ET"
     objects = (
@@ -14,6 +17,7 @@ def paper(title: str, subject: str) -> bytes:
         " /Resources << /Font << /F1 5 0 R >> >> >>",
         f"<< /Length {len(text)} >>\nstream\n{text}\nendstream",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Title ({_escape(title)}) /Author ({_escape(author)}) /Creator (Demo Office) >>",
     )
     content, places = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, start=1):
@@ -22,7 +26,7 @@ def paper(title: str, subject: str) -> bytes:
     table = "".join(f"{place:010} 00000 n \n" for place in places)
     tail = (
         f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
-        f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(content)}\n%%EOF\n"
+        f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R /Info 6 0 R >>\nstartxref\n{len(content)}\n%%EOF\n"
     )
     return content + tail.encode("ascii")
 

@@ -22,7 +22,7 @@ from portal.tenders import seal_keys
 from portal.tenders import service as tenders
 from portal.tenders.models import RuleSetVersion, TenderTrack, Track
 from portal.tenders.rulebook import anchored, load_commission, load_lanes, load_questions, load_rulebook
-from portal.tenders.ruleset import Allotment, Ballot, ExpertMean, TieRule, from_json, to_json
+from portal.tenders.ruleset import Allotment, Ballot, Blindness, ExpertMean, TieRule, from_json, to_json
 from portal.tenders.values import ProgrammeValues, TenderValues
 
 KEEPERS: Final = ("officer", "chair", "director")
@@ -69,6 +69,14 @@ def create(people: People) -> UUID:
         return tenders.create_programme(session, people.actor(session, "admin"), values=values).id
 
 
+_TITLES: Final = {
+    "": ("", "Конкурс совместных проектов {} года", "Joint projects tender {}"),
+    "sealed": ("-S", "Конкурс с опечатанными заявками {} года", "Tender with sealed applications {}"),
+    "blind": ("-B", "Конкурс со слепой экспертизой {} года", "Tender with blind review {}"),
+}
+"""Suffix of the code and the title of each kind of tender."""
+
+
 def announce(
     people: People,
     programme_id: UUID,
@@ -84,6 +92,7 @@ def announce(
     sealed: bool = False,
     commission: bool = False,
     partial: bool = False,
+    blind: bool = False,
 ) -> Announced:
     """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have.
 
@@ -91,17 +100,17 @@ def announce(
     ``calibrated``: whether the reviewers' severity is taken out of their marks, and lots decide between equal totals;
     ``sealed``: whether applications stay sealed until the officer and the chair open them, the director in reserve;
     ``commission``: whether a commission adopts the decision, by secret ballot on the track of export;
-    ``partial``: whether who does not fit in whole is offered a part.
+    ``partial``: whether who does not fit in whole is offered a part;
+    ``blind``: whether it is hidden from the reviewers, who work in lanes, who applies.
     """
+    suffix, title_ru, title_en = _TITLES["sealed" if sealed else "blind" if blind else ""]
     with moment(noticed) as session:
         actor = people.actor(session, "admin")
         values = TenderValues(
-            code=f"{year}-S" if sealed else str(year),
+            code=f"{year}{suffix}",
             year=year,
-            title_ru=f"Конкурс с опечатанными заявками {year} года"
-            if sealed
-            else f"Конкурс совместных проектов {year} года",
-            title_en=f"Tender with sealed applications {year}" if sealed else f"Joint projects tender {year}",
+            title_ru=title_ru.format(year),
+            title_en=title_en.format(year),
             notice_ru=NOTICE_RU,
             notice_en=NOTICE_EN,
             opens=opens.astimezone(MOSCOW).replace(tzinfo=None),
@@ -114,7 +123,7 @@ def announce(
         if years:
             for held in rows:
                 _shorten(session, actor, held, year, years)
-        asked = ((_ask, questions), (_calibrate, calibrated), (_seat, commission), (_part, partial))
+        asked = ((_ask, questions), (_calibrate, calibrated), (_seat, commission), (_part, partial), (_hide, blind))
         for held in rows:
             for change, wanted in asked:
                 if wanted:
@@ -168,6 +177,14 @@ def _part(session: Session, actor: Actor, held: TenderTrack) -> None:
     version = session.get_one(RuleSetVersion, held.rule_set_id)
     rules = replace(from_json(version.content), allotment=Allotment.PARTIAL)
     tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
+
+
+def _hide(session: Session, actor: Actor, held: TenderTrack) -> None:
+    version = session.get_one(RuleSetVersion, held.rule_set_id)
+    rules = replace(from_json(version.content), lanes=load_lanes(), blindness=Blindness.APPLICANTS_HIDDEN)
+    tenders.edit_rules(
+        session, actor, held.rule_set_id, content=to_json(anchored(rules)), expected_version=version.version
+    )
 
 
 def give(

@@ -76,13 +76,14 @@ class Fund:
             findings=Findings(_as_found(case)),
         )
 
-    def assign(self, session: Session, filed: Filed, reviewers: Sequence[int]) -> None:
-        """Ask experts by their numbers."""
+    def assign(self, session: Session, filed: Filed, reviewers: Sequence[int], lane: str | None = None) -> None:
+        """Ask experts by their numbers; ``lane`` where the rules have lanes."""
         review.assign(
             session,
             self._people.actor(session, "officer"),
             application_id=filed.id,
             reviewer_ids=[self._people.key(f"reviewer{number}") for number in reviewers],
+            lane=lane,
         )
 
     def review(self, session: Session, filed: Filed, reviewer: int, mark: int | str | None) -> None:
@@ -96,7 +97,7 @@ class Fund:
         review.declare(session, actor, assignment_id=row.id, conflict=False, expected_version=row.version)
         rules = self._case(session, filed).rules
         text = JUSTIFICATIONS[actor.locale]
-        keys = [key for key, *_ in review.aspects(rules)]
+        keys = [key for key, *_ in review.aspects(rules, row.lane)]
         review.submit(
             session,
             actor,

@@ -104,7 +104,9 @@ def store(
     return row
 
 
-def keep(session: Session, actor: Actor, *, name: str, content: bytes, content_type: str) -> StoredFile:
+def keep(
+    session: Session, actor: Actor, *, name: str, content: bytes, content_type: str, encrypted: bool = False
+) -> StoredFile:
     """Keep what the portal has made itself: nothing is inspected. The caller records it."""
     key = uuid7()
     row = StoredFile(
@@ -115,7 +117,11 @@ def keep(session: Session, actor: Actor, *, name: str, content: bytes, content_t
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         uploaded_by=actor.user_id,
+        encrypted=encrypted,
     )
+    if encrypted:
+        row.content_key = sealing.new_key()
+        content = sealing.encrypt(row.content_key, content, _context(row))
     objects.put(session, row.key, content)
     session.add(row)
     session.flush()

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.core import jobs
-from portal.review import barring, planning, similar
+from portal.review import barring, blind_copies, planning, similar
 from portal.review.conflict_queries import judges
 
 PEOPLE_AT_ONCE: Final = 20
@@ -19,6 +19,12 @@ PEOPLE_AT_ONCE: Final = 20
 def find_similar(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
     """Compare a submission with those it may be like, as it arrives."""
     similar.find(session, UUID(payload["submission_id"]))
+
+
+@jobs.handler(blind_copies.KIND)
+def make_blind_copies(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
+    """Copy the files of a submission without what their properties tell, where reviewers may not know who applies."""
+    blind_copies.make(session, UUID(payload["submission_id"]))
 
 
 @jobs.handler(planning.CARRY_OUT)

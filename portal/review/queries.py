@@ -123,6 +123,11 @@ def locked_case(session: Session, application_id: UUID) -> Case:
     return _case(session, session.scalar(_whole(statement)))
 
 
+def unlocked_case(session: Session, application_id: UUID) -> Case:
+    """The same for background work that changes nothing of the application."""
+    return _case(session, session.scalar(_whole(select(Application).where(Application.id == application_id))))
+
+
 def overdue(case: Case) -> bool:
     """Whether the application was returned and its day for the correction is over."""
     due = case.application.correction_due

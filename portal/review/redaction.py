@@ -2,8 +2,7 @@
 
 Organisations are "Participant 1", the initiator first; their identifiers, the cluster's name, mail and web addresses,
 telephone numbers and the names of the portal's people are replaced wherever they stand in a text; files are called
-by their document: "DOC-02 participant 1.pdf". What stands *inside* a file is not touched: the notice of a blind tender
-asks for papers without names.
+by their document: "DOC-02 participant 1.pdf". Files themselves are the business of :mod:`portal.review.blind_copies`.
 """
 
 from __future__ import annotations
@@ -82,6 +81,11 @@ class Redaction:
         for pattern in (_MAIL, _ADDRESS):
             text = pattern.sub(hidden, text)
         return _PHONE.sub(lambda match: hidden if _is_phone(match.group()) else match.group(), text)
+
+    def named(self, text: str) -> list[str]:
+        """What of a text tells who wrote it, each once, as it stands there: names, and addresses of mail."""
+        found = [match.group() for known, _label in self._known if (match := known.search(text))]
+        return list(dict.fromkeys(found + _MAIL.findall(text)))
 
     def message(self, message: Message | None) -> Message | None:
         """A sentence in the reader's language without it; None stays."""

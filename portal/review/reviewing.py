@@ -21,7 +21,7 @@ from portal.core.figures import number
 from portal.core.language import N_
 from portal.core.money import NumberError
 from portal.identity.policy import Actor, Permission, authorize
-from portal.review import calibrating, letters
+from portal.review import blind_copies, calibrating, letters
 from portal.review.barring import lock_people, refresh, refuse_barred, void
 from portal.review.models import Assignment, AssignmentState, Mark, ReviewNote
 from portal.review.queries import Desk, desk, submitted_marks
@@ -84,6 +84,8 @@ def declare(
         row.state = TRANSITIONS.after("declare_none", AssignmentState(row.state))
         row.declared_at = instant
         session.flush()
+        if held.case.rules.hides_applicants:
+            blind_copies.write(session, row.submission_id)
         record(session, actor, "review:assignment:declare_none", "assignment", row.id, {})
         return row
     if not text or len(text) > MAX_JUSTIFICATION:

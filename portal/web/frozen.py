@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -28,6 +28,8 @@ from portal.core.errors import NotFound
 from portal.core.figures import decimal_of
 from portal.core.formats import format_date, format_money, format_number, format_percent
 from portal.core.language import Message
+from portal.review import blind_copies
+from portal.review.blind_models import BlindCopy
 from portal.review.queries import Case
 from portal.review.redaction import Redaction
 from portal.review.sheet import part_place
@@ -60,7 +62,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A document that was frozen with the application."""
+    """A document that was frozen with the application; ``closed``: why this reader does not get it."""
 
     code: str
     title: str
@@ -69,6 +71,7 @@ class Given:
     sha256: str
     issued_on: str
     file_id: str
+    closed: str = ""
 
     @property
     def place(self) -> str:
@@ -104,9 +107,22 @@ def frozen(case: Case) -> Frozen:
 
 
 def redacted(case: Case, redaction: Redaction) -> Frozen:
-    """The package for a reader from whom it is hidden who applies."""
+    """The package for a reader from whom it is hidden who applies; of its files the copies are given."""
     intact = digest(case.package) == case.submission.sha256
-    return laid_out(redaction.package(), case.rules, case.submission.sha256, intact=intact)
+    shown = laid_out(redaction.package(), case.rules, case.submission.sha256, intact=intact)
+    copies = blind_copies.copies_of(session(), case.submission.id)
+
+    def copied(given: Iterable[Given]) -> list[Given]:
+        return [_copied(item, copies.get(UUID(item.file_id)) if item.file_id else None) for item in given]
+
+    parts = [replace(part, documents=copied(part.documents)) for part in shown.parts]
+    return replace(shown, documents=copied(shown.documents), parts=parts)
+
+
+def _copied(item: Given, copy: BlindCopy | None) -> Given:
+    reason = blind_copies.word_of(copy)
+    file = copy.copy if copy is not None else None
+    return replace(item, closed=say(reason) if reason else "", size=file.size if file else item.size, sha256="")
 
 
 def laid_out(package: Mapping[str, Any], rules: RuleSet, sha256: str, *, intact: bool = True) -> Frozen:
@@ -142,7 +158,8 @@ def place_words(shown: Frozen) -> dict[str, str]:
 def send_frozen(case: Case, file_id: UUID, reader: Reader, redaction: Redaction | None = None) -> Response:
     """A file that was frozen with the application, noted as read; :class:`NotFound` for any other.
 
-    ``redaction``: for a reader from whom it is hidden who applies, the file gets a name that does not tell.
+    ``redaction``: for a reader from whom it is hidden who applies, a copy without properties and a name that does
+    not tell.
     A download; with ``?view=1`` a PDF or a picture is shown by the browser instead.
     """
     package = case.package
@@ -153,7 +170,10 @@ def send_frozen(case: Case, file_id: UUID, reader: Reader, redaction: Redaction 
         raise NotFound
     viewed = request.args.get("view") == "1"
     file = downloads.frozen_file(session(), current_actor(), application_id=case.application.id, file_id=file_id)
-    name = redaction.file_name(str(file_id), file.name) if redaction else ""
+    name = ""
+    if redaction:
+        name = redaction.file_name(str(file_id), file.name)
+        file = blind_copies.copy_for(session(), case, file_id)
     answer = files.show(file, name) if viewed else files.send(file, name)
     if files.begins(answer):
         downloads.record_frozen(

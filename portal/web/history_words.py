@@ -76,6 +76,8 @@ _STAFF: Final[Mapping[str, Message]] = {
     "review:conflict:find": N_("Conflict of interest found"),
     "review:conflict:end": N_("Conflict of interest is over"),
     "review:conflict:rule": N_("Possible conflict of interest decided"),
+    "review:copies:make": N_("Copies of the files made for reviewers"),
+    "review:copies:allow": N_("Files let through to the reviewers"),
     "review:remark:add": N_("Remark in the discussion of reviews"),
     "review:inquiry:ask": N_("Question of a reviewer to the applicant"),
     "review:inquiry:pass_on": N_("Question of a reviewer passed on"),

@@ -20,8 +20,8 @@ from portal.core.figures import number
 from portal.core.language import Message
 from portal.identity.policy import Permission, authorize
 from portal.identity.queries import names_of
+from portal.review import blind_copies, formal_check, queries, service, similar_queries
 from portal.review import discussion as talk
-from portal.review import formal_check, queries, service, similar_queries
 from portal.review.conflict_models import ConflictRow
 from portal.review.conflict_queries import kept_of
 from portal.review.formal_check import Answer, Findings
@@ -384,5 +384,6 @@ def _render(view: str, case: Case, **context: Any) -> str:
         application=case.application,
         view=view,
         similar_open=similar_queries.open_of(session(), case.application.id) or None,
+        copies_held=blind_copies.held_in(session(), case) or None,
         **context,
     )

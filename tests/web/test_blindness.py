@@ -8,19 +8,22 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import unescape
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from portal.applications.models import Application, Participant
+from portal.applications.models import Application, Attachment, Participant
 from portal.clusters.models import Cluster
 from portal.core.canonical import digest
+from portal.demo.papers import paper
+from portal.documents import objects
+from portal.documents.models import StoredFile
 from portal.identity.models import Organisation, OrgRole, Role, User
 from portal.notifications.models import Letter, Notice
-from portal.review import service, ties
+from portal.review import blind_copies, service, ties
 from portal.review.conflict_models import PersonTie
 from portal.review.models import Assignment
 from portal.tenders.models import RuleSetVersion, TenderTrack
@@ -41,6 +44,8 @@ class Blind:
     reviewers: list[User]
     secrets: list[str]
     assignment: str
+    named: UUID
+    """A file whose text tells."""
 
 
 @pytest.fixture
@@ -74,6 +79,8 @@ def blind(session: Session) -> Blind:
         {"title": title, "key": application.id},
     )
     session.expire_all()
+    named = _replace_files(session, application.id, firms[0])
+    blind_copies.make(session, submission.id)
     review.admitted(session, application.id)
     rows = review.assigned(session, application)
     review.reviewed(session, rows[0])
@@ -92,7 +99,16 @@ def blind(session: Session) -> Blind:
     secrets += [firm.name_ru.split("«")[1].strip("»") for firm in firms]
     secrets += ["demo-works", "123-45-67", joint.owners[0].full_name, joint.owners[0].email]
     secrets += [joint.cluster.name_ru, joint.cluster.name_en]
-    return Blind(application, joint.owners[0], reviewers, secrets, str(rows[0].id))
+    return Blind(application, joint.owners[0], reviewers, secrets, str(rows[0].id), named)
+
+
+def _replace_files(session: Session, application_id: UUID, firm: Organisation) -> UUID:
+    """All files name the firm in their properties, and one in its text: that one is returned."""
+    statement = select(StoredFile).join(Attachment, Attachment.file_id == StoredFile.id)
+    files = session.scalars(statement.where(Attachment.application_id == application_id).order_by(Attachment.id)).all()
+    for file in files:
+        objects.put(session, file.key, paper("Demo", firm.name_en if file is files[0] else "a plan", firm.name_en))
+    return files[0].id
 
 
 def crawl(client: FlaskClient, *starts: str, limit: int = 80) -> dict[str, str]:
@@ -105,7 +121,7 @@ def crawl(client: FlaskClient, *starts: str, limit: int = 80) -> dict[str, str]:
             continue
         answer = client.get(path)
         headers = " ".join(str(value) for _name, value in answer.headers)
-        body = unescape(answer.text) if answer.mimetype.startswith(("text/", "application/json")) else ""
+        body = unescape(answer.data.decode("utf-8" if answer.mimetype.startswith("text/") else "latin-1", "replace"))
         seen[path] = f"{headers}\n{body}"
         found = re.findall(r'(?:href|action|src)="([^"#]+)', answer.text) if answer.mimetype == "text/html" else []
         targets = {unescape(link) for link in [*found, answer.headers.get("Location", "")]}
@@ -130,10 +146,11 @@ def test_reviewers_learn_nothing_of_who_applies(session: Session, sign_in: SignI
             for page in ("", "/review"):  # in the language that the crawl had got to by then
                 assert re.search("Participant 1|Участник 1", pages[f"/reviews/{blind.assignment}{page}"])
             shown = pages[f"/reviews/{blind.assignment}"]
-            assert "Files may tell who applies" in shown or "Файлы могут выдать заявителя" in shown
+            assert "Who applies is hidden" in shown or "Кто подал заявку, скрыто" in shown
             files = [body for path, body in pages.items() if "/documents/" in path]
             assert all('filename="DOC-' in body for body in files)
-            assert files
+            assert len([body for body in files if "%PDF-" in body]) >= 3
+            assert not [path for path in pages if str(blind.named) in path]
     people = [person.id for person in blind.reviewers]
     addresses = [person.email for person in blind.reviewers]
     told = [
@@ -236,3 +253,32 @@ def test_those_who_run_the_tender_know_both_sides(session: Session, sign_in: Sig
         session.commit()
         shown = unescape(sign_in(person).get(f"/staff/applications/{blind.application.id}").text)
         assert blind.secrets[0] in shown
+
+
+def test_an_officer_lets_through_what_names_somebody(session: Session, sign_in: SignIn, blind: Blind) -> None:
+    """The reviewer is told to wait, the officer is told the place; the original is what it was for everybody else."""
+    desk, place = f"/reviews/{blind.assignment}/documents/{blind.named}", f"/staff/applications/{blind.application.id}"
+    reader = sign_in(blind.reviewers[0])
+    refused = reader.get(f"{desk}?lang=en")
+    assert (refused.status_code, "looks first" in unescape(refused.text)) == (403, True)
+    officer, auditor = identity.user(session, Role.OFFICER), identity.user(session, Role.AUDITOR)
+    session.commit()
+    client = sign_in(officer)
+    page = unescape(client.get(f"{place}/copies?lang=en").text)
+    assert f"Page 1: “{blind.secrets[3]}”" in page
+    given = {"idempotency_key": str(uuid4()), "files": str(blind.named)}
+    assert (
+        client.post(f"{place}/copies", data={**given, "files": [], "idempotency_key": str(uuid4())}).status_code == 422
+    )
+    assert sign_in(auditor).post(f"{place}/copies", data=given).status_code == 403
+    assert sign_in(officer).post(f"{place}/copies", data=given).status_code == 303
+    copy = sign_in(blind.reviewers[0]).get(desk)
+    assert (copy.status_code, copy.mimetype) == (200, "application/pdf")
+    assert b"/Author" not in copy.data
+    original = sign_in(officer).get(f"{place}/documents/{blind.named}")
+    assert b"/Author" in original.data
+    session.expire_all()
+    assert officer.id in {
+        row.allowed_by for row in blind_copies.copies_of(session, blind.application.submission_id).values()
+    }
+    assert blind_copies.make(session, blind.application.submission_id) == 0

@@ -15,8 +15,9 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload, undefer
 
+from portal.applications.following.dossier import rules_of
 from portal.applications.models import Application, Attachment, State, Submission
-from portal.applications.rules import TRANSITIONS
+from portal.applications.rules import TRANSITIONS, after_submission
 from portal.applications.sealing import vault as sealing
 from portal.applications.sealing.models import Fault, Seal, SealEnd, SealOpening
 from portal.audit.service import record
@@ -164,7 +165,7 @@ def _open(session: Session, row: Seal, keys: dict[str, bytes]) -> None:
     session.flush()
     facts = {"number": row.number, "sha256": submission.sha256}
     record(session, _ACTOR, "applications:application:open", "application", application.id, facts)
-    for kind in ("score_submission", "find_similar"):
+    for kind in after_submission(rules_of(application.tender_track.rule_set)):
         jobs.enqueue(session, kind, {"submission_id": str(submission.id)}, key=f"{kind}:{submission.id}")
 
 

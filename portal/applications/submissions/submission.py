@@ -23,7 +23,7 @@ from portal.applications.following.corrections import unsettled
 from portal.applications.following.dossier import Dossier, correction_open, intake_open, later_closing, load
 from portal.applications.models import Application, State, Submission
 from portal.applications.papers import standing as papers
-from portal.applications.rules import EDITABLE, TRANSITIONS, registration_number
+from portal.applications.rules import EDITABLE, TRANSITIONS, after_submission, registration_number
 from portal.applications.sealing import vault as sealing
 from portal.applications.signatures.signing import of_submission, unconfirmed
 from portal.applications.submissions import twins
@@ -130,7 +130,7 @@ def submit(
     changes = {"number": number, "round": submission.round, "sha256": submission.sha256}
     audit.record(session, actor, "applications:application:submit", "application", application.id, changes)
     if secret is None:
-        for kind in ("score_submission", "find_similar"):
+        for kind in after_submission(dossier.rules):
             jobs.enqueue(session, kind, {"submission_id": str(submission.id)}, key=f"{kind}:{submission.id}")
     _send_receipts(session, application, submission)
     return submission
