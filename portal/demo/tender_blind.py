@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Final
 from uuid import UUID
@@ -21,7 +22,7 @@ from portal.review import blind_copies
 from portal.review.blind_models import BlindCopy, CopyState
 
 # The project it resembles, the initiator's place, its size, its name in both languages, experts by lane.
-FILED: Final = (
+FILED: Final[tuple[tuple[str, int, str, str, str, Mapping[str, Mapping[int, str | None]]], ...]] = (
     ("P05", 1, "0.30", "Линия сборки батарей", "Battery assembly line", {"technical": {1: None, 2: "8"}}),
     (
         "P06",
