@@ -1,8 +1,10 @@
 """Scoring of a whole track by twelve criteria with two reviews each, with the shares of SQL and of Python.
 
-``python -m benchmarks.scoring [applications]`` (10,000): one worker, reasons kept with every score. Three runs: the
-first finds no measurements and reads every package, the second is how runs usually are (a submission is measured
-as it arrives), the third repeats it.
+``python -m benchmarks.scoring [applications]`` (10,000): one worker, reasons kept with every score, no two projects
+with the same figures. Three runs: the first finds no measurements and reads every package, as the first one after the
+code of scoring has changed; the second is how runs usually are (a submission is scored, and so measured, as it
+arrives); the third repeats it. Besides the time, what it costs: the processor time of the worker and that of its connections to
+the database, which does not depend on how busy the machine is with other things.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from uuid import UUID
 from sqlalchemy import delete, event, insert, select
 from sqlalchemy.orm import Session
 
-from benchmarks.support import environment, migrated
+from benchmarks.support import backend_seconds, environment, migrated
 from portal.applications.models import Application
 from portal.core import jobs
 from portal.core.clock import now
@@ -50,7 +52,7 @@ def main() -> None:
                 tender = tenders.open_tender(session, tracks=("import_substitution",), rules={"criteria": twelve()})
                 packages = varied(90)
                 for start in range(0, count, 1000):
-                    some = [packages[n % 90] for n in range(start, min(start + 1000, count))]
+                    some = [_own_figures(packages[n % 90], n) for n in range(start, min(start + 1000, count))]
                     _review(session, submitted(session, tender, some))
                 actor = identity.actor(session, identity.user(session, Role.OFFICER))
                 track_id = track_of(tender).id
@@ -76,6 +78,20 @@ def twelve() -> tuple[Criterion, ...]:
     found = (replace(first, weight=first.weight - 2 * len(more)), *others, *more)
     assert len(found) == 12
     return found
+
+
+def _own_figures(package: dict[str, Any], number: int) -> dict[str, Any]:
+    """The package with figures that no other one has."""
+    first, *others = package["participants"]
+    year, amount = next(iter(first["subsidy"].items()))
+    asks = {**first["subsidy"], year: f"{Decimal(amount) - number * 1_371}"}
+    taxes = f"{Decimal(package['project']['taxes_total']) - number * 17_903}"
+    share = f"{40 + Decimal(number % 4001) / 100}"
+    return {
+        **package,
+        "project": {**package["project"], "taxes_total": taxes, "localisation_target": share, "sold_to_members": share},
+        "participants": [{**first, "subsidy": asks}, *others],
+    }
 
 
 def _review(session: Session, applications: Sequence[UUID]) -> None:
@@ -124,17 +140,24 @@ def _run(name: str, actor: Actor, track_id: UUID, spent: list[float]) -> None:
         # Tasks of other rooms that the data and the run have caused are not what is measured here.
         session.execute(delete(jobs.Task).where(jobs.Task.kind != "score_track"))
     spent[0] = 0.0
+    before = backend_seconds()
     start, cpu = time.perf_counter(), time.process_time()
     while jobs.drain("work"):
         pass
     seconds, python = time.perf_counter() - start, time.process_time() - cpu
+    served = backend_seconds()
     with transaction() as session:
         run = session.get_one(ScoreRun, run_id)
         assert run.ended_at is not None
         print(f"{name}: {run.total} applications in {seconds:.1f} s: {run.total / seconds:.0f} a second")
         print(f"  SQL {spent[0] / seconds:.0%} of the time; the worker waits {1 - python / seconds:.0%} of the time")
-        print(f"  the worker's own work: {python / run.total * 1e6:.0f} us for each application")
-        print(f"  output digest {run.output_digest}")
+        print(f"  processor time for each application: worker {python / run.total * 1e6:.0f} us", end="")
+        if before is not None and served is not None:
+            database = sum(used - before.get(pid, 0.0) for pid, used in served.items())
+            print(f", database {database / run.total * 1e6:.0f} us ({database / (database + python):.0%} of both)")
+        else:
+            print(" (the database is not on this machine)")
+        print(f"  output digest {run.output_digest}", flush=True)
 
 
 def _watch_sql() -> list[float]:

@@ -45,6 +45,27 @@ def migrated(variables: dict[str, str]) -> Flask:
     return app
 
 
+def backend_seconds() -> dict[int, float] | None:
+    """Processor seconds that PostgreSQL has used for each connection to the present database, by process; None where
+    it does not run on this Linux machine.
+    """
+    from sqlalchemy import text
+
+    from portal.core.db import db
+
+    with db.engine.connect() as connection:
+        query = text("select pid from pg_stat_activity where datname = current_database()")
+        found = connection.scalars(query).all()
+    used = {}
+    for pid in found:
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or "(postgres)" not in (line := stat.read_text()):
+            return None
+        fields = line.rpartition(")")[2].split()
+        used[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
 @contextmanager
 def served(module: str, variables: dict[str, str], workers: int = 2) -> Iterator[str]:
     """``module`` (``wsgi:app``) under gunicorn, as in production; yields host:port."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,9 +12,21 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    cast,
+    func,
+    literal,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.types import NullType
 
 import portal.review.policy  # noqa: F401 - registers the room's rules
 from portal.applications.eligibility import RuleOutcome, check
@@ -317,16 +329,17 @@ def history(session: Session, application_id: UUID) -> list[AuditEvent]:
 
 
 def reviews_of(
-    session: Session, submission_ids: Sequence[UUID]
+    session: Session | Connection, submission_ids: Sequence[UUID]
 ) -> dict[UUID, dict[UUID, dict[str, dict[str, Decimal]]]]:
     """The submitted reviews of submissions by assignment: criterion -> aspect -> 0..10; one query."""
-    rows = session.execute(
+    rows: Iterable[Any] = session.execute(
         select(
             Assignment.submission_id,
             Assignment.id,
-            func.array_agg(Mark.criterion),
-            func.array_agg(Mark.aspect),
-            func.array_agg(Mark.score),
+            # As the driver reads them: nothing of theirs has to be converted.
+            type_coerce(func.array_agg(Mark.criterion), NullType),
+            type_coerce(func.array_agg(Mark.aspect), NullType),
+            type_coerce(func.array_agg(Mark.score), NullType),
         )
         .join(Mark, Mark.assignment_id == Assignment.id)
         .where(among(Assignment.submission_id, submission_ids), Assignment.state == AssignmentState.SUBMITTED)

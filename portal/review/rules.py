@@ -111,13 +111,23 @@ def parse_score(text: str) -> Decimal:
 
 def review_value(marks: Marks, criterion: Criterion, lane: Lane | None = None) -> Decimal | None:
     """A reviewer's value of a criterion: the mean of its aspects, or of those of a lane; None while one is missing."""
-    given = marks.get(criterion.code, {})
     aspects = criterion.aspects if lane is None else lane.of(criterion)
-    values = [given[aspect.code] for aspect in aspects if aspect.code in given]
-    if not values or len(values) < len(aspects):
-        return None
     with exact():
-        return four_places(sum(values, Decimal(0)) / len(values))
+        return next(iter(means_of(criterion.code, [marks], [aspect.code for aspect in aspects])), None)
+
+
+def means_of(criterion: str, reviews: Iterable[Marks], aspects: Sequence[str]) -> list[Decimal]:
+    """The complete reviewers' means of some aspects of a criterion, to four decimals, in ascending order.
+
+    To be called inside :func:`portal.core.figures.exact`.
+    """
+    found = []
+    for marks in reviews:
+        given = marks.get(criterion, {})
+        values = [given[aspect] for aspect in aspects if aspect in given]
+        if values and len(values) == len(aspects):
+            found.append(four_places(sum(values, Decimal(0)) / len(values)))
+    return sorted(found)
 
 
 def values_of(criterion: Criterion, reviews: Iterable[Marks], lane: Lane | None = None) -> list[Decimal]:

@@ -1,7 +1,8 @@
 """Scoring some submissions of one track at once: reading what is needed, computing, writing.
 
 A batch reads the kept measurements; where one is missing (a new rule set, other code, a submission that arrived
-this moment) it reads the package, measures and keeps the result. Rows are written by COPY, beside computing the next.
+this moment) it reads the package, measures and keeps the result. It works in parts: while one is computed, the
+database writes the one before by COPY and reads the one after.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, select, update
+import orjson
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -51,8 +53,8 @@ _COLUMNS: Final = (
     "current",
 )
 
-STORED: Final = 200
-"""Scores that are sent to the database at once: less than a megabyte, a trigger's table of them stays in memory."""
+PART: Final = 200
+"""Applications that are read, computed and written together: a trigger's table of so many rows stays in memory."""
 
 Calibrated = Mapping[str, Mapping[str, Decimal]]
 """Submission -> part -> calibrated value."""
@@ -69,13 +71,20 @@ class TrackRules:
 
 
 class Due(NamedTuple):
-    """A submission to be scored; ``figures`` is its measurement, None where there is none yet."""
+    """A submission to be scored."""
 
     id: UUID
     number: str
     received_at: datetime
     sha256: str
-    figures: dict[str, Any] | None
+
+
+class Known(NamedTuple):
+    """What is known of some submissions: their reviews, and the measurement or, where there is none, the package."""
+
+    reviews: Mapping[UUID, Mapping[UUID, Marks]]
+    measured: Mapping[UUID, Measured]
+    packages: Mapping[UUID, dict[str, Any]]
 
 
 def track_rules(session: Session, tender_track_id: UUID) -> TrackRules:
@@ -99,23 +108,13 @@ def to_score(*conditions: ColumnElement[bool]) -> Select[UUID]:
     )
 
 
-def due(session: Session, used: TrackRules, *conditions: ColumnElement[bool], limit: int = 1) -> Sequence[Due]:
-    """The first submissions that meet the conditions, by number, with their measurements; one query."""
-    first = (
+def due(session: Session, *conditions: ColumnElement[bool], limit: int = 1) -> Sequence[Due]:
+    """The first submissions that meet the conditions, by number; one query."""
+    rows = session.execute(
         to_score(*conditions)
         .add_columns(Submission.number, Submission.received_at, Submission.sha256)
         .order_by(Submission.number)
         .limit(limit)
-        .cte("first")
-    )
-    # The first ones are chosen before their measurements are looked up: nobody sorts figures.
-    measured = and_(
-        Measurement.submission_id == first.c.id,
-        Measurement.rules_digest == used.digest,
-        Measurement.code == code_digest(),
-    )
-    rows = session.execute(
-        select(*first.c, Measurement.figures).outerjoin_from(first, Measurement, measured).order_by(first.c.number)
     )
     return [Due._make(row) for row in rows]
 
@@ -138,41 +137,91 @@ def write_scores(
     """Compute and store the scores of some submissions; they become the current ones."""
     if not batch:
         return
-    ids = [each.id for each in batch]
-    fresh = _measure(session, used, [each for each in batch if each.figures is None])
-    reviews = reviews_of(session, ids)
-    former = update(Score).where(among(Score.submission_id, ids), Score.current).values(current=False)
+    parts = [batch[start : start + PART] for start in range(0, len(batch), PART)]
     scorer = Scorer(used.rules)
-    known = calibrated or {}
+    values = calibrated or {}
     with beside(session) as begin:
-        begin(lambda connection: connection.execute(former))
-        for start in range(0, len(batch), STORED):
+        reading = [begin(partial(_read, used=used, part=part)) for part in parts[:1]]
+        begin(partial(_outdate, batch=batch))
+        for place, part in enumerate(parts):
+            reading += [begin(partial(_read, used=used, part=part)) for part in parts[place + 1 : place + 2]]
+            known = reading[place].result()
+            fresh = _measure(used, part, known.packages)
+            if fresh:
+                begin(partial(_keep, used=used, fresh=fresh))
             rows = [
-                _row(run_id, each, fresh.get(each.id), scorer, reviews.get(each.id, {}), known.get(str(each.id), {}))
-                for each in batch[start : start + STORED]
+                _row(
+                    run_id,
+                    each,
+                    fresh.get(each.id) or known.measured[each.id],
+                    scorer,
+                    known.reviews.get(each.id, {}),
+                    values.get(str(each.id), {}),
+                )
+                for each in part
             ]
             begin(partial(copy_rows, table=Score.__tablename__, columns=_COLUMNS, rows=rows))
+
+
+def _read(connection: Connection, used: TrackRules, part: Sequence[Due]) -> Known:
+    """Two queries; one more where something was not measured yet."""
+    ids = [each.id for each in part]
+    kept = connection.execute(
+        # As text: read by orjson in a third of the time of the standard library.
+        select(Measurement.submission_id, cast(Measurement.figures, Text)).where(
+            among(Measurement.submission_id, ids),
+            Measurement.rules_digest == used.digest,
+            Measurement.code == code_digest(),
+        )
+    )
+    measured = {key: Measured(**orjson.loads(figures)) for key, figures in kept}
+    packages: dict[UUID, dict[str, Any]] = {}
+    if missing := [key for key in ids if key not in measured]:
+        rows = connection.execute(select(Submission.id, Submission.snapshot).where(among(Submission.id, missing)))
+        packages = {row.id: row.snapshot for row in rows}
+    return Known(reviews_of(connection, ids), measured, packages)
+
+
+def _outdate(connection: Connection, batch: Sequence[Due]) -> None:
+    """The scores of before are not the current ones any more."""
+    former = among(Score.submission_id, (each.id for each in batch))
+    connection.execute(update(Score).where(former, Score.current).values(current=False))
+
+
+def _measure(used: TrackRules, part: Sequence[Due], packages: Mapping[UUID, dict[str, Any]]) -> dict[UUID, Measured]:
+    return {
+        each.id: measure(packages[each.id], used.rules, each.received_at.astimezone(used.zone).date())
+        for each in part
+        if each.id in packages
+    }
+
+
+def _keep(connection: Connection, used: TrackRules, fresh: Mapping[UUID, Measured]) -> None:
+    """Keep measurements; another worker may have kept the same in the meantime."""
+    rows = [
+        {"submission_id": key, "rules_digest": used.digest, "code": code_digest(), "figures": known.to_json()}
+        for key, known in fresh.items()
+    ]
+    connection.execute(insert(Measurement).on_conflict_do_nothing(), rows)
 
 
 def _row(
     run_id: UUID,
     each: Due,
-    fresh: Measured | None,
+    known: Measured,
     scorer: Scorer,
     given: Mapping[UUID, Marks],
     calibrated: Mapping[str, Decimal],
 ) -> tuple[object, ...]:
-    known = fresh or Measured(**(each.figures or {}))
     sheet = scorer.score(known, list(given.values()), calibrated)
-    text, digest = sheet.written()
     used = reviews_json(given)
     values = {part: plain_decimal(value) for part, value in calibrated.items()}
     return (
         uuid7(),
         run_id,
         each.id,
-        text,
-        digest,
+        sheet.text,
+        sheet.digest,
         sheet.objective_total,
         sheet.total,
         sheet.recommended,
@@ -271,20 +320,3 @@ def again(session: Session, run_id: UUID, after: str, limit: int) -> Sequence[Ag
         .limit(limit)
     )
     return [Again(*row) for row in rows]
-
-
-def _measure(session: Session, used: TrackRules, missing: Sequence[Due]) -> dict[UUID, Measured]:
-    """Measure packages and keep the results; another worker may have kept the same in the meantime."""
-    if not missing:
-        return {}
-    packages = session.execute(
-        select(Submission.id, Submission.snapshot).where(among(Submission.id, (each.id for each in missing)))
-    )
-    days = {each.id: each.received_at.astimezone(used.zone).date() for each in missing}
-    found = {key: measure(package, used.rules, days[key]) for key, package in packages}
-    rows = [
-        {"submission_id": key, "rules_digest": used.digest, "code": code_digest(), "figures": known.to_json()}
-        for key, known in found.items()
-    ]
-    session.execute(insert(Measurement).on_conflict_do_nothing(), rows)
-    return found

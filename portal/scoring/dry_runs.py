@@ -149,7 +149,7 @@ def _line(dry_run_id: UUID, each: Again, before: RuleSet, sheet: ScoreSheet) -> 
 def changes(kept: Mapping[str, Any], before: RuleSet, sheet: ScoreSheet) -> dict[str, str]:
     """Criterion -> by how much its weighted points differ, signed; those that stay the same are left out."""
     old = {line.code: line.weighted for line in told(kept, before).lines}
-    new = {line.code: line.weighted for line in sheet.lines}
+    new = {line.code: line.weighted for line in sheet.told.lines}
     found = {}
     for code in dict.fromkeys((*old, *new)):
         difference = (new.get(code) or Decimal(0)) - (old.get(code) or Decimal(0))

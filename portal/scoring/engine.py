@@ -12,9 +12,10 @@ criterion is the mean over its aspects of the means of their lanes. Where the ru
 (:mod:`portal.review.calibration`), the calibrated value of the application takes the place of each lane's mean;
 where there is none, because the reviews of the track are too few, the plain mean stays.
 
-What a score keeps has codes, values and points and no sentence (:mod:`portal.scoring.wording`). It is written here as
-canonical JSON (:mod:`portal.core.canonical`) straight away, because that is what is stored and hashed; a test holds
-it equal to what the general writer makes of the same data.
+It is computed in whole numbers, steps of 0.0001 points and hundredths of weighted points: the same result in a third
+of the time. What a score keeps has codes, values and points and no sentence (:mod:`portal.scoring.wording`). It is
+written here as canonical JSON (:mod:`portal.core.canonical`) straight away, because that is what is stored and hashed;
+a test holds it equal to what the general writer makes of the same data.
 """
 
 from __future__ import annotations
@@ -23,142 +24,57 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from functools import lru_cache
+from math import lcm
 from typing import Any, Final, NamedTuple
 
 from portal.applications.eligibility import RuleOutcome, check
 from portal.applications.figures.facts import Facts
 from portal.core.canonical import canonical_text, plain_decimal
 from portal.core.figures import exact
-from portal.core.language import Message, read_kept, without_wording
-from portal.review.rules import Marks, Panel, difference, part_key, points_of, values_of
+from portal.core.language import without_wording
+from portal.review.rules import Marks, Panel, difference, means_of, part_key, points_of
 from portal.scoring.measuring import Measured, measured
-from portal.scoring.scales import Scored, ready, scored
-from portal.scoring.wording import Why, component_reason, expert_reason, gate_reason, joined, why
-from portal.tenders.metrics import METRICS, Metric
-from portal.tenders.ruleset import Criterion, ExpertMean, RuleSet, Text
+from portal.scoring.scales import Scored, Units, points_text, ready, steps_of, units
+from portal.scoring.sheets import ToldSheet, told
+from portal.scoring.wording import Why, why
+from portal.tenders.metrics import METRICS
+from portal.tenders.ruleset import Criterion, ExpertMean, RuleSet
 
 FORMAT: Final = 2
-_ZERO: Final = Decimal("0.0000")
 _NOTHING: Final = Decimal("0.00")
-_STEP: Final = Decimal("0.0001")
 _CENT: Final = Decimal("0.01")
 _TEN: Final = Decimal(10)
-_MISSING: Final = scored(_ZERO, why("missing"))
+_MISSING: Final[Scored] = (0, why("missing"))
 _ANSWERS: Final = {True: "true", False: "false", None: "null"}
-
-
-class Part(NamedTuple):
-    """One component of a criterion; ``given``: the value of the metric that was used, as it is kept."""
-
-    metric: Metric
-    points: Decimal
-    share: Decimal
-    why: Why
-    given: str | None
-
-    @property
-    def value(self) -> Decimal | None:
-        """The value of the metric that was used."""
-        return None if self.given is None else Decimal(self.given)
-
-    @property
-    def reason(self) -> Message:
-        return component_reason(self.metric, self.share, self.value, self.points, self.why)
-
-
-class ScoreLine(NamedTuple):
-    """One criterion: points of 0 to 10, and weighted points; both None while reviews are missing.
-
-    ``text`` is how it is kept: ``{"code", "parts": [{"inputs", "metric", "points", "value", "why"}], "points",
-    "weighted"}``, an expert one ``{"code", "points", "reviewers", "weighted", "why"}``.
-    """
-
-    code: str
-    title: Text
-    expert: bool
-    weight: Decimal
-    points: Decimal | None
-    weighted: Decimal | None
-    why: Why | None
-    text: str
-    parts: tuple[Part, ...] = ()
-    reviewers: tuple[Decimal, ...] = ()
-
-    @property
-    def reason(self) -> Message:
-        if self.why is None:
-            return joined([part.reason for part in self.parts])
-        return expert_reason(self.why, self.points)
-
-
-class Gate(NamedTuple):
-    """A condition that no number of points replaces; ``passed`` is None while it is open.
-
-    ``code``: "eligibility", "npv" or "threshold"; ``failed``: the eligibility rules that failed, with the reason.
-    """
-
-    code: str
-    passed: bool | None
-    why: Why
-    failed: Sequence[tuple[str, Mapping[str, Any]]] = ()
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        return tuple(code for code, _ in self.failed)
-
-    @property
-    def reason(self) -> Message:
-        return gate_reason(self.why, [(code, read_kept(reason)) for code, reason in self.failed])
-
-    def text(self, *, counted: bool = False) -> str:
-        """How it is kept: ``{"code", "failed": [{"rule", "reason"}], "passed", "why"}``; ``counted``: for a digest."""
-        failed = ""
-        if self.failed:
-            shown = [{"rule": code, "reason": reason} for code, reason in self.failed]
-            failed = f'"failed":{canonical_text(without_wording(shown) if counted else shown)},'
-        return f'{{"code":"{self.code}",{failed}"passed":{_ANSWERS[self.passed]},"why":{self.why.text}}}'
 
 
 class ScoreSheet(NamedTuple):
     """The explained score. ``total`` and ``expert_total`` are None until the reviews are complete.
 
-    ``recommended``: True when every gate is passed, False when one is not, None while it is open.
+    ``text``: the sheet as it is kept, ``digest``: the SHA-256 of it without wording
+    (:func:`portal.scoring.sheets.digest_of`), ``recommended``: True when every gate is passed, False when one is not,
+    None while it is open, ``rules``: those it was scored by.
     """
 
-    lines: tuple[ScoreLine, ...]
+    text: str
+    digest: str
     objective_total: Decimal
-    max_objective: Decimal
     expert_total: Decimal | None
     total: Decimal | None
-    gates: tuple[Gate, ...]
     recommended: bool | None
-
-    def written(self) -> tuple[str, str]:
-        """The sheet as it is kept, and the SHA-256 of it without wording (:func:`portal.scoring.sheets.digest_of`).
-
-        Codes, and numbers as plain strings; of sentences only those of rules that failed.
-        """
-        before = f'{{"expert_total":{_text(self.expert_total)},"format":{FORMAT},"gates":['
-        after = (
-            f'],"lines":[{",".join([line.text for line in self.lines])}],"max_objective":{_text(self.max_objective)},'
-            f'"objective_total":{_text(self.objective_total)},"recommended":{_ANSWERS[self.recommended]},'
-            f'"total":{_text(self.total)}}}'
-        )
-        text = counted = f"{before}{','.join([gate.text() for gate in self.gates])}{after}"
-        if any(gate.failed for gate in self.gates):
-            counted = f"{before}{','.join([gate.text(counted=True) for gate in self.gates])}{after}"
-        return text, hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()
+    rules: RuleSet
 
     def to_json(self) -> dict[str, Any]:
         """The sheet as it is read when it has been kept."""
-        found: dict[str, Any] = json.loads(self.written()[0])
+        found: dict[str, Any] = json.loads(self.text)
         return found
 
     @property
-    def digest(self) -> str:
-        """SHA-256 of what is kept, without wording."""
-        return self.written()[1]
+    def told(self) -> ToldSheet:
+        """The sheet in words, read from the text each time."""
+        return told(self.to_json(), self.rules)
 
 
 def score(
@@ -177,119 +93,189 @@ def score(
     return Scorer(rules).score(measured(facts, found), reviews or ())
 
 
-class _Ready(NamedTuple):
-    """A component of a criterion with its scale made ready; ``inputs``: name of a fact -> how it is written."""
-
-    metric: Metric
-    name: str
-    share: Decimal
-    scale: Callable[[Decimal], Scored]
-    inputs: Sequence[tuple[str, str]]
-
-
-class _Objective(NamedTuple):
-    """A criterion that is computed, with its components made ready; ``tenth`` of its weight."""
-
-    criterion: Criterion
-    code: str
-    tenth: Decimal
-    components: Sequence[_Ready]
-    plain: bool
-
-
 class Scorer:
     """A rule set made ready to score many projects."""
 
     def __init__(self, rules: RuleSet) -> None:
         self.rules = rules
         with exact():
-            self._criteria = [(item, _objective(item) if item.components else None) for item in rules.criteria]
-        self._lanes = {
-            item.code: [(lane, len(aspects)) for lane in rules.expertise if (aspects := lane.of(item))]
-            for item in rules.expert_criteria()
-        }
-        self._most = sum((item.weight for item in rules.criteria if not item.expert), _NOTHING)
-        self._open = why("total_open", least=rules.threshold)
+            self._criteria = [_Objective(item) if item.components else _Expert(item, rules) for item in rules.criteria]
+        self._most = plain_decimal(sum((item.weight for item in rules.criteria if not item.expert), _NOTHING))
+        self._least = plain_decimal(rules.threshold)
+        self._open = _gate("threshold", None, why("total_open", least=rules.threshold).text)
 
     def score(
         self, known: Measured, reviews: Sequence[Marks], calibrated: Mapping[str, Decimal] | None = None
     ) -> ScoreSheet:
         """The sheet of one project; ``calibrated``: its values by part (:func:`portal.review.rules.part_key`)."""
+        lines: list[str] = []
+        objective, expert, waiting = 0, 0, False
         with exact():
-            lines = tuple(
-                [
-                    _objective_line(objective, known.figures)
-                    if objective
-                    else _expert_line(criterion, self.rules, self._panels(criterion, reviews), calibrated or {})
-                    for criterion, objective in self._criteria
-                ]
-            )
-            objective = _sum(line for line in lines if not line.expert)
-            expert = _sum(line for line in lines if line.expert)
-            assert objective is not None, "objective lines always have points"
-            total = None if expert is None else objective + expert
-            gates = (_eligibility_gate(known), _npv_gate(known.number("npv")), self._threshold_gate(total))
-            return ScoreSheet(
-                lines=lines,
-                objective_total=objective,
-                max_objective=self._most,
-                expert_total=expert,
-                total=total,
-                gates=gates,
-                recommended=every(gate.passed for gate in gates),
-            )
+            for criterion in self._criteria:
+                if isinstance(criterion, _Objective):
+                    line, cents = criterion.line(known.figures)
+                    objective += cents
+                else:
+                    line, given = criterion.line(reviews, calibrated or {})
+                    waiting = waiting or given is None
+                    expert += given or 0
+                lines.append(line)
+            return self._sheet(known, lines, objective, None if waiting else expert)
 
-    def _panels(self, criterion: Criterion, reviews: Sequence[Marks]) -> list[Panel]:
-        """As :func:`portal.review.rules.panels`, with the lanes of each criterion found beforehand."""
-        lanes = self._lanes[criterion.code]
-        return [Panel(lane, count, tuple(values_of(criterion, reviews, lane))) for lane, count in lanes]
+    def _sheet(self, known: Measured, lines: Sequence[str], objective: int, expert: int | None) -> ScoreSheet:
+        objective_text, objective_total = weighted(objective)
+        expert_text, expert_total = _OPEN_TOTAL if expert is None else weighted(expert)
+        total_text, total = _OPEN_TOTAL if expert is None else weighted(objective + expert)
+        npv, npv_passed = _npv_gate(known.number("npv"))
+        threshold, reached = self._threshold_gate(total, total_text)
+        eligible = _eligible(known)
+        recommended = every((eligible, npv_passed, reached))
+        before = f'{{"expert_total":{expert_text},"format":{FORMAT},"gates":['
+        after = (
+            f',{npv},{threshold}],"lines":[{",".join(lines)}],"max_objective":"{self._most}",'
+            f'"objective_total":{objective_text},"recommended":{_ANSWERS[recommended]},"total":{total_text}}}'
+        )
+        if known.failed:
+            failed = [{"rule": code, "reason": reason} for code, reason in known.failed]
+            text = f"{before}{_failed_gate(failed)}{after}"
+            counted = f"{before}{_failed_gate(without_wording(failed))}{after}"
+        else:
+            text = counted = f"{before}{_HOLD if eligible else _OPEN}{after}"
+        digest = hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()
+        return ScoreSheet(text, digest, objective_total, expert_total, total, recommended, self.rules)
 
-    def _threshold_gate(self, total: Decimal | None) -> Gate:
+    def _threshold_gate(self, total: Decimal | None, text: str) -> tuple[str, bool | None]:
         if total is None:
-            return Gate("threshold", None, self._open)
+            return self._open, None
         passed = total >= self.rules.threshold
         said = "total_reached" if passed else "total_below"
-        return Gate("threshold", passed, why(said, total=total, least=self.rules.threshold))
+        return _gate("threshold", passed, f'{{"least":"{self._least}","said":"{said}","total":{text}}}'), passed
 
 
-def _objective(criterion: Criterion) -> _Objective:
-    components = [
-        _Ready(
-            METRICS[each.metric],
-            each.metric,
-            each.share,
-            ready(each.scale),
-            [(name, f"{canonical_text(name)}:") for name in sorted({*METRICS[each.metric].inputs})],
+class _Part(NamedTuple):
+    """A component of a criterion with its scale made ready.
+
+    ``inputs``: name of a fact -> how it is written; ``share`` in parts of the criterion's ``whole``.
+    """
+
+    name: str
+    share: int
+    scale: Callable[[Units], Scored]
+    inputs: Sequence[tuple[str, str]]
+
+
+class _Objective:
+    """A criterion that is computed. It is kept as ``{"code", "parts": [{"inputs", "metric", "points", "value",
+    "why"}], "points", "weighted"}``, ``value`` being the one of the metric that was used.
+    """
+
+    def __init__(self, criterion: Criterion) -> None:
+        self._head = f'{{"code":{canonical_text(criterion.code)},"parts":['
+        self._whole = lcm(*(each.share.as_integer_ratio()[1] for each in criterion.components))
+        self._parts = [
+            _Part(
+                each.metric,
+                int(each.share * self._whole),
+                ready(each.scale),
+                [(name, f"{canonical_text(name)}:") for name in sorted({*METRICS[each.metric].inputs})],
+            )
+            for each in criterion.components
+        ]
+        self._weigh = _weighing(criterion)
+
+    def line(self, figures: Mapping[str, str]) -> tuple[str, int]:
+        """How the criterion is kept, and its weighted points in hundredths."""
+        total, texts = 0, []
+        for name, share, scale, inputs in self._parts:
+            given = figures.get(name)
+            steps, reason = _MISSING if given is None else scale(units(given))
+            shown = ",".join([f'{key}"{figures[each]}"' for each, key in inputs if each in figures]) if inputs else ""
+            value = "null" if given is None else f'"{given}"'
+            texts.append(
+                f'{{"inputs":{{{shown}}},"metric":"{name}","points":"{points_text(steps)}","value":{value},'
+                f'"why":{reason.text}}}'
+            )
+            total += steps * share
+        # Half up, as everywhere.
+        points = (2 * total + self._whole) // (2 * self._whole)
+        cents = self._weigh(points)
+        text = f'{self._head}{",".join(texts)}],"points":"{points_text(points)}","weighted":{weighted(cents)[0]}}}'
+        return text, cents
+
+
+class _Expert:
+    """A criterion that reviewers score. It is kept as ``{"code", "points", "reviewers", "weighted", "why"}``."""
+
+    def __init__(self, criterion: Criterion, rules: RuleSet) -> None:
+        self._code = criterion.code
+        self._head = f'{{"code":{canonical_text(criterion.code)},"points":'
+        self._rules = rules
+        self._lanes = [
+            (lane, [aspect.code for aspect in aspects], part_key(criterion, lane))
+            for lane in rules.expertise
+            if (aspects := lane.of(criterion))
+        ]
+        self._weigh = _weighing(criterion)
+
+    def line(self, reviews: Sequence[Marks], calibrated: Mapping[str, Decimal]) -> tuple[str, int | None]:
+        """How the criterion is kept, and its weighted points in hundredths; None while reviews are missing."""
+        asked = [
+            Panel(lane, len(aspects), tuple(means_of(self._code, reviews, aspects))) for lane, aspects, _ in self._lanes
+        ]
+        points, reason = self._points(asked, calibrated)
+        given = ",".join([f'"{plain_decimal(value)}"' for panel in asked for value in panel.values])
+        if points is None:
+            return f'{self._head}null,"reviewers":[{given}],"weighted":null,"why":{reason.text}}}', None
+        steps = steps_of(points)
+        cents = self._weigh(steps)
+        text = (
+            f'{self._head}"{points_text(steps)}","reviewers":[{given}],"weighted":{weighted(cents)[0]},'
+            f'"why":{reason.text}}}'
         )
-        for each in criterion.components
-    ]
-    # One component that counts whole has its points already.
-    plain = len(components) == 1 and components[0].share == 1
-    return _Objective(criterion, canonical_text(criterion.code), criterion.weight / _TEN, components, plain)
+        return text, cents
+
+    def _points(self, asked: Sequence[Panel], calibrated: Mapping[str, Decimal]) -> tuple[Decimal | None, Why]:
+        count = sum(len(panel.values) for panel in asked)
+        if any(panel.missing for panel in asked):
+            needed = sum(panel.lane.reviewers for panel in asked)
+            done = sum(min(len(panel.values), panel.lane.reviewers) for panel in asked)
+            return None, why("awaited", done=done, needed=needed)
+        differing = [difference(panel.values) for panel in asked if panel.apart(self._rules)]
+        if differing:
+            return None, why("apart", spread=max(differing), limit=self._rules.spread_limit)
+        if self._rules.expert_mean is ExpertMean.CALIBRATED:
+            return self._calibrated(asked, count, calibrated)
+        return points_of(asked), _mean(count, len(asked))
+
+    def _calibrated(self, asked: Sequence[Panel], count: int, calibrated: Mapping[str, Decimal]) -> tuple[Decimal, Why]:
+        given = [calibrated.get(key) for *_, key in self._lanes]
+        raw = points_of(asked)
+        if all(value is None for value in given):
+            return raw, why("uncalibrated", count=count)
+        return points_of(asked, given), why("calibrated", count=count, raw=raw)
 
 
-def _objective_line(objective: _Objective, figures: Mapping[str, str]) -> ScoreLine:
-    criterion, code, tenth, components, plain = objective
-    total, whole = _ZERO, ""
-    parts, texts = [], []
-    for metric, name, share, scale, inputs in components:
-        given = figures.get(name)
-        points, whole, reason = _MISSING if given is None else scale(Decimal(given))
-        shown = ",".join([f'{key}"{figures[each]}"' for each, key in inputs if each in figures])
-        value = "null" if given is None else f'"{given}"'
-        texts.append(
-            f'{{"inputs":{{{shown}}},"metric":"{name}","points":"{whole}","value":{value},"why":{reason.text}}}'
-        )
-        parts.append(Part(metric, points, share, reason, given))
-        total = points if plain else total + points * share
-    if not plain:
-        total = total.quantize(_STEP, ROUND_HALF_UP)
-        whole = plain_decimal(total)
-    weighted = (tenth * total).quantize(_CENT, ROUND_HALF_UP)
-    text = f'{{"code":{code},"parts":[{",".join(texts)}],"points":"{whole}","weighted":"{plain_decimal(weighted)}"}}'
-    return ScoreLine(
-        criterion.code, criterion.title, False, criterion.weight, total, weighted, None, text, tuple(parts)
-    )
+@lru_cache(maxsize=100)
+def _mean(count: int, lanes: int) -> Why:
+    return why("mean", count=count) if lanes == 1 else why("lanes", count=count, lanes=lanes)
+
+
+def _weighing(criterion: Criterion) -> Callable[[int], int]:
+    """From points in steps to weighted points in hundredths: ``weight x points / 10``, half up."""
+    top, bottom = criterion.weight.as_integer_ratio()
+    # A step is 1 / 10,000 of a point and ten points bring the weight, in hundredths: top / (1,000 x bottom).
+    twice, half, run = 2 * top, 1000 * bottom, 2000 * bottom
+    return lambda steps: (twice * steps + half) // run
+
+
+@lru_cache(maxsize=10_001)
+def weighted(cents: int) -> tuple[str, Decimal]:
+    """Hundredths of weighted points, as they are written in a sheet, and as a number."""
+    points = cents * _CENT
+    return f'"{plain_decimal(points)}"', points
+
+
+_OPEN_TOTAL: Final = ("null", None)
 
 
 def value_of(facts: Facts, name: str) -> Decimal | None:
@@ -298,74 +284,34 @@ def value_of(facts: Facts, name: str) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def _expert_line(
-    criterion: Criterion, rules: RuleSet, asked: Sequence[Panel], calibrated: Mapping[str, Decimal]
-) -> ScoreLine:
-    values = [value for panel in asked for value in panel.values]
-    differing = [difference(panel.values) for panel in asked if panel.apart(rules)]
-    points: Decimal | None = None
-    if any(panel.missing for panel in asked):
-        needed = sum(panel.lane.reviewers for panel in asked)
-        done = sum(min(len(panel.values), panel.lane.reviewers) for panel in asked)
-        reason = why("awaited", done=done, needed=needed)
-    elif differing:
-        reason = why("apart", spread=max(differing), limit=rules.spread_limit)
-    elif rules.expert_mean is ExpertMean.CALIBRATED:
-        points, reason = _calibrated(criterion, asked, calibrated)
-    else:
-        points = points_of(asked)
-        count = len(values)
-        reason = why("mean", count=count) if len(asked) == 1 else why("lanes", count=count, lanes=len(asked))
-    weighted = None if points is None else (criterion.weight * points / _TEN).quantize(_CENT, ROUND_HALF_UP)
-    given = ",".join([f'"{plain_decimal(value)}"' for value in values])
-    return ScoreLine(
-        code=criterion.code,
-        title=criterion.title,
-        expert=True,
-        weight=criterion.weight,
-        points=points,
-        weighted=weighted,
-        why=reason,
-        text=f'{{"code":{canonical_text(criterion.code)},"points":{_text(points)},"reviewers":[{given}],'
-        f'"weighted":{_text(weighted)},"why":{reason.text}}}',
-        reviewers=tuple(values),
-    )
+def _gate(code: str, passed: bool | None, reason: str, failed: str = "") -> str:
+    """How a condition that no number of points replaces is kept: ``{"code", "failed": [{"rule", "reason"}], "passed",
+    "why"}``; ``code``: "eligibility", "npv" or "threshold", ``passed``: None while it is open, ``failed``: the
+    eligibility rules that do not hold.
+    """
+    return f'{{"code":"{code}",{failed}"passed":{_ANSWERS[passed]},"why":{reason}}}'
 
 
-def _calibrated(criterion: Criterion, asked: Sequence[Panel], calibrated: Mapping[str, Decimal]) -> tuple[Decimal, Why]:
-    keys = [part_key(criterion, panel.lane) for panel in asked]
-    raw, count = points_of(asked), sum(len(panel.values) for panel in asked)
-    if not any(key in calibrated for key in keys):
-        return raw, why("uncalibrated", count=count)
-    points = points_of(asked, [calibrated.get(key) for key in keys])
-    return points, why("calibrated", count=count, raw=raw)
+_HOLD: Final = _gate("eligibility", True, why("rules_hold").text)
+_OPEN: Final = _gate("eligibility", None, why("rules_open").text)
+_FAIL: Final = why("rules_fail").text
+_NO_NPV: Final = _gate("npv", None, why("npv_missing").text)
 
 
-_HOLD: Final = why("rules_hold")
-_OPEN: Final = why("rules_open")
-_FAIL: Final = why("rules_fail")
-_NO_NPV: Final = Gate("npv", None, why("npv_missing"))
+def _eligible(known: Measured) -> bool | None:
+    return False if known.failed else None if known.open else True
 
 
-def _eligibility_gate(known: Measured) -> Gate:
-    if known.failed:
-        return Gate("eligibility", False, _FAIL, known.failed)
-    return Gate("eligibility", None, _OPEN) if known.open else Gate("eligibility", True, _HOLD)
+def _failed_gate(failed: object) -> str:
+    return _gate("eligibility", False, _FAIL, f'"failed":{canonical_text(failed)},')
 
 
-def _npv_gate(npv: Decimal | None) -> Gate:
+def _npv_gate(npv: Decimal | None) -> tuple[str, bool | None]:
     if npv is None:
-        return _NO_NPV
-    return Gate("npv", npv >= 0, why("npv_reached" if npv >= 0 else "npv_below", npv=npv))
-
-
-def _sum(lines: Iterable[ScoreLine]) -> Decimal | None:
-    total = _NOTHING
-    for line in lines:
-        if line.weighted is None:
-            return None
-        total += line.weighted
-    return total
+        return _NO_NPV, None
+    passed = npv >= 0
+    said = "npv_reached" if passed else "npv_below"
+    return _gate("npv", passed, f'{{"npv":"{plain_decimal(npv)}","said":"{said}"}}'), passed
 
 
 def every(answers: Iterable[bool | None]) -> bool | None:
@@ -374,7 +320,3 @@ def every(answers: Iterable[bool | None]) -> bool | None:
     if False in given:
         return False
     return None if None in given else True
-
-
-def _text(value: Decimal | None) -> str:
-    return "null" if value is None else f'"{plain_decimal(value)}"'

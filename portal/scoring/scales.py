@@ -1,7 +1,8 @@
-"""A component made ready to score many projects: its scale with every reason written beforehand.
+"""A component made ready to score many projects: its scale in whole numbers, with every reason written beforehand.
 
 The points are those of :meth:`portal.tenders.ruleset.Linear.score` and its like, found faster; a property test
-holds them equal.
+holds them equal. Values are counted in units of :data:`UNIT`, points in steps of 0.0001: both are whole numbers, so
+that nothing has to be rounded but once, at the end.
 """
 
 from __future__ import annotations
@@ -19,92 +20,95 @@ from portal.core.canonical import plain_decimal
 from portal.scoring.wording import Why, why
 from portal.tenders.ruleset import Bands, Linear, Scale, YesNo
 
+PLACES: Final = 8
+"""Decimals of a number that somebody types; what is computed from numbers has four."""
 
-class Scored(NamedTuple):
-    """Points of 0 to 10 with four decimals, the same in text, and the reason."""
+UNIT: Final = Decimal(1).scaleb(-PLACES)
+STEPS: Final = 10_000
+"""Steps in one point."""
 
-    points: Decimal
-    text: str
-    why: Why
+_POWERS: Final = tuple(10 ** (PLACES - places) for places in range(PLACES + 1))
+
+Units = int | Fraction
+Scored = tuple[int, Why]
+"""Steps of 0.0001 points, and the reason."""
 
 
-_STEP: Final = Decimal("0.0001")
-_STEPS: Final = 10_000
+def units(text: str) -> Units:
+    """A plain decimal in units: a whole number, or a fraction where it has more decimals than :data:`PLACES`."""
+    whole, _, part = text.partition(".")
+    places = len(part)
+    return int(whole + part) * _POWERS[places] if places <= PLACES else Fraction(text) * 10**PLACES
 
 
-def ready(scale: Scale) -> Callable[[Decimal], Scored]:
+@lru_cache(maxsize=10 * STEPS + 1)
+def points_text(steps: int) -> str:
+    """How the points of so many steps are written."""
+    return plain_decimal(Decimal(steps).scaleb(-4))
+
+
+def steps_of(points: Decimal) -> int:
+    """Points in steps, half up; to be called inside :func:`portal.core.figures.exact`."""
+    return int((points * STEPS).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def ready(scale: Scale) -> Callable[[Units], Scored]:
     """The scale as a function; to be called inside :func:`portal.core.figures.exact`."""
     if isinstance(scale, YesNo):
         return _flag(scale)
     return _bands(scale) if isinstance(scale, Bands) else _linear(scale)
 
 
-def scored(points: Decimal, reason: Why) -> Scored:
-    """Points rounded to four decimals."""
-    rounded = points.quantize(_STEP, ROUND_HALF_UP)
-    return Scored(rounded, plain_decimal(rounded), reason)
-
-
-def _flag(scale: YesNo) -> Callable[[Decimal], Scored]:
+def _flag(scale: YesNo) -> Callable[[Units], Scored]:
     reason = why("flag")
-    yes, no = scored(scale.yes, reason), scored(scale.no, reason)
+    yes, no = (steps_of(scale.yes), reason), (steps_of(scale.no), reason)
     return lambda value: yes if value else no
 
 
-def _bands(scale: Bands) -> Callable[[Decimal], Scored]:
-    starts = [start for start, _ in scale.bands]
+def _bands(scale: Bands) -> Callable[[Units], Scored]:
+    starts = [_exactly(start) for start, _ in scale.bands]
     first, most = scale.bands[0]
-    reached = [scored(most, why("at_most", x=first)) if scale.open_below else scored(Decimal(0), why("below", x=first))]
-    reached += [scored(points, why("from", x=start)) for start, points in scale.bands]
+    below = (steps_of(most), why("at_most", x=first)) if scale.open_below else (0, why("below", x=first))
+    reached = [below, *((steps_of(points), why("from", x=start)) for start, points in scale.bands)]
     return lambda value: reached[bisect_right(starts, value)]
 
 
-def _linear(scale: Linear) -> Callable[[Decimal], Scored]:
-    """Between two points in whole numbers: as exact as a division of sixty digits, and several times faster."""
-    values = [value for value, _ in scale.points]
+def _linear(scale: Linear) -> Callable[[Units], Scored]:
+    values = [_exactly(value) for value, _ in scale.points]
     last = len(values) - 1
     names = {0: "at_most", last: "at_least"}
-    at = [scored(y, why(names.get(place, "at"), x=x)) for place, (x, y) in enumerate(scale.points)]
+    at = [(steps_of(y), why(names.get(place, "at"), x=x)) for place, (x, y) in enumerate(scale.points)]
     lines = [_line(*start, *end) for start, end in pairwise(scale.points)]
 
-    def score(value: Decimal) -> Scored:
+    def score(value: Units) -> Scored:
         place = bisect_left(values, value)
         if place > last:
             return at[last]
         if place == 0 or values[place] == value:
             return at[place]
-        measure, start, height, rise, run, reason = lines[place - 1]
-        top, bottom = value.as_integer_ratio()
-        steps, below = height * bottom + (top * measure - start * bottom) * rise, run * bottom
-        # Half up; points are not negative.
-        points, text = _points((2 * steps + below) // (2 * below))
-        return Scored(points, text, reason)
+        start, rise, run, reason = lines[place - 1]
+        return (start + rise * value) // run, reason
 
     return score
 
 
 class _Line(NamedTuple):
-    """A piece of a scale in whole numbers: ``(height + (value * measure - start) * rise) / run`` steps of 0.0001."""
+    """A piece of a scale in whole numbers: the steps of a value are ``(start + rise * value) // run``, half up."""
 
-    measure: int
     start: int
-    height: int
     rise: int
     run: int
     why: Why
 
 
 def _line(x0: Decimal, y0: Decimal, x1: Decimal, y1: Decimal) -> _Line:
-    left, right, low, high = (Fraction(each) for each in (x0, x1, y0, y1))
-    measure = left.denominator
-    height, rise = low * _STEPS, (high - low) / (right - left) * _STEPS / measure
-    run = lcm(height.denominator, rise.denominator)
-    reason = why("between", x0=x0, y0=y0, x1=x1, y1=y1)
-    return _Line(measure, left.numerator, int(height * run), int(rise * run), run, reason)
+    left, right, low, high = (Fraction(each) for each in (_exactly(x0), _exactly(x1), y0 * STEPS, y1 * STEPS))
+    rise = (high - low) / (right - left)
+    # Points are not negative, so half up is the floor of what is half a step more.
+    start = low - left * rise + Fraction(1, 2)
+    run = lcm(start.denominator, rise.denominator)
+    return _Line(int(start * run), int(rise * run), run, why("between", x0=x0, y0=y0, x1=x1, y1=y1))
 
 
-@lru_cache(maxsize=100_001)
-def _points(steps: int) -> tuple[Decimal, str]:
-    """The points of so many steps of 0.0001, and how they are written; there are 100,001 of them."""
-    points = steps * _STEP
-    return points, plain_decimal(points)
+def _exactly(value: Decimal) -> Units:
+    return units(plain_decimal(value))

@@ -94,7 +94,6 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
     scored = exists().where(Score.run_id == run.id, Score.submission_id == Submission.id)
     batch = due(
         session,
-        used,
         Submission.tender_track_id == run.tender_track_id,
         Submission.received_at <= run.created_at,
         ~scored,
@@ -134,7 +133,7 @@ def score_submission(session: Session, submission_id: UUID) -> ScoreRun | None:
     session.add(run)
     session.flush()
     calibrated = calibrated_values(session, row.tender_track_id, used.rules)
-    write_scores(session, run.id, used, due(session, used, Submission.id == submission_id), calibrated)
+    write_scores(session, run.id, used, due(session, Submission.id == submission_id), calibrated)
     _seal(session, run)
     return run
 

@@ -55,11 +55,12 @@ class ToldLine(NamedTuple):
 
 
 class ToldGate(NamedTuple):
-    """A condition as it is shown."""
+    """A condition as it is shown; ``rules``: the eligibility rules that do not hold."""
 
     code: str
     passed: bool | None
     reason: Message
+    rules: tuple[str, ...] = ()
 
 
 class ToldSheet(NamedTuple):
@@ -93,7 +94,8 @@ def told_gate(gate: Mapping[str, Any]) -> ToldGate:
     if "why" not in gate:
         return ToldGate(gate["code"], gate["passed"], _texts(gate["reason"]))
     failed = [(each["rule"], read_kept(each["reason"])) for each in gate.get("failed", ())]
-    return ToldGate(gate["code"], gate["passed"], gate_reason(read_why(gate["why"]), failed))
+    rules = tuple(code for code, _ in failed)
+    return ToldGate(gate["code"], gate["passed"], gate_reason(read_why(gate["why"]), failed), rules)
 
 
 def _line(data: Mapping[str, Any], rules: RuleSet) -> ToldLine:

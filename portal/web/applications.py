@@ -302,7 +302,7 @@ def check(application_id: UUID) -> ResponseReturnValue:
             for outcome in stands.outcomes
             if outcome.field and outcome.holds is not True
         },
-        sheet=score(content, figures, dossier.rules, outcomes=stands.outcomes),
+        sheet=score(content, figures, dossier.rules, outcomes=stands.outcomes).told,
         advice=[(step, wording_of(step)) for step in steps(figures, dossier.rules)],
         economics=economics(content, dossier.rules),
         figures=figures,

@@ -59,7 +59,8 @@ def test_work_beside_is_done_in_order_and_in_the_same_transaction(fresh_app: Fla
         with beside(current) as begin:
             for number in range(5):
                 begin(lambda connection, number=number: connection.execute(text(f"insert into note values ({number})")))  # type: ignore[misc]
-        assert current.scalars(text("select number from note order by ctid")).all() == [0, 1, 2, 3, 4]
+            found = begin(lambda connection: connection.scalars(text("select number from note order by ctid")).all())
+            assert found.result() == [0, 1, 2, 3, 4]
 
 
 def test_an_error_of_work_beside_is_raised(fresh_app: Flask) -> None:

@@ -42,7 +42,7 @@ def test_each_step_brings_what_it_says(row: str, track: str) -> None:
 
 def test_full_points_need_no_advice() -> None:
     held, advice = found()
-    scored = {line.code: line for line in score({}, held, rules(), outcomes=()).lines}
+    scored = {line.code: line for line in score({}, held, rules(), outcomes=()).told.lines}
     full = {code for code, line in scored.items() if line.points == 10}
     assert full
     assert not full & {step.criterion for step in advice}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from portal.core.canonical import canonical_text
 from portal.core.errors import Problems
+from portal.core.figures import exact, four_places, two_places
 from portal.core.language import Message, kept
 from portal.scoring.engine import Scorer
 from portal.scoring.manifests import Scored, output_digest
@@ -118,9 +119,28 @@ def test_a_sheet_is_written_as_the_general_writer_does(
     project = known(figures)._replace(failed=failed)
     official = replace(used, criteria=(*used.criteria, *rules().expert_criteria()), lanes=rules().lanes)
     found = Scorer(official).score(project, (marks("8"), marks("7.5")) if reviewed else ())
-    text, digest = found.written()
-    assert text == canonical_text(found.to_json()) == canonical_text(json.loads(text))
-    assert digest == digest_of(found.to_json())
+    assert found.text == canonical_text(found.to_json()) == canonical_text(json.loads(found.text))
+    assert found.digest == digest_of(found.to_json())
+
+
+@settings(max_examples=50, deadline=None)
+@given(rule_sets(), st.dictionaries(st.sampled_from(NUMBERS), values))
+def test_points_are_those_of_the_scales_by_hand(used: RuleSet, figures: dict[str, Decimal]) -> None:
+    """The engine counts in whole numbers; here the same is computed with decimals."""
+    found = Scorer(used).score(known(figures), ()).told
+    total = D(0)
+    with exact():
+        for criterion, line in zip(used.criteria, found.lines, strict=True):
+            parts = [
+                part.scale.score(figures[part.metric]) if part.metric in figures else D(0)
+                for part in criterion.components
+            ]
+            assert [part.points for part in line.parts] == parts
+            shares = [part.share for part in criterion.components]
+            points = four_places(sum((given * share for given, share in zip(parts, shares, strict=True)), D(0)))
+            assert (line.points, line.weighted) == (points, two_places(criterion.weight * points / 10))
+            total += line.weighted or 0
+    assert found.objective_total == total
 
 
 @settings(max_examples=25, deadline=None)

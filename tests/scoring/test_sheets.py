@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.core.canonical import canonical_json, canonical_text
+from portal.core.canonical import canonical_json, canonical_text, plain_decimal
 from portal.core.figures import exact, number, percent, percentage_points, roubles
 from portal.core.language import LOCALES, N_, Message, kept, read_kept, render
 from portal.scoring.engine import Scorer
 from portal.scoring.measuring import measure
-from portal.scoring.scales import ready
+from portal.scoring.scales import points_text, ready, units
 from portal.scoring.sheets import Difference, digest_of, first_difference, told
 from portal.scoring.wording import REASONS
 from portal.tenders.ruleset import Bands, Linear, Scale, YesNo
@@ -156,8 +156,8 @@ def test_a_scale_made_ready_gives_the_same_points(scale: Scale, asked: list[Deci
     with exact():
         scored = ready(scale)
         for value in [*asked, *edges]:
-            assert scored(value).points == scale.score(value)
-            assert D(scored(value).text) == scale.score(value)
+            steps, _ = scored(units(plain_decimal(value)))
+            assert D(points_text(steps)) == scale.score(value)
 
 
 json_values = st.recursive(
