@@ -3,8 +3,8 @@
 ``python -m benchmarks.scoring [applications]`` (10,000): one worker, reasons kept with every score, no two projects
 with the same figures. Three runs: the first finds no measurements and reads every package, as the first one after the
 code of scoring has changed; the second is how runs usually are (a submission is scored, and so measured, as it
-arrives); the third repeats it. Besides the time, what it costs: the processor time of the worker and that of its connections to
-the database, which does not depend on how busy the machine is with other things.
+arrives); the third repeats it. Besides the time, what it costs: the processor time of the worker and that of its
+connections to the database, which depends less on how busy the machine is with other things.
 """
 
 from __future__ import annotations
