@@ -21,7 +21,7 @@ import portal.budget.policy  # noqa: F401 - registers the room's rules
 from portal.audit.service import record
 from portal.budget import order_letters, rules
 from portal.budget.ledger import balance, post
-from portal.budget.models import SIGNED, Account, BudgetOrder, Envelope, PostingKind
+from portal.budget.models import SIGNED, Account, BudgetOrder, Envelope, Posting, PostingKind
 from portal.budget.rules import Line
 from portal.budget.service import amount_problems, text_problems
 from portal.core.canonical import digest
@@ -32,6 +32,8 @@ from portal.core.language import N_
 from portal.core.money import exact
 from portal.identity.policy import Actor, Permission, authorize, find, scope
 
+KEY: Final = "order:"
+"""How the keys of postings begin that an order has booked; its own key follows."""
 DRAFT_TAG: Final = "budget:order:draft"
 SIGN_TAG: Final = "budget:order:sign"
 DISCARD_TAG: Final = "budget:order:discard"
@@ -100,7 +102,7 @@ def sign(session: Session, actor: Actor, order_id: UUID) -> BudgetOrder:
     posting = post(
         session,
         actor,
-        key=f"order:{row.id}",
+        key=f"{KEY}{row.id}",
         kind=PostingKind(row.kind),
         lines=lines_of(row),
         reason=row.reason,
@@ -125,6 +127,11 @@ def discard(session: Session, actor: Actor, order_id: UUID) -> BudgetOrder:
     changes = {"digest": order_digest(row), "discarded_at": _utc(row.discarded_at)}
     record(session, actor, DISCARD_TAG, "budget_order", row.id, changes)
     return row
+
+
+def booked_by(posting: Posting) -> UUID | None:
+    """The order that a posting was booked by, as its key says; None for other postings."""
+    return UUID(posting.key.removeprefix(KEY)) if posting.key.startswith(KEY) else None
 
 
 def lines_of(row: BudgetOrder) -> list[Line]:

@@ -17,6 +17,7 @@ from portal.agreements import queries as agreement_queries
 from portal.agreements.service import SUBJECT
 from portal.budget import queries, service, statement, statement_files
 from portal.budget.models import Account, Envelope, Posting, PostingKind
+from portal.budget.orders import booked_by
 from portal.budget.statement import Filters
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem
@@ -138,6 +139,7 @@ def listing(
         "one": one,
         "account": account,
         "moved": statement.after(current, one, account, listed.rows) if one else {},
+        "orders": {row.id: order for row in listed.rows if (order := booked_by(row)) is not None},
         "linked": queries.reversals(current, listed.rows) if listed.rows else {},
         "reversible": {row.id for row in listed.rows if service.irreversible(row) is None},
         "held": agreement_queries.held_for(current, lines),

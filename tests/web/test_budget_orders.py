@@ -89,6 +89,7 @@ def test_an_order_goes_from_its_drafter_to_its_signer(session: Session, office: 
     assert "Signed and booked" in done
     assert "Demo chair" in done
     assert [amount in done for amount in ("RUB\u00a01,000", "RUB\u00a0749.50")] == [True, True]
+    assert f'href="{made.location}"' in chair.get(f"/staff/budget/envelopes/{office.key(2019)}").text
     again = chair.post(f"{made.location}/discard", data=form())
     assert again.status_code == 409
     assert "This order is signed already." in again.text
