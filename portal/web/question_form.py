@@ -16,7 +16,7 @@ from portal.core.figures import decimal_of
 from portal.core.language import N_
 from portal.tenders.ruleset import Fact, Question, QuestionKind, RuleSet, Text
 from portal.tenders.ruleset.questions import MOST_OPTIONS
-from portal.web.rule_fields import shown
+from portal.web.rule_input import shown
 
 BLANK_OPTIONS: Final = 3
 TEXTS: Final = ("heading", "title", "help")

@@ -26,7 +26,7 @@ from portal.tenders.metrics import METRICS
 from portal.tenders.models import TenderTrack
 from portal.tenders.rulebook import load_lanes
 from portal.tenders.ruleset import from_json, to_json
-from portal.web import commission_fields, question_words, rule_fields
+from portal.web import commission_fields, question_words, rule_fields, rule_input
 from portal.web.forms import ActionForm, PortalForm
 from portal.web.language import say
 from portal.web.page import page
@@ -91,7 +91,7 @@ def edit(rule_set_id: UUID, section: str) -> ResponseReturnValue:
     content: dict[str, Any] = held.rule_set.content
     problems: tuple[Problem, ...] = ()
     if form.validate_on_submit():
-        content = rule_fields.read_section(section, request.form, content)
+        content = rule_input.read_section(section, request.form, content)
         try:
             service.edit_rules(
                 session(), g.actor, rule_set_id, content=content, expected_version=form.version.data or 0
@@ -113,6 +113,7 @@ def edit(rule_set_id: UUID, section: str) -> ResponseReturnValue:
         problems=problems,
         errors=_by_input(problems),
         fields=rule_fields,
+        values=rule_input,
         checks=CHECKS,
         weights=_sum_of(item.get("weight") for item in content["criteria"]),
     )

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Submission
 from portal.audit import heads
-from portal.awards.proof import bundle, bundles
+from portal.awards.proof import bundle, bundles, gathering
 from portal.awards.proof.models import ResultsBundle
 from portal.core import signing
 from portal.core.jobs import Task
@@ -64,7 +64,9 @@ def test_the_same_decisions_give_the_same_bytes(session: Session) -> None:
     content = proof.bundled(session, proof.decided(session, count=3))
     assert proof.forged(proof.unpacked(content)) == content
     session.expire_all()
-    (track,) = bundle.tracks(session, bundle.published(session, session.scalars(select(ResultsBundle.tender_id)).one()))
+    (track,) = gathering.tracks(
+        session, gathering.published(session, session.scalars(select(ResultsBundle.tender_id)).one())
+    )
     again = {name: json.loads(proof.text_of(held)) for name, held in bundle.track_files(session, track).items()}
     assert again.items() <= proof.unpacked(content).items()
 

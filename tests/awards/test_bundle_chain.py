@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal import verification
 from portal.awards.models import AwardDecision
-from portal.awards.proof import bundle, bundles
+from portal.awards.proof import bundles, gathering
 from portal.awards.proof.trail import trail
 from portal.awards.reserve_models import AwardRefusal
 from portal.awards.scenarios.models import Scenario
@@ -79,7 +79,7 @@ def _story(session: Session) -> Story:
         first,
         middle,
         last,
-        trail(session, bundle.tracks(session, bundle.published(session, tender.id)), 10),
+        trail(session, gathering.tracks(session, gathering.published(session, tender.id)), 10),
         [row.file.name.replace(tender.code, "T") for row in versions],
         [documents.content(row.file) for row in versions],
         set(session.scalars(select(Task.key).where(Task.kind == bundles.KIND))),

@@ -6,7 +6,8 @@ import pytest
 
 from portal.tenders.rulebook import load_rulebook
 from portal.tenders.ruleset import Tie, TieEffect, TieRuling, from_json, to_json
-from portal.web.rule_fields import SECTIONS, at, read_section, shown
+from portal.web.rule_fields import SECTIONS
+from portal.web.rule_input import at, read_section, shown
 
 
 def procedure(**more: str) -> dict[str, str]:

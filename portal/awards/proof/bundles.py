@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.audit.service import record
-from portal.awards.proof import bundle
+from portal.awards.proof import bundle, gathering
 from portal.awards.proof.decisions import followed
 from portal.awards.proof.models import ResultsBundle
 from portal.awards.proof.trail import trail
@@ -52,7 +52,7 @@ def make(session: Session, tender_id: UUID) -> ResultsBundle | None:
     """The bundle of what is public now, the next version when something is new; None while nothing is."""
     # Versions of a tender are made one after the other, each naming the one before.
     tender = session.scalar(select(Tender).where(Tender.id == tender_id).with_for_update(key_share=True, of=Tender))
-    decisions = bundle.published(session, tender_id)
+    decisions = gathering.published(session, tender_id)
     if tender is None or not decisions:
         return None
     since = followed(session, decisions)
@@ -70,7 +70,7 @@ def make(session: Session, tender_id: UUID) -> ResultsBundle | None:
     known = next((row for row in former if row.decisions == key), None)
     if known is not None:
         return known
-    tracks = bundle.tracks(session, decisions, since)
+    tracks = gathering.tracks(session, decisions, since)
     version = len(former) + 1
     files: bundle.Files = {
         "tender.json": bundle.tender_file(tender, tracks, version, former[0].file.sha256 if former else None),

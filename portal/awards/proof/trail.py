@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from portal.audit.models import AuditEvent
 from portal.audit.sealing import inner, shown
 from portal.awards.offers.service import ANSWER, EXPIRE
-from portal.awards.proof.bundle import Track
 from portal.awards.proof.decisions import cited, posting_ids
+from portal.awards.proof.gathering import Track
 from portal.budget.ledger import AUDIT_TAG
 
 LONGEST: Final = 200_000
