@@ -35,6 +35,7 @@ from math import ceil, floor, gcd
 setcontext(Context(prec=60, rounding=ROUND_HALF_UP))
 MANIFEST, SIGNATURE = "manifest.json", "signature.json"
 MOST = 20  # differences that are shown
+SECONDS = 300.0  # after which the search for a better total ends, and says how far it came
 FEW = 60  # candidates up to which equally good sets are compared one by one
 
 OFFERS = ("awards:offer:answer", "awards:offer:expire")
@@ -67,6 +68,7 @@ TEXTS = {
     "unreadable": ("{}: cannot be read ({})", "{}: не читается ({})"),
     "no_numpy": ("numpy is not installed", "не установлен numpy"),
     "no_highspy": ("highspy and numpy are not installed", "не установлены highspy и numpy"),
+    "within": ("{}, at most {} % below what is possible", "{}, ниже возможного не более чем на {} %"),
     "unknown_policy": ("this verifier does not know the policy {}", "этой программе неизвестен порядок {}"),
     "all_holds": ("Everything holds: the result follows from the rules.", "Всё верно: результат следует из правил."),
     "place": ("The first difference: {}", "Первое расхождение: {}"),
@@ -639,7 +641,13 @@ def allocation(report: Report, track: Track) -> list[object]:
         at: {year: kopecks(text) for year, text in line["amounts"].items()}
         for at, line in enumerate(line for line in lines if line["number"] in asked["numbers"])
     }
-    right = best(report, place, asked, said) if policy == "best_total" else walked(asked)
+    told = policy
+    if policy == "best_total":
+        right, within = best(report, place, asked, said, Fraction(held.get("gap", "0")))
+        if within:
+            told = report.text("within", policy, f"{float(within) * 100:.3f}")
+    else:
+        right = walked(asked)
     consent(report, place, asked, right, held.get("offers", []))
     for line in lines:
         at = asked["numbers"].get(line["number"])
@@ -648,7 +656,7 @@ def allocation(report: Report, track: Track) -> list[object]:
         report.same(f"{place} {line['number']} outcome", line["outcome"], outcome)
         amounts = {year: f"{Decimal(amount) / 100:.2f}" for year, amount in sorted(given.items())}
         report.same(f"{place} {line['number']} amounts", line["amounts"], amounts)
-    return [track.name, policy]
+    return [track.name, told]
 
 
 def asked_for(track: Track, covered, lines, policy: str):
@@ -777,8 +785,12 @@ def part_of(least, wanted, mine, left) -> dict[str, int]:
     return {year: amount for year, amount in part.items() if amount}
 
 
-def best(report: Report, place: str, asked, said) -> dict[int, dict[str, int]]:
-    """Whole requests with the most points of all, of several such sets the first in rank order."""
+def best(report: Report, place: str, asked, said, gap=Fraction(0)) -> tuple[dict[int, dict[str, int]], Fraction]:
+    """Whole requests with the most points of all, of several such sets the first in rank order.
+
+    ``gap``: the share of the best total up to which the portal did not prove that there is nothing better. Also gives
+    the share that is missing, or left unproven here, where the search ends by its clock.
+    """
     try:
         import highspy  # noqa: F401
     except ImportError:
@@ -797,35 +809,38 @@ def best(report: Report, place: str, asked, said) -> dict[int, dict[str, int]]:
         used = sum(take for at, take in takes.items() if at in chosen)
         if (most is not None and used > most) or (least is not None and used < least):
             report.differs(f"{place} {code or year}", used, f"{least}..{most}")
-    value, most_points = sum(points[at] for at in chosen), optimum(rows, points, {})
-    if most_points != value:
+    value = sum(points[at] for at in chosen)
+    most_points, bound = optimum(rows, points, {}) or (0, 0)
+    if most_points - value > gap * most_points:
         report.differs(f"{place} best total", value, most_points)
-    elif len(candidates) <= FEW:
+    elif most_points == value == bound and len(candidates) <= FEW:
         earlier = _earlier(rows, points, chosen)
         if earlier is not None:
             report.differs(f"{place} {candidates[earlier]['number']} outcome", "reserve", "award")
     whole = [{year: kopecks(text) for year, text in each["asked"].items() if kopecks(text)} for each in candidates]
-    return {at: whole[at] for at in chosen}
+    return {at: whole[at] for at in chosen}, Fraction(max(bound - value, 0), max(bound, 1))
 
 
 def _earlier(rows, points, chosen: set[int]):
     """The first candidate that an equally good set would contain and this one does not."""
     value, fixed = sum(points[at] for at in chosen), {}
     for at in range(len(points)):
-        if at not in chosen and optimum(rows, points, {**fixed, at: 1}) == value:
+        other = None if at in chosen else optimum(rows, points, {**fixed, at: 1})
+        if other is not None and other[0] == value:
             return at
         fixed[at] = int(at in chosen)
     return None
 
 
 def optimum(rows, points, fixed):
-    """The most points under all rows in whole steps, found by HiGHS; None when the rows cannot be kept together."""
+    """The most points under all rows in whole steps that HiGHS found, and how many there are at most: the same, unless
+    the clock ended it. None when the rows cannot be kept together."""
     import highspy
     import numpy as np
 
     solver, count = highspy.Highs(), len(points)
     solver.setOptionValue("output_flag", False)
-    for option, value in (("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.0), ("time_limit", 300.0)):
+    for option, value in (("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.0), ("time_limit", SECONDS)):
         solver.setOptionValue(option, value)
     for at in range(count):
         solver.addVar(fixed.get(at, 0), fixed.get(at, 1))
@@ -848,9 +863,20 @@ def optimum(rows, points, fixed):
     status = solver.getModelStatus()
     if status == highspy.HighsModelStatus.kInfeasible:
         return None
-    if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+    if status == highspy.HighsModelStatus.kModelEmpty:
+        return 0, 0
+    chosen = {at for at, taken in enumerate(solver.getSolution().col_value) if taken > 0.5}
+    found = sum(points[at] for at in chosen)
+    if status == highspy.HighsModelStatus.kOptimal:
+        return found, found
+    if status != highspy.HighsModelStatus.kTimeLimit or not _kept(rows, chosen):
         raise Skip(solver.modelStatusToString(status))
-    return sum(each for each, taken in zip(points, solver.getSolution().col_value) if taken > 0.5)
+    return found, max(floor(-solver.getInfo().mip_dual_bound + 1e-6), found)
+
+
+def _kept(rows, chosen: set[int]) -> bool:
+    used = [(sum(take for at, take in takes.items() if at in chosen), least, most) for takes, least, most, *_ in rows]
+    return all((least is None or sum_ >= least) and (most is None or sum_ <= most) for sum_, least, most in used)
 
 
 # What was decided later, and which line stands.

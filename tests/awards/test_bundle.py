@@ -282,6 +282,15 @@ def test_awards_within_limits_are_recomputed(session: Session, tmp_path: Path) -
     assert (code, f"{HERE}/allocation.json" in said) == (1, True)
 
 
+def test_the_best_total_is_searched_for_anew(session: Session, tmp_path: Path) -> None:
+    """What the portal did not prove is said in the bundle; without it a list of fewer points is a difference."""
+    content = proof.bundled(session, proof.decided(session, count=4, money=140_000_000, allotment=Allotment.BEST_TOTAL))
+    files = proof.unpacked(content)
+    assert files[f"{HERE}/allocation.json"]["gap"] == "0"
+    code, said = proof.checked(content, tmp_path)
+    assert (code, "the awards (best_total)" in said) == (0, True), said
+
+
 def test_parts_are_recomputed_with_the_consent_of_those_who_got_them(session: Session, tmp_path: Path) -> None:
     """The first that fits only in part says no, the next one yes; neither why nor who stands in the bundle."""
     content = proof.bundled(

@@ -24,6 +24,7 @@ from portal.applications.signatures.signing import Shown
 from portal.audit import heads
 from portal.audit.service import record
 from portal.awards import amending, reserve_list, service
+from portal.awards.allocation import computing as allocating
 from portal.awards.amending import Change
 from portal.awards.models import Award, AwardDecision, DecisionKind
 from portal.awards.offers import service as offers
@@ -41,7 +42,7 @@ from portal.scoring import drawing
 from portal.scoring.drawing import Source
 from portal.tenders.models import Tender, Track
 from portal.tenders.rulebook import load_rulebook
-from portal.tenders.ruleset import ExpertMean, TieRule
+from portal.tenders.ruleset import Allotment, ExpertMean, TieRule
 from tests.factories import awards, budget, identity, panels
 from tests.factories import tenders as tenders_factory
 from tests.factories.submissions import track_of
@@ -95,11 +96,20 @@ def decided(
     member = awards.person(session, Role.COMMISSION, "Demo Member Sidorovskaya")
     if adopted:
         _adopt(session, chair, track_of(tender).id)
-    decision = service.draft(session, chair, track_of(tender).id)
+    decision = _drafted(session, chair, track_of(tender).id, best=more.get("allotment") is Allotment.BEST_TOTAL)
     for agree in answers:
         decision = _answered(session, chair, decision, agree)
     _public(session, chair, member, decision.id)
     return tender
+
+
+def _drafted(session: Session, chair: Actor, tender_track_id: UUID, *, best: bool) -> AwardDecision:
+    """The list, after the best total was computed where the rules ask for it."""
+    if best:
+        run = allocating.start(session, chair, tender_track_id=tender_track_id)
+        while allocating.step(session, run.id).done < allocating.PHASES:
+            pass
+    return service.draft(session, chair, tender_track_id)
 
 
 def _adopt(session: Session, chair: Actor, tender_track_id: UUID) -> None:

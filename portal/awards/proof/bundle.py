@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,11 +19,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.awards import basis
+from portal.awards.allocation.models import AllocationRun
+from portal.awards.models import Award
 from portal.awards.offers import queries as offer_queries
 from portal.awards.offers.models import OfferState
 from portal.awards.proof import decisions as bundle_chain
 from portal.awards.proof.gathering import Scored, Track, by_marks
 from portal.budget.models import Envelope
+from portal.core.canonical import plain_decimal
 from portal.review.calibrating import METHOD, parts
 from portal.review.rules import review_value
 from portal.scoring import drawing
@@ -187,7 +191,8 @@ def _draws(session: Session, track: Track) -> list[dict[str, Any]]:
 def _allocation(session: Session, track: Track) -> dict[str, Any]:
     """What the decision's digest covers, and the number behind each application's key.
 
-    Where the rules name partial funding: who was offered which part, and whether its initiator agreed.
+    Where the rules name partial funding: who was offered which part, and whether its initiator agreed. Where they name
+    the best total: the share of it up to which it was not proven that there is nothing better.
     """
     numbers = {str(each.application.id): each.number for each in track.decided}
     content = {
@@ -195,6 +200,8 @@ def _allocation(session: Session, track: Track) -> dict[str, Any]:
         "covered": basis.recorded(track.decision, track.run.output_digest or ""),
         "numbers": numbers,
     }
+    if track.rules.allotment is Allotment.BEST_TOTAL:
+        return content | {"gap": _gap(session, track)}
     if track.rules.allotment is not Allotment.PARTIAL:
         return content
     ended = offer_queries.of_applications(session, [UUID(key) for key in numbers])
@@ -204,6 +211,22 @@ def _allocation(session: Session, track: Track) -> dict[str, Any]:
         if row.state in ANSWERS
     ]
     return content | {"offers": offers}
+
+
+def _gap(session: Session, track: Track) -> str:
+    """That of the allocation which the list follows: the newest before it with the same awards."""
+    awards = {str(line.application_id) for line in track.decision.lines if line.outcome == Award.AWARD}
+    runs = session.execute(
+        select(AllocationRun.gap, AllocationRun.result["outcomes"])
+        .where(
+            AllocationRun.tender_track_id == track.decision.tender_track_id,
+            AllocationRun.done_at <= track.decision.created_at,
+            AllocationRun.reproducible,
+        )
+        .order_by(AllocationRun.id.desc())
+    )
+    same = (gap for gap, outcomes in runs if awards == {key for key, each in outcomes.items() if each["granted"]})
+    return plain_decimal(next(same, None) or Decimal(0))
 
 
 def _postings(session: Session, track: Track) -> dict[str, Any]:
