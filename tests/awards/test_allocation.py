@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from portal.awards.allocation.best_total import cut_off
-from portal.awards.allocation.near_best import TwoParts
+from portal.awards.allocation.near_best import Near, TwoParts
 from portal.awards.allocation.pairing import TooMany
 from portal.awards.allocation.policies import EACH, Allocation, Candidate, Limit, Policy, Problem, allocate, rank_order
 from portal.awards.allocation.programme import Infeasible, Programme
-from portal.awards.allocation.relaxation import centred, relaxed
+from portal.awards.allocation.relaxation import centred, counted_rows, relaxed
 from portal.awards.allocation.rows import Model, Row
 from portal.awards.allocation.words import told
 from portal.core.canonical import canonical_json
@@ -137,32 +137,67 @@ def test_the_best_total_is_that_of_brute_force(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(CASES if os.environ.get("FULL") else 10))
 def test_what_is_seen_near_the_bound_is_right_for_any_multipliers(seed: int) -> None:
     """Those of the relaxation and some that are far from it: a bound is never too low, a proof is never wrong."""
-    problem = made_up(seed)
-    model, chance = Model(problem), random.Random(seed)
-    usable = [
-        at
-        for at in range(len(model.candidates))
-        if all(model.rows[row].most is None or take <= model.rows[row].most for row, take in model.rows_of[at])
-    ]
-    expected = brute_force(problem, ())
-    best = -1 if expected is None else int(expected[0].scaleb(model.places))
-    try:
-        duals = Programme(model.rows, usable, [], model.points).duals(60.0)
-    except Infeasible:
-        duals = [0.0] * len(model.rows)
-    for multipliers in (centred(model, usable, duals), [each * chance.uniform(0.3, 1.5) for each in duals]):
-        parts = TwoParts(model, usable, relaxed(model, usable, multipliers).whole)
+    model, usable, expected = as_rows(seed)
+    best = -1 if expected is None else model.value(expected)
+    for multipliers in near_and_far(model, usable, seed):
+        parts = TwoParts(model, usable, multipliers)
         for sums, known in ((20, -1), (100, -1), (100_000, -1), (100_000, max(best, 0)), (50, max(best - 7, 0))):
             try:
                 near = parts.search(sums, known)
             except TooMany:
                 continue
             assert near.value <= max(best, known) <= max(near.bound, known)
-            if near.chosen is not None:
-                assert model.value(near.chosen) == near.value
-            if near.canonical:
-                assert expected is not None
-                assert [model.candidates[at].key for at in near.chosen or ()] == expected[1]
+            assert_seen(model, near, expected)
+
+
+@pytest.mark.parametrize("seed", range(CASES if os.environ.get("FULL") else 10))
+def test_what_one_part_adds_to_the_other_is_right_for_any_multipliers(seed: int) -> None:
+    model, usable, expected = as_rows(seed)
+    if expected is None:
+        return
+    best = model.value(expected)
+    for multipliers in near_and_far(model, usable, seed):
+        for sums, known, work in ((5, 0, 10**9), (5, best, 10**9), (50, max(best - 7, 0), 10**9), (50, 0, 5_000)):
+            parts = TwoParts(model, usable, multipliers)
+            try:
+                near = parts.complete(sums, known, work)
+                more = parts.complete(10**6, near.value, work)
+            except TooMany:
+                continue
+            for found in (near, more):
+                assert found.value <= best <= found.bound
+                assert_seen(model, found, expected)
+            assert more.canonical or work < 10**9
+
+
+def as_rows(seed: int) -> tuple[Model, list[int], tuple[int, ...] | None]:
+    """The problem in whole numbers, who keeps every row alone, and what brute force finds."""
+    problem = made_up(seed)
+    model, found = Model(problem), brute_force(problem, ())
+    usable = [
+        at
+        for at in range(len(model.candidates))
+        if all(model.rows[row].most is None or take <= model.rows[row].most for row, take in model.rows_of[at])
+    ]
+    keys = set() if found is None else set(found[1])
+    expected = tuple(at for at, each in enumerate(model.candidates) if each.key in keys)
+    return model, usable, None if found is None else expected
+
+
+def near_and_far(model: Model, usable: list[int], seed: int) -> list[list[int]]:
+    """The multipliers of the relaxation, and others."""
+    chance = random.Random(seed)
+    try:
+        duals = Programme(model.rows, usable, [], model.points).duals(60.0)
+    except Infeasible:
+        duals = [0.0] * len(model.rows)
+    good = centred(model, usable, counted_rows(model, usable), duals)
+    return [relaxed(model, usable, each).whole for each in (good, [dual * chance.uniform(0.3, 1.5) for dual in duals])]
+
+
+def assert_seen(model: Model, near: Near, expected: tuple[int, ...] | None) -> None:
+    assert near.chosen is None or model.value(near.chosen) == near.value
+    assert not near.canonical or near.chosen == expected
 
 
 def assert_money_holds(problem: Problem, allocation: Allocation) -> None:

@@ -5,7 +5,8 @@ optima the one that is first in rank order. The way there:
 
 1. The linear relaxation gives multipliers, and these an upper bound in whole numbers.
 2. A core of the candidates about whom it is least sure is solved by HiGHS: a first answer (Balas and Zemel 1980).
-3. All answers near the bound are looked at, part by part (see ``near_best.py``): most often the proof.
+3. All answers near the bound are looked at, part by part (see ``near_best.py``); where these are too many, what each
+   part adds at most to the best sets of the other (``completions.py``): most often the proof.
 4. Else HiGHS: whoever's reduced cost alone would push the bound below the answer is fixed, the rest is one programme.
 
 An answer of the solver counts only when whole numbers confirm it. One that is over a row by less than the solver's
@@ -25,7 +26,7 @@ from typing import Final
 from portal.awards.allocation.near_best import TwoParts
 from portal.awards.allocation.pairing import TooMany
 from portal.awards.allocation.programme import Answer, Infeasible, Programme
-from portal.awards.allocation.relaxation import FINE, Relaxed, centred, relaxed
+from portal.awards.allocation.relaxation import FINE, Relaxed, centred, counted_rows, relaxed
 from portal.awards.allocation.rows import Model, Row
 
 __all__ = ["Budget", "Found", "Infeasible", "best_total", "cut_off"]
@@ -56,13 +57,16 @@ _ROUNDS: Final = 50
 @dataclass(frozen=True, slots=True)
 class Budget:
     """``core``, ``proof``: nodes of branch and bound; ``sums``: of departures for half of a part, stage by stage;
-    ``turns``: of polishing; ``until``: the clock's last word (monotonic)."""
+    ``completed``: the same where the sets of one part are completed from the other, within ``work`` (see ``Best``) in
+    all; ``turns``: of polishing; ``until``: the clock's last word (monotonic)."""
 
     core: int
     sums: tuple[int, ...]
     turns: int
     proof: int
     until: float
+    completed: tuple[int, ...] = ()
+    work: int = 0
 
     @property
     def seconds(self) -> float:
@@ -141,6 +145,16 @@ class _Search:
                     self.by_clock = True
                     break
                 near = parts.search(sums, self.model.value(answer) if answer is not None else -1)
+                answer = near.chosen or answer
+                bound, canonical = min(bound, near.bound), near.canonical
+                if canonical:
+                    return answer, bound, True
+            for sums in self.budget.completed if answer is not None else ():
+                if not self.budget.seconds:
+                    self.by_clock = True
+                    break
+                assert answer is not None
+                near = parts.complete(sums, self.model.value(answer), self.budget.work)
                 answer = near.chosen or answer
                 bound, canonical = min(bound, near.bound), near.canonical
                 if canonical:
@@ -227,7 +241,8 @@ class _Search:
         if programme.hopeless:
             raise Infeasible
         duals = programme.duals(self.budget.seconds)
-        return relaxed(self.model, self.usable, centred(self.model, self.usable, duals))
+        counted = counted_rows(self.model, self.usable)
+        return relaxed(self.model, self.usable, centred(self.model, self.usable, counted, duals))
 
     def _solve(
         self,

@@ -85,10 +85,9 @@ class Part:
         self.groups, settled = _groups(model, self.members, own, multipliers)
         self.own = [row for row in own if row not in settled]
         priced = [row for row in self.own if multipliers[row]]
-        self.worth = self._less(shared)
+        self.worth, net = self._less(shared)
         self.base: list[int] = []
         self.most = sum(side_price(model.rows[row], multipliers[row]) for row in priced)
-        net = self._less(shared.union(priced))
         self.departures: list[tuple[int, int, int]] = []
         """Cheapest first: cost, who enters, who leaves (-1: nobody)."""
         for group in self.groups:
@@ -97,14 +96,22 @@ class Part:
         self.cost = np.array([cost for cost, _, _ in self.departures], dtype=np.int64)
         self.taken = _taken(model, self.base)
 
-    def _less(self, rows: frozenset[int]) -> dict[int, int]:
-        """Points less what is taken of these rows, in units; a sum of these and the rows' sides is never too low."""
-        prices = self.multipliers
-        return {
-            at: self.model.points[at] * UNIT
-            - sum(prices[row] * take // PRICED for row, take in self.model.rows_of[at] if row in rows)
-            for at in self.members
-        }
+    def _less(self, shared: frozenset[int]) -> tuple[dict[int, int], dict[int, int]]:
+        """Points less what is taken of the shared rows, and less what is taken of all, in units; a sum of these and
+        the rows' sides is never too low."""
+        prices, points, rows_of = self.multipliers, self.model.points, self.model.rows_of
+        own = frozenset(row for row in self.own if prices[row])
+        worth, net = {}, {}
+        for at in self.members:
+            theirs = ours = 0
+            for row, take in rows_of[at]:
+                if row in shared:
+                    theirs += prices[row] * take // PRICED
+                elif row in own:
+                    ours += prices[row] * take // PRICED
+            worth[at] = points[at] * UNIT - theirs
+            net[at] = worth[at] - ours
+        return worth, net
 
     def _choose(self, group: Sequence[int], net: Mapping[int, int]) -> None:
         best = max(group, key=lambda at: (net[at], -at))
@@ -122,13 +129,14 @@ class Part:
         Raises :class:`TooMany` when there is none.
         """
         loss = min(UNIT, enough)
-        if not self._few(loss, states):
+        if not self.few(loss, states):
             raise TooMany
-        while loss < enough and self._few(wider := min(loss * 11 // 10, enough), states):
+        while loss < enough and self.few(wider := min(loss * 11 // 10, enough), states):
             loss = wider
         return loss
 
-    def _few(self, loss: int, states: int) -> bool:
+    def few(self, loss: int, states: int) -> bool:
+        """Whether no half of the departures has more sums within the loss than ``states``."""
         return all(self._states(loss, half) <= states for half in (0, 1))
 
     def _states(self, loss: int, half: int) -> float:
@@ -219,7 +227,8 @@ class Part:
 
     def changed(self, amounts: Mapping[int, int], ways: Whole) -> Whole:
         """What the departures of each set change in the sum of ``amounts``."""
-        each = np.array([*map(_change(amounts), self.departures), 0], dtype=np.int64)
+        used = self.departures[: int(ways.max(initial=-1)) + 1]
+        each = np.array([*map(_change(amounts), used), 0], dtype=np.int64)
         return np.asarray(each[ways].sum(axis=1), dtype=np.int64)
 
     def chosen(self, ways: Sequence[int]) -> list[int]:
@@ -280,6 +289,6 @@ def _groups(
     return groups + [[at] for at in sorted(free)], settled
 
 
-def side_price(row: Row, multiplier: int) -> int:
-    """The side that the multiplier is about, in units, rounded up."""
-    return -(-multiplier * ((row.most if multiplier > 0 else row.least) or 0) // PRICED)
+def side_price(row: Row, multiplier: int, taken: int = 0) -> int:
+    """What is left of the side that the multiplier is about, in units, rounded up."""
+    return -(-multiplier * (((row.most if multiplier > 0 else row.least) or 0) - taken) // PRICED)

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
+from portal.awards.allocation.completions import TIES, Best, Completions
 from portal.awards.allocation.departures import FREE, UNIT, Part, Sets, kept, side_price, sides_of, windows
 from portal.awards.allocation.pairing import Sums, Wanted, pairs
 from portal.awards.allocation.rows import Model
-
-TIES: Final = 5_000
-"""Answers of equal points among which the first in rank order is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,13 @@ class TwoParts:
         )
         self.lost = [0, 0]
         """What every set of a part loses at least."""
+        self.settled = [-1, -1]
+        """All answers with a set of a part that loses at most so much have been looked at."""
+        self.best: Best | None = None
+        self.completions = [
+            Completions(model, self.parts[number], self.parts[1 - number], own[1 - number], self.shared)
+            for number in (0, 1)
+        ]
 
     def search(self, states: int, value: int) -> Near:
         """The best answer of at least ``value`` (-1: none is known) among sets within the loss that so many sums allow.
@@ -77,6 +81,36 @@ class TwoParts:
         complete = unseen > self.most - best * UNIT
         bound = best if complete else max((self.most - unseen) // UNIT, best)
         return Near(chosen, best, bound, complete and all_ties and chosen is not None)
+
+    def complete(self, states: int, value: int, work: int) -> Near:
+        """The best answer of at least ``value``, of which one is known. The sets of each part within the loss that so
+        many sums allow are completed: an answer of which neither set is among them loses more than both losses.
+
+        ``work``: see :class:`Best`, in all calls together. Raises TooMany when even a loss of one step needs more.
+        """
+        best = self.best = self.best or Best(value, work)
+        hard = -1
+        for number, part in enumerate(self.parts):
+            done = self.settled[1 - number] + 1
+            room = self.most - best.value * UNIT
+            if room < done + self.settled[number] + 1:
+                break
+            loss = min(part.loss_within(states, max(room - max(done, self.lost[1 - number]), 1)), room)
+            if loss <= self.settled[number]:
+                continue
+            sets = part.within(loss)
+            new = np.flatnonzero(part.most - sets.worth > self.settled[number])
+            sets = Sets(sets.worth[new], sets.points[new], sets.ways[new])
+            bound = sets.worth + (self.most - part.most - self.lost[1 - number])
+            left = self.completions[number].settle(sets, bound, best)
+            hard = max(hard, left)
+            if left < 0:
+                self.settled[number] = loss
+        unseen = self.settled[0] + self.settled[1] + 2
+        complete = unseen > self.most - best.value * UNIT
+        highest = max(hard // UNIT, best.value, best.value if complete else (self.most - unseen) // UNIT)
+        chosen = min(best.found, key=lambda each: (*each, len(self.model.candidates))) if best.found else None
+        return Near(chosen, best.value, highest, hard < 0 and complete and best.all_ties and chosen is not None)
 
     def _joined(self, seen: Sequence[Sets], loss: int, value: int) -> tuple[int, list[tuple[int, ...]], bool]:
         """The best points, all the answers that have them, and whether these are all that were seen."""

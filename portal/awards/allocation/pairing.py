@@ -17,7 +17,14 @@ import numpy.typing as npt
 
 Whole = npt.NDArray[np.int64]
 
-LAYERS: Final = 16
+LAYERS: Final = ((1_000, 1), (10_000, 2), (100_000, 6), (2**62, 16))
+"""Up to so many sums so many layers by cost: each pair of layers is a search of its own."""
+
+PIECE: Final = 100_000
+"""Sums whose partners are looked up at a time: memory."""
+
+FEW: Final = 100_000
+"""So many pairs are looked at one by one: a grid would take longer."""
 CHUNK: Final = 1_000_000
 """Pairs that are looked at at a time: memory."""
 
@@ -68,13 +75,14 @@ def pairs(one: Sums, other: Sums, wanted: Wanted) -> Iterator[tuple[int, Whole, 
     Raises :class:`TooMany` when more than ``LOOKED_AT`` pairs are near enough to be looked at.
     """
     looked_at = 0
-    layer = wanted.loss // LAYERS + 1
-    mine, others = _layers(one.cost, layer), _layers(other.cost, layer)
-    for level in range(LAYERS):
+    layers = next(layers for most, layers in LAYERS if len(one.cost) + len(other.cost) <= most)
+    layer = wanted.loss // layers + 1
+    mine, others = _layers(one.cost, layer, layers), _layers(other.cost, layer, layers)
+    for level in range(layers):
         for before in range(level + 1):
             left, right = mine[before], others[level - before]
             if len(left) and len(right):
-                for near in _near(one, other, left, right, wanted, (LAYERS - level) * layer):
+                for near in _near(one, other, left, right, wanted, (layers - level) * layer):
                     looked_at += int((near[3] - near[2]).sum())
                     if looked_at > LOOKED_AT:
                         raise TooMany
@@ -82,8 +90,9 @@ def pairs(one: Sums, other: Sums, wanted: Wanted) -> Iterator[tuple[int, Whole, 
                         yield level * layer, *found
 
 
-def _layers(cost: Whole, layer: int) -> list[Whole]:
-    return [np.flatnonzero(cost // layer == number) for number in range(LAYERS)]
+def _layers(cost: Whole, layer: int, layers: int) -> list[Whole]:
+    of = cost // layer
+    return [np.flatnonzero(of == number) for number in range(layers)]
 
 
 def _near(
@@ -91,28 +100,46 @@ def _near(
 ) -> Iterator[tuple[Whole, Whole, Whole, Whole]]:
     """For sums of one layer the places ``low`` to ``high`` of the other where partners may be: ``rest`` is what a pair
     may lose beside its costs."""
+    if len(left) * len(right) <= FEW:
+        yield left, right, np.zeros(len(left), dtype=np.int64), np.full(len(left), len(right), dtype=np.int64)
+        return
     key = np.zeros(len(right), dtype=np.int64)
-    goals = []
+    goals: list[tuple[Whole, int]] = []
     for window in wanted.windows:
+        last = len(goals) == len(wanted.windows) - 1
         there = window.sign * other.use[right, window.column]
         start, spread = int(there.min()), int(there.max() - there.min())
-        wide = min(max(rest * PRICED // window.price, spread >> 19) + 1, 2**60)
+        over = min(rest * PRICED // window.price + 1, 2**60)
+        # Within the cells of the other rows the sums stand in the order of the last one: there a range is enough.
+        wide = max(spread >> 22, 0) + 1 if last else max(over, (spread >> 19) + 1)
         size = spread // wide + 1
         key = key * size + (there - start) // wide
         side = int(wanted.upper[window.column] if window.sign > 0 else -wanted.lower[window.column])
-        goals.append(((side - wide - start - window.sign * one.use[left, window.column]) // wide, size))
+        goal = side - start - window.sign * one.use[left, window.column]
+        if last:
+            least, most = np.maximum((goal - over) // wide, 0), np.minimum(goal // wide, size - 1)
+        else:
+            goals.append(((goal - wide) // wide, size))
     order = np.argsort(key, kind="stable")
-    key = key[order]
-    for offsets in np.ndindex(*([2] * len(goals))):
-        cell = np.zeros(len(left), dtype=np.int64)
-        inside = np.ones(len(left), dtype=bool)
-        for (goal, size), offset in zip(goals, offsets, strict=True):
-            inside &= (goal + offset >= 0) & (goal + offset < size)
-            cell = cell * size + goal + offset
-        there = np.flatnonzero(inside)
-        low, high = np.searchsorted(key, cell[there], "left"), np.searchsorted(key, cell[there], "right")
+    key, right = key[order], right[order]
+    if not wanted.windows:
+        yield left, right, np.zeros(len(left), dtype=np.int64), np.full(len(left), len(right), dtype=np.int64)
+        return
+    offsets = np.array(list(np.ndindex(*([2] * len(goals)))), dtype=np.int64).reshape(2 ** len(goals), len(goals))
+    for begin in range(0, len(left), PIECE):
+        piece = slice(begin, begin + PIECE)
+        inside = np.broadcast_to(least[piece] <= most[piece], (len(offsets), len(left[piece])))
+        cell = np.zeros(inside.shape, dtype=np.int64)
+        for place, (goal, cells) in enumerate(goals):
+            at = goal[piece] + offsets[:, place, None]
+            inside = inside & (at >= 0) & (at < cells)
+            cell = cell * cells + at
+        number, there = np.nonzero(inside)
+        cell = cell[number, there] * size
+        low = np.searchsorted(key, cell + least[piece][there], "left")
+        high = np.searchsorted(key, cell + most[piece][there], "right")
         some = np.flatnonzero(high > low)
-        yield left[there[some]], right[order], low[some], high[some]
+        yield left[piece][there[some]], right, low[some], high[some]
 
 
 def _sound(

@@ -182,7 +182,15 @@ class _Allocating:
 
     def _budget(self, model: Model) -> Budget:
         if len(model.candidates) <= SMALL:
-            return Budget(core=300, sums=(20_000, 100_000, 1_500_000), turns=5, proof=10_000, until=self.until)
+            return Budget(
+                core=300,
+                sums=(20_000, 100_000),
+                completed=(10_000, 40_000, 160_000, 500_000),
+                work=20_000_000,
+                turns=5,
+                proof=10_000,
+                until=self.until,
+            )
         if len(model.candidates) <= MIDDLE:
             return Budget(core=300, sums=(20_000, 2_000_000, 6_000_000), turns=0, proof=0, until=self.until)
         return Budget(core=300, sums=(20_000, 500_000), turns=0, proof=0, until=self.until)
@@ -190,7 +198,15 @@ class _Allocating:
     def _price_budget(self, model: Model) -> Budget:
         """A price is a difference of two totals, and may be told as an interval: less is spent on it."""
         if len(model.candidates) <= SMALL:
-            return Budget(core=300, sums=(20_000, 100_000), turns=0, proof=1_000, until=self.until)
+            return Budget(
+                core=300,
+                sums=(20_000, 100_000),
+                completed=(10_000, 40_000, 160_000),
+                work=4_000_000,
+                turns=0,
+                proof=0,
+                until=self.until,
+            )
         return Budget(core=100, sums=(20_000,), turns=0, proof=0, until=self.until)
 
 

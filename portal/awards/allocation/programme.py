@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -10,7 +10,7 @@ import highspy
 import numpy as np
 import numpy.typing as npt
 
-from portal.awards.allocation.rows import Row
+from portal.awards.allocation.rows import Model, Row
 from portal.core.highs import quiet_solver
 
 Floats = npt.NDArray[np.float64]
@@ -166,6 +166,53 @@ class Programme:
         chosen = [at for at, value in zip(self.free, values, strict=True) if value > 0.5]
         finished = status == highspy.HighsModelStatus.kOptimal
         return Answer(tuple(sorted((*self.ones, *chosen))), limit, finished)
+
+
+class Beside:
+    """The linear relaxation of some candidates beside what others take: only the sides of its rows change, so each
+    is solved from the corner of the last."""
+
+    def __init__(self, model: Model, members: Sequence[int], rows: Sequence[int]) -> None:
+        self.rows = list(rows)
+        self.total = len(model.rows)
+        self.sides = [(model.rows[row].least, model.rows[row].most) for row in rows]
+        self.scales = [2.0 ** max(max(model.rows[row].takes, default=1).bit_length() - 4, 0) for row in rows]
+        place = {row: at for at, row in enumerate(self.rows)}
+        lines = [[(place[row], take) for row, take in model.rows_of[at] if row in place] for at in members]
+        programme = highspy.HighsLp()
+        programme.num_col_, programme.num_row_ = len(members), len(self.rows)
+        programme.sense_ = highspy.ObjSense.kMaximize
+        programme.col_cost_ = np.array([model.points[at] for at in members], dtype=np.float64)
+        programme.col_lower_, programme.col_upper_ = np.zeros(len(members)), np.ones(len(members))
+        programme.row_lower_ = np.full(len(self.rows), -highspy.kHighsInf)
+        programme.row_upper_ = np.full(len(self.rows), highspy.kHighsInf)
+        programme.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        programme.a_matrix_.start_ = np.cumsum([0, *map(len, lines)])
+        programme.a_matrix_.index_ = np.array([row for line in lines for row, _ in line], dtype=np.int32)
+        programme.a_matrix_.value_ = np.array([take / self.scales[row] for line in lines for row, take in line])
+        self.solver = _solver(highspy.kHighsInf)
+        self.solver.setOptionValue("solver", "simplex")
+        self.solver.setOptionValue("presolve", "off")
+        self.solver.passModel(programme)
+        self.taken: dict[int, int] = {}
+
+    def duals(self, used: Mapping[int, int]) -> list[float] | None:
+        """Points (in steps) that one more unit of each row brings when so much is used of some; None when nothing
+        fits beside it. Others than optimal ones are right as well: they are only multipliers."""
+        for place, (row, (least, most), scale) in enumerate(zip(self.rows, self.sides, self.scales, strict=True)):
+            taken = used.get(row, 0)
+            if self.taken.get(row) != taken:
+                self.taken[row] = taken
+                lower = -highspy.kHighsInf if least is None else (least - taken) / scale
+                upper = highspy.kHighsInf if most is None else (most - taken) / scale
+                self.solver.changeRowBounds(place, lower, upper)
+        self.solver.run()
+        if self.solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+            return None
+        found = [0.0] * self.total
+        for row, scale, dual in zip(self.rows, self.scales, self.solver.getSolution().row_dual, strict=True):
+            found[row] = dual / scale
+        return found
 
 
 def _solver(seconds: float) -> highspy.Highs:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from portal.awards.allocation.problem import PROJECTS
 from portal.awards.allocation.rows import Model
 
 FINE: Final = 2**60
@@ -26,33 +27,56 @@ class Relaxed:
         return [at for at, cost in enumerate(self.reduced) if self.bound - abs(cost) >= value * FINE]
 
 
-def centred(model: Model, usable: Sequence[int], duals: Sequence[float], rounds: int = 3) -> list[float]:
-    """Multipliers of the same bound that tell more about each candidate.
+ROUNDS: Final = 3
+
+Counted = Sequence[tuple[int, int, Sequence[int]]]
+
+
+def counted_rows(model: Model, usable: Sequence[int]) -> Counted:
+    """Rows that take at most so many projects: which row, how many, and who of ``usable`` lies in it."""
+    inside = set(usable)
+    rows = (
+        (at, row.most, [member for member in row.members if member in inside])
+        for at, row in enumerate(model.rows)
+        if row.most is not None and row.least is None and row.code and row.unit == PROJECTS
+    )
+    return [each for each in rows if each[2]]
+
+
+def centred(
+    model: Model,
+    usable: Sequence[int],
+    counted: Counted,
+    duals: Sequence[float],
+    used: Mapping[int, int] | None = None,
+    apart: float = 0.0,
+) -> list[float]:
+    """Multipliers of the same bound that tell more about each candidate. ``counted``: of :func:`counted_rows`.
 
     The simplex method ends in a corner: of a row that takes at most so many, the multiplier is what the last one in
     or the first one out is worth, and that one's reduced cost is 0, as if it were undecided. Everything between the
     two gives the same bound (it is convex and flat there); the middle says how sure both are.
+
+    ``used``: what is taken already of some rows; where nothing is left everybody is out by ``apart`` steps at least.
     """
-    costs = [float(points) for points in model.points]
-    for row, dual in zip(model.rows, duals, strict=True):
-        if dual:
-            for member, take in zip(row.members, row.takes, strict=True):
-                costs[member] -= dual * take
-    inside = set(usable)
-    counted = []
-    for at, row in enumerate(model.rows):
-        members = [member for member in row.members if member in inside]
-        if row.most is not None and row.least is None and len(members) > row.most and set(row.takes) == {1}:
-            counted.append((at, row.most, members))
+    taken = used or {}
+    costs = {
+        at: model.points[at] - sum(duals[row] * take for row, take in model.rows_of[at] if duals[row]) for at in usable
+    }
+    tight = [(at, left, members) for at, most, members in counted if len(members) > (left := most - taken.get(at, 0))]
     middle = list(duals)
-    for _ in range(rounds):
-        for at, most, members in counted:
+    for _ in range(ROUNDS):
+        for at, left, members in tight:
             worth = sorted((costs[member] + middle[at] for member in members), reverse=True)
-            last_in, first_out = worth[max(most - 1, 0)], max(worth[most], 0.0)
-            new = max((last_in + first_out) / 2, 0.0) if last_in > 0 else 0.0
-            for member in members:
-                costs[member] += middle[at] - new
-            middle[at] = new
+            if left > 0:
+                last_in, first_out = worth[left - 1], max(worth[left], 0.0)
+                new = max((last_in + first_out) / 2, 0.0) if last_in > 0 else 0.0
+            else:
+                new = max(worth[0] + apart, 0.0)
+            if new != middle[at]:
+                for member in members:
+                    costs[member] += middle[at] - new
+                middle[at] = new
     return middle
 
 
@@ -61,15 +85,22 @@ def relaxed(model: Model, usable: Sequence[int], duals: Sequence[float]) -> Rela
 
     A multiplier whose side a row does not have is zero. Who is not usable has the reduced cost 0 and no part in it.
     """
-    bound = 0
-    whole: list[int] = []
-    for row, dual in zip(model.rows, duals, strict=True):
-        multiplier = round(dual * FINE)
-        side = row.most if multiplier > 0 else row.least
-        whole.append(multiplier if side is not None else 0)
-        bound += whole[-1] * (side or 0)
+    whole = in_whole(model, duals)
+    bound = sum(
+        multiplier * ((row.most if multiplier > 0 else row.least) or 0)
+        for row, multiplier in zip(model.rows, whole, strict=True)
+    )
     reduced = [0] * len(model.candidates)
     for at in usable:
         reduced[at] = model.points[at] * FINE - sum(whole[row] * take for row, take in model.rows_of[at])
         bound += max(reduced[at], 0)
     return Relaxed(bound, reduced, tuple(duals), whole)
+
+
+def in_whole(model: Model, duals: Sequence[float]) -> list[int]:
+    """Multipliers of FINE; zero where a row does not have the side."""
+    found = []
+    for row, dual in zip(model.rows, duals, strict=True):
+        multiplier = round(dual * FINE)
+        found.append(0 if (row.most if multiplier > 0 else row.least) is None else multiplier)
+    return found
