@@ -27,7 +27,7 @@ from benchmarks.support import backend_seconds, environment, migrated
 from portal.applications.models import Application
 from portal.core import jobs
 from portal.core.clock import now
-from portal.core.db import copy_rows, db, transaction, uuid7
+from portal.core.db import copy_in, db, transaction, uuid7
 from portal.identity.models import Role
 from portal.identity.policy import Actor
 from portal.local import services
@@ -172,10 +172,10 @@ def _watch_sql() -> list[float]:
 
     def copying(*arguments: Any, **named: Any) -> None:
         start = time.perf_counter()
-        copy_rows(*arguments, **named)
+        copy_in(*arguments, **named)
         spent[0] += time.perf_counter() - start
 
-    setattr(batch, "copy_rows", copying)  # noqa: B010 - the batch's own name for it
+    setattr(batch, "copy_in", copying)  # noqa: B010 - the batch's own name for it
     event.listen(db.engine, "before_cursor_execute", before)
     event.listen(db.engine, "after_cursor_execute", after)
     return spent

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Submission
 from portal.core.canonical import canonical_text, plain_decimal
-from portal.core.db import among, beside, copy_rows, uuid7
+from portal.core.db import among, beside, copy_in, copy_text, uuid7
 from portal.review import calibrating
 from portal.review.queries import reviews_of
 from portal.review.rules import Marks
@@ -53,7 +53,7 @@ _COLUMNS: Final = (
     "current",
 )
 
-PART: Final = 200
+PART: Final = 400
 """Applications that are read, computed and written together: a trigger's table of so many rows stays in memory."""
 
 Calibrated = Mapping[str, Mapping[str, Decimal]]
@@ -160,7 +160,8 @@ def write_scores(
                 )
                 for each in part
             ]
-            begin(partial(copy_rows, table=Score.__tablename__, columns=_COLUMNS, rows=rows))
+            text = copy_text(rows)
+            begin(partial(copy_in, table=Score.__tablename__, columns=_COLUMNS, text=text))
 
 
 def _read(connection: Connection, used: TrackRules, part: Sequence[Due]) -> Known:

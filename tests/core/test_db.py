@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from portal.core.db import after_commit, beside, db, session, transaction
+from portal.core.db import after_commit, beside, copy_in, copy_text, db, session, transaction, uuid7
 
 
 def test_connection_closed_by_the_server_is_not_handed_out(fresh_app: Flask) -> None:
@@ -69,3 +71,15 @@ def test_an_error_of_work_beside_is_raised(fresh_app: Flask) -> None:
             begin(lambda connection: connection.execute(text("insert into nowhere values (1)")))
         with transaction() as current:
             assert current.scalar(text("select 1")) == 1
+
+
+def test_rows_are_copied_as_they_are(fresh_app: Flask) -> None:
+    key, texts = uuid7(), ["", "\\N", "\\.", 'back\\slash \\t "quoted"', "tab\tline\nreturn\r", "ёлка — ₽ 🌲"]
+    rows = [(key, number, said, Decimal("1.50"), number == 0, None) for number, said in enumerate(texts)]
+    with fresh_app.app_context(), transaction() as current:
+        columns = "key uuid, number int, said text, points numeric, first boolean, nothing text"
+        current.execute(text(f"create temporary table note ({columns}) on commit drop"))
+        names = ("key", "number", "said", "points", "first", "nothing")
+        copy_in(current.connection(), "note", names, copy_text(rows))
+        copy_in(current.connection(), "note", names, copy_text([]))
+        assert [tuple(row) for row in current.execute(text("select * from note order by number"))] == rows
