@@ -107,9 +107,9 @@ def shared_app(portal_environment: dict[str, str], tmp_path_factory: pytest.Temp
     return make_app({**portal_environment, "FILES_URL": files, "PORTAL_DEMO": "1"})
 
 
-@pytest.fixture
-def app(shared_app: Flask) -> Iterator[Flask]:
-    """The portal on one connection whose transaction is rolled back after the test."""
+@contextmanager
+def on_one_connection(shared_app: Flask) -> Iterator[Connection]:
+    """The portal on one connection whose transaction is rolled back in the end."""
     # Another application of this process may have named another folder since.
     documents.configure(shared_app.extensions["portal"].files_url)
     with shared_app.app_context():
@@ -119,12 +119,19 @@ def app(shared_app: Flask) -> Iterator[Flask]:
         db.engines[None] = connection  # type: ignore[assignment]
         db.session.configure(join_transaction_mode="create_savepoint")
         try:
-            yield shared_app
+            yield connection
         finally:
             db.session.remove()
             db.engines[None] = engine
             outer.rollback()
             connection.close()
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Iterator[Flask]:
+    """The portal on one connection whose transaction is rolled back after the test."""
+    with on_one_connection(shared_app):
+        yield shared_app
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from datetime import datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
-
 from portal.core.clock import MOSCOW
 from portal.core.clock import now as read_clock
 from portal.core.db import session
@@ -18,8 +16,6 @@ from portal.demo.people import People
 from portal.demo.programme import IMPORTS, announce
 from portal.demo.projects import PROJECTS
 from portal.demo.reviewing import Fund
-from portal.review import blind_copies
-from portal.review.blind_models import BlindCopy, CopyState
 
 # The project it resembles, the initiator's place, its size, its name in both languages, experts by lane.
 FILED: Final[tuple[tuple[str, int, str, str, str, Mapping[str, Mapping[int, str | None]]], ...]] = (
@@ -36,7 +32,7 @@ FILED: Final[tuple[tuple[str, int, str, str, str, Mapping[str, Mapping[int, str 
 
 
 def load(people: People, register: Register, programme_id: UUID) -> None:
-    """From the notice to the reviews: the officer has let through the held files of the first application."""
+    """From the notice to the reviews; the papers that name their organisation wait for the officer."""
     now = read_clock(session()).astimezone(MOSCOW)
     session().rollback()
 
@@ -68,10 +64,4 @@ def load(people: People, register: Register, programme_id: UUID) -> None:
             for reviewer, mark in marks.items():
                 with moment(ago(3, 9 + reviewer)) as current:
                     fund.review(current, application, reviewer, mark)
-    with moment(ago(9)) as current:
-        held = select(BlindCopy.file_id).where(
-            BlindCopy.application_id == filed[0].id, BlindCopy.state == CopyState.HELD
-        )
-        officer = people.actor(current, "officer")
-        blind_copies.allow(current, officer, application_id=filed[0].id, file_ids=list(current.scalars(held)))
     work(ago(2))

@@ -29,6 +29,7 @@ _ADDRESS: Final = re.compile(
 _PHONE: Final = re.compile(r"(?<![\d.,])(?:\+7|8)[\s(-]*\d{3,5}[\s)-]*\d{1,3}(?:[\s-]*\d{2}){1,3}(?![\d.,]*\d)")
 _FIGURE: Final = re.compile(r"[-+\d\s.,]*")
 _CYRILLIC: Final = re.compile(r"([а-я]{3,}?[а-я])[аеиоуыьюяй]?(?![а-я])")
+_STEM: Final = re.compile(r"[а-я]{4,}")
 _QUOTED: Final = re.compile(r"[«\"“„]([^»\"”“]+)[»\"”]")
 _FORMS: Final = re.compile(
     r"^(?:ООО|АО|ПАО|ЗАО|ОАО|НПО|НПП|АНО|ИП|ФГУП|LLC|JSC|PJSC|CJSC|OJSC|Ltd\.?|Inc\.?)\s+"
@@ -84,7 +85,11 @@ class Redaction:
 
     def named(self, text: str) -> list[str]:
         """What of a text tells who wrote it, each once, as it stands there: names, and addresses of mail."""
-        found = [match.group() for known, _label in self._known if (match := known.search(text))]
+        found: list[str] = []
+        for known, _label in self._known:  # the longest first: what it holds is not told again
+            match = known.search(text)
+            if match and not any(match.group() in word for word in found):
+                found.append(match.group())
         return list(dict.fromkeys(found + _MAIL.findall(text)))
 
     def message(self, message: Message | None) -> Message | None:
@@ -143,6 +148,35 @@ class Redaction:
 
     def _say(self, message: Message) -> str:
         return render(message, self._locale)
+
+
+class Peers:
+    """What reviewers write to one another, without names and addresses of mail of ``people``: they are numbers there.
+
+    ``blind``: the redaction of the case where it is hidden who applies too.
+    """
+
+    def __init__(self, people: Iterable[str], locale: str, blind: Redaction | None = None) -> None:
+        self._blind, self._hidden = blind, render(_HIDDEN, locale)
+        words = sorted({word for word in people if len(word) >= LEAST}, key=len, reverse=True)
+        self._known = [re.compile(each, re.IGNORECASE) for word in words for each in _person(word)]
+
+    def text(self, text: str) -> str:
+        """A text without them."""
+        for known in self._known:
+            text = known.sub(self._hidden, text)
+        return self._blind.text(text) if self._blind else text
+
+
+def _person(word: str) -> Iterator[str]:
+    """A name in any case, and each of its long words beside initials: "Ivanov I. I.", "I. I. Ivanov"."""
+    parts = _folded(word).split()
+    yield r"\s+".join(f"{each[:-2]}[а-яё]{{0,5}}" if _STEM.fullmatch(each) else re.escape(each) for each in parts)
+    initials = r"[^\W\d_]\.\s?(?:[^\W\d_]\.)?"
+    for part in word.split() if "@" not in word else ():
+        if len(part) >= LEAST and part.isalpha():
+            name = _pattern(_folded(part))
+            yield rf"\b(?:{name}\s{initials}|{initials}\s?{name})"
 
 
 def _names(organisation: Mapping[str, Any]) -> Iterator[str]:

@@ -29,6 +29,7 @@ from portal.review.blind import hidden_tracks, redaction_of
 from portal.review.conflict_queries import kept_for
 from portal.review.models import Assignment, AssignmentState
 from portal.review.queries import Desk
+from portal.review.redaction import Peers
 from portal.review.rules import MAX_JUSTIFICATION, MIN_JUSTIFICATION
 from portal.review.sheet import MAX_DRAFT, MAX_EVIDENCE, NOTES, inputs, progress, reading_error, typed_of
 from portal.web import autosave
@@ -197,14 +198,16 @@ def review(assignment_id: UUID) -> ResponseReturnValue:
 
 def _done_page(held: Desk, problems: tuple[Problem, ...] = ()) -> str:
     """The review as it was handed in; the others' that are in; with the last one the discussion opens."""
-    row = held.assignment
+    row, blind = held.assignment, redaction_of(session(), held.case, locale())
     every = queries.assignments_of(session(), row.submission_id)
     opened = talk.is_open(held.case, every)
+    words = [word for each in every for word in (each.reviewer.full_name, each.reviewer.email)]
     return render(
         "done",
         held,
         others=queries.other_reviews(session(), row),
         numbers=talk.numbers_of(every),
+        peers=Peers(words, locale(), blind),
         remarks=talk.remarks_of(session(), row.submission_id) if opened else None,
         form=ActionForm() if opened and held.case.application.state == State.EXPERTISE else None,
         typed=request.form.get("remark", ""),

@@ -9,7 +9,7 @@ import pytest
 
 from portal.core.canonical import digest
 from portal.core.language import N_
-from portal.review.redaction import Redaction
+from portal.review.redaction import Peers, Redaction
 from portal.tenders.ruleset import Blindness, from_json, to_json
 from tests.factories.packages import package, rules
 
@@ -111,3 +111,22 @@ def test_rules_that_hide_nobody_are_written_as_before() -> None:
     assert kept.blindness is Blindness.APPLICANTS_HIDDEN
     assert from_json(to_json(kept)) == kept
     assert digest(to_json(from_json({**to_json(given), "blindness": "open"}))) == digest(to_json(given))
+
+
+def test_reviewers_are_numbers_to_one_another() -> None:
+    peers = Peers(["Кленова Анна Павловна", "maple@demo.example", "Maple Reviewer"], "en")
+    written = "Согласна с Кленовой Анной Павловной; Кленова А. П., И. Кленов, MAPLE@demo.example, Maple Reviewer."
+    assert peers.text(written) == "Согласна с [hidden]; [hidden], [hidden], [hidden], [hidden]."
+    assert peers.text("Клён растёт у завода А. П.") == "Клён растёт у завода А. П."
+
+
+def test_names_in_a_text_are_told_each_once() -> None:
+    content = planted()
+    redaction = Redaction(content, "en", people=[PERSON])
+    first = content["participants"][0]["organisation"]
+    assert redaction.named(f"{first['name_ru']}, {first['inn']}, {first['name_ru']}; {MAIL}") == [
+        first["name_ru"],
+        first["inn"],
+        MAIL,
+    ]
+    assert redaction.named("План работ на 8500000 рублей") == []
