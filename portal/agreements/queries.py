@@ -194,6 +194,12 @@ def has_agreement(session: Session, actor: Actor, application_id: UUID) -> bool:
     return session.scalar(wanted) is not None
 
 
+def is_signed(session: Session, application_id: UUID) -> bool:
+    """Whether the agreement on an application is signed, or was: all who take part may know that."""
+    wanted = select(Agreement.id).join(Agreement.line).where(DecisionLine.application_id == application_id)
+    return session.scalar(wanted.where(Agreement.state.in_((AgreementState.SIGNED, AgreementState.ENDED)))) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What money of the ledger is held for: the award of an application, and its agreement where there is one."""

@@ -10,7 +10,7 @@ from flask import flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.agreements.queries import has_agreement
+from portal.agreements.queries import has_agreement, is_signed
 from portal.applications import service
 from portal.applications.figures.economics import economics
 from portal.applications.figures.facts import facts
@@ -208,7 +208,7 @@ def overview(application_id: UUID) -> ResponseReturnValue:
     tasks = Tasks(dossier, stands)
     state = public_state(application, application.tender)
     requests = requests_of(session(), application_id) if application.number else []
-    agreed = application.state == State.AWARDED and has_agreement(session(), g.actor, application.id)
+    agreed = application.state == State.AWARDED and is_signed(session(), application.id)
     offer = _open_offer(application)
     return render_template(
         "applications/overview.html",
@@ -229,7 +229,8 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         checks=checks_of(session(), application_id) if application.number else [],
         exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
         result=told.sheet if (told := application_scores.published(dossier)) else None,
-        agreement=agreed,
+        agreed=agreed,
+        agreement=agreed and has_agreement(session(), g.actor, application.id),
         offer=offer,
         appeal=_appeal(application, state),
         next_step=_next_step(dossier, stands, tasks, requests),

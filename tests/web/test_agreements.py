@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from portal.agreements import payments as agreement_payments
 from portal.agreements import service as agreements
 from portal.agreements.models import AgreementDue, Recovery, Tranche
+from portal.applications.models import Participant, ParticipantRole, ParticipantState
 from portal.awards.models import DecisionLine
 from portal.identity.models import Role, User
 from portal.identity.policy import Actor
@@ -144,6 +145,16 @@ def test_the_recipient_reads_its_own_and_nobody_elses(session: Session, sign_in:
     assert (page.status_code, "MINE-1" in page.text, "RUB\u00a071.00" in page.text) == (200, True, True)
     assert "/staff/" not in page.text
     assert "See the schedule of payments" in sign_in(mine).get(urls[0].removesuffix("/agreement")).text
+    # A partner knows that it is signed, and reads nothing of it.
+    application = agreed.stage.application(0)
+    joined = identity.organisation(session)
+    partner = identity.member(session, joined)
+    taking_part = {"role": ParticipantRole.PARTICIPANT, "state": ParticipantState.ACCEPTED, "invited_by": mine.id}
+    session.add(Participant(application_id=application.id, organisation_id=joined.id, **taking_part))
+    session.commit()
+    shown = sign_in(partner).get(urls[0].removesuffix("/agreement")).text
+    assert ("have signed the agreement" in shown, "MINE-1" in shown) == (True, False)
+    assert sign_in(partner).get(urls[0]).status_code == 404
     # Not another's, and not one's own while it is a draft.
     assert sign_in(other).get(urls[0]).status_code == 404
     assert sign_in(other).get(urls[1]).status_code == 404
