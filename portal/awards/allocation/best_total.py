@@ -89,9 +89,10 @@ class Found:
         return self.bound <= self.value
 
 
-def best_total(model: Model, budget: Budget, *, tie_break: bool = True) -> Found:
-    """The best set. Raises :class:`Infeasible` when the minimums cannot be met together."""
-    return _Search(model, budget).run(tie_break)
+def best_total(model: Model, budget: Budget, *, tie_break: bool = True, known: tuple[int, ...] | None = None) -> Found:
+    """The best set, ``known`` being one that keeps every row. Raises :class:`Infeasible` when the minimums cannot be
+    met together."""
+    return _Search(model, budget).run(tie_break, known)
 
 
 class _Search:
@@ -108,9 +109,10 @@ class _Search:
         sides = ((self.rows[row].most, take) for row, take in self.model.rows_of[at])
         return all(most is None or take <= most for most, take in sides)
 
-    def run(self, tie_break: bool) -> Found:
+    def run(self, tie_break: bool, known: tuple[int, ...] | None) -> Found:
         relaxed = self._relax()
-        answer, finished = self._core(relaxed)
+        first, finished = self._core(relaxed)
+        answer = _better(self.model, first, known)
         bound = relaxed.bound // FINE
         if finished and answer is not None:
             bound = self.model.value(answer)

@@ -90,12 +90,15 @@ class TwoParts:
         """
         best = self.best = self.best or Best(value, work)
         hard = -1
+        room = self.most - best.value * UNIT
+        within = [part.loss_within(states, max(room - self.lost[1 - at], 1)) for at, part in enumerate(self.parts)]
+        spare = max(sum(within) - room, 0) // 2
         for number, part in enumerate(self.parts):
             done = self.settled[1 - number] + 1
             room = self.most - best.value * UNIT
             if room < done + self.settled[number] + 1:
                 break
-            loss = min(part.loss_within(states, max(room - max(done, self.lost[1 - number]), 1)), room)
+            loss = min(within[number] - spare * (1 - number), max(room - max(done, self.lost[1 - number]), 1))
             if loss <= self.settled[number]:
                 continue
             sets = part.within(loss)

@@ -93,7 +93,8 @@ class _Allocating:
             value = bound = _points(model, outcomes)
         self._step()
         winners = [at for at, outcome in outcomes.items() if outcome.granted]
-        priced = tuple(self._price(limit, value, bound) for limit in problem.limits) if prices else ()
+        chosen = found.chosen if found is not None else ()
+        priced = tuple(self._price(limit, value, bound, chosen) for limit in problem.limits) if prices else ()
         by_policy = self._by_policy(model, found) if compare else {}
         strict = by_policy.get(Policy.STRICT.value)
         return Allocation(
@@ -161,13 +162,14 @@ class _Allocating:
                 dropped.append(limit.code)
         return tuple(dropped)
 
-    def _price(self, limit: Limit, value: int, bound: int) -> Price:
-        """Without the limit minus with it; between bounds where a search did not end in a proof."""
+    def _price(self, limit: Limit, value: int, bound: int, chosen: tuple[int, ...]) -> Price:
+        """Without the limit minus with it; between bounds where a search did not end in a proof. ``chosen``: the best
+        total with the limit, which keeps the other rows as well."""
         model = Model(self.problem, without=limit.code)
         if self.problem.policy is not Policy.BEST_TOTAL:
             low = high = _points(model, walk(model, self.problem.policy)) - value
         else:
-            found = best_total(self._reachable(model), self._price_budget(model), tie_break=False)
+            found = best_total(self._reachable(model), self._price_budget(model), tie_break=False, known=chosen)
             self.by_clock = self.by_clock or found.by_clock
             low, high = max(found.value - bound, 0), max(found.bound - value, 0)
         self._step()

@@ -101,6 +101,6 @@ def in_whole(model: Model, duals: Sequence[float]) -> list[int]:
     """Multipliers of FINE; zero where a row does not have the side."""
     found = []
     for row, dual in zip(model.rows, duals, strict=True):
-        multiplier = round(dual * FINE)
+        multiplier = round(dual * FINE) if dual else 0
         found.append(0 if (row.most if multiplier > 0 else row.least) is None else multiplier)
     return found
