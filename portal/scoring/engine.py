@@ -235,14 +235,19 @@ class _Expert:
         return text, cents
 
     def _points(self, asked: Sequence[Panel], calibrated: Mapping[str, Decimal]) -> tuple[Decimal | None, Why]:
-        count = sum(len(panel.values) for panel in asked)
-        if any(panel.missing for panel in asked):
+        count = 0
+        missing = apart = False
+        for panel in asked:
+            count += len(panel.values)
+            missing = missing or panel.missing
+            apart = apart or panel.apart(self._rules)
+        if missing:
             needed = sum(panel.lane.reviewers for panel in asked)
             done = sum(min(len(panel.values), panel.lane.reviewers) for panel in asked)
             return None, why("awaited", done=done, needed=needed)
-        differing = [difference(panel.values) for panel in asked if panel.apart(self._rules)]
-        if differing:
-            return None, why("apart", spread=max(differing), limit=self._rules.spread_limit)
+        if apart:
+            spread = max(difference(panel.values) for panel in asked if panel.apart(self._rules))
+            return None, why("apart", spread=spread, limit=self._rules.spread_limit)
         if self._rules.expert_mean is ExpertMean.CALIBRATED:
             return self._calibrated(asked, count, calibrated)
         return points_of(asked), _mean(count, len(asked))
