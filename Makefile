@@ -61,10 +61,16 @@ test: assets translations ## every test, on throw-away services
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1
 
 .PHONY: check
-check: install ## style, types, imports between rooms
+check: types style ## style, types, imports between rooms (-j 2: at the same time)
+
+.PHONY: types
+types: install
+	$(BIN)/mypy
+
+.PHONY: style
+style: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: format

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, cast
 
@@ -38,10 +39,12 @@ class ReceivedMail:
     path: Path
 
 
-def received(folder: Path | str, limit: int | None = None) -> list[ReceivedMail]:
-    """The letters in ``folder``, newest first; a missing folder has none."""
-    paths = sorted(Path(folder).glob("*.eml"), reverse=True)[:limit]
-    return [_read(path) for path in paths]
+def received(folder: Path | str, limit: int | None = None, to: str = "") -> list[ReceivedMail]:
+    """The letters in ``folder`` (with ``to``: those to this address), newest first; a missing folder has none."""
+    paths = sorted(Path(folder).glob("*.eml"), reverse=True)
+    if to:
+        paths = [path for path in paths if to in _recipients(path)]
+    return [_read(path) for path in paths[:limit]]
 
 
 @contextmanager
@@ -81,6 +84,13 @@ class _Delivery:
         part.write_bytes(header + cast(bytes, envelope.original_content))
         part.rename(self._folder / f"{name}.eml")
         return "250 OK"
+
+
+@lru_cache(maxsize=20_000)
+def _recipients(path: Path) -> str:
+    """The line that :class:`_Delivery` put on top. Reading whole letters takes milliseconds each."""
+    with path.open(encoding="utf-8", errors="replace") as letter:
+        return letter.readline()
 
 
 def _read(path: Path) -> ReceivedMail:

@@ -69,8 +69,8 @@ class Site:
         """The newest letter to ``address`` with ``words`` in its subject or text; waits for it."""
         until = time.monotonic() + LETTER_SECONDS
         while time.monotonic() < until:
-            for mail in received(self.mail_folder):
-                if address in mail.to and words in f"{mail.subject}\n{mail.text}":
+            for mail in received(self.mail_folder, to=address):
+                if words in f"{mail.subject}\n{mail.text}":
                     return mail
             time.sleep(0.1)
         raise AssertionError(f"no letter to {address} with {words!r}")

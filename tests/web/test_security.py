@@ -466,7 +466,7 @@ def test_registration_by_real_mail(fresh_app: Flask, mail_folder: Path) -> None:
     client.post("/account/register?lang=ru", data=registration(email))
     with fresh_app.app_context():
         jobs.drain("mail")
-    letters = [letter for letter in received(mail_folder) if letter.to == email]
+    letters = received(mail_folder, to=email)
     assert len(letters) == 1
     link = re.search(r"http://localhost:8000(/account/confirm/\S+)", letters[0].text)
     assert link is not None
