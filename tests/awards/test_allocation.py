@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from portal.awards.allocation.best_total import cut_off
+from portal.awards.allocation.departures import side_price, side_prices
 from portal.awards.allocation.near_best import Near, TwoParts
 from portal.awards.allocation.pairing import TooMany
 from portal.awards.allocation.policies import EACH, Allocation, Candidate, Limit, Policy, Problem, allocate, rank_order
@@ -198,6 +199,18 @@ def near_and_far(model: Model, usable: list[int], seed: int) -> list[list[int]]:
 def assert_seen(model: Model, near: Near, expected: tuple[int, ...] | None) -> None:
     assert near.chosen is None or model.value(near.chosen) == near.value
     assert not near.canonical or near.chosen == expected
+
+
+def test_the_price_of_what_is_left_is_the_same_in_halves() -> None:
+    chance = random.Random(7)
+    for digits in (1, 5, 12, 15):
+        row = Row((0,), (1,), chance.randrange(10**digits), chance.randrange(10**digits))
+        taken = [chance.randrange(10**digits) for _ in range(20)]
+        for bits in (3, 20, 37, 62, 75):
+            for multiplier in (0, 1 - 2**bits, 2**bits, -chance.getrandbits(bits), chance.getrandbits(bits)):
+                if abs(multiplier) * 10**digits < 2**100:
+                    expected = [side_price(row, multiplier, each) for each in taken]
+                    assert side_prices(row, multiplier, np.array(taken)).tolist() == expected
 
 
 def assert_money_holds(problem: Problem, allocation: Allocation) -> None:

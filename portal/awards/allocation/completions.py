@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from portal.awards.allocation.departures import UNIT, Part, Sets, side_price, sides_of
+from portal.awards.allocation.departures import UNIT, Part, Sets, side_prices, sides_of
 from portal.awards.allocation.pairing import TooMany, Whole
 from portal.awards.allocation.programme import Beside
 from portal.awards.allocation.relaxation import centred, counted_rows, in_whole
@@ -218,9 +218,8 @@ class _Open:
         said = self.points * UNIT + cut.part.most
         for place, row in enumerate(self.shared):
             if cut.whole[row]:
-                side, values = self.model.rows[row], self.values[place].tolist()
-                prices = [side_price(side, cut.whole[row], use) for use in values]
-                said += prices[0] if len(prices) == 1 else np.array(prices, dtype=np.int64)[self.codes[place]]
+                prices = side_prices(self.model.rows[row], cut.whole[row], self.values[place])
+                said += prices[0] if len(prices) == 1 else prices[self.codes[place]]
         self.bound = np.minimum(self.bound, said)
         return said
 

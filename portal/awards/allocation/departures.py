@@ -25,6 +25,9 @@ from portal.awards.allocation.rows import Model, Row
 UNIT: Final = FINE // PRICED
 """Units of one step of points."""
 
+HALF: Final = 2**20
+"""The root of ``PRICED``."""
+
 FREE: Final = 2**62
 """A side that a row does not have."""
 
@@ -292,3 +295,12 @@ def _groups(
 def side_price(row: Row, multiplier: int, taken: int = 0) -> int:
     """What is left of the side that the multiplier is about, in units, rounded up."""
     return -(-multiplier * (((row.most if multiplier > 0 else row.least) or 0) - taken) // PRICED)
+
+
+def side_prices(row: Row, multiplier: int, taken: Whole) -> Whole:
+    """:func:`side_price` for each of what is taken: products of 2 ** 80 in two halves that an int64 holds."""
+    over = taken - ((row.most if multiplier > 0 else row.least) or 0)
+    high, low = divmod(multiplier, HALF)
+    if max(high.bit_length(), 20) + int(np.abs(over).max(initial=1)).bit_length() > 61:
+        return np.array([side_price(row, multiplier, each) for each in taken.tolist()], dtype=np.int64)
+    return np.asarray(-((high * over + low * over // HALF) // HALF), dtype=np.int64)

@@ -53,6 +53,8 @@ class TwoParts:
         )
         self.lost = [0, 0]
         """What every set of a part loses at least."""
+        self.many = [0, 0]
+        """Sets of each part within the loss of the last search: the part of fewer is completed first, and further."""
         self.settled = [-1, -1]
         """All answers with a set of a part that loses at most so much have been looked at."""
         self.best: Best | None = None
@@ -73,6 +75,7 @@ class TwoParts:
             loss = part.loss_within(states, max(room - self.lost[1 - number], 1))
             sets = part.within(loss)
             self.lost[number] = part.most - int(sets.worth.max()) if len(sets.worth) else loss + 1
+            self.many[number] = len(sets.worth)
             seen.append(sets)
             reached.append(loss)
         unseen = min(reached[0] + self.lost[1], reached[1] + self.lost[0]) + 1
@@ -90,15 +93,13 @@ class TwoParts:
         """
         best = self.best = self.best or Best(value, work)
         hard = -1
-        room = self.most - best.value * UNIT
-        within = [part.loss_within(states, max(room - self.lost[1 - at], 1)) for at, part in enumerate(self.parts)]
-        spare = max(sum(within) - room, 0) // 2
-        for number, part in enumerate(self.parts):
+        for number in sorted((0, 1), key=lambda at: self.many[at]):
+            part = self.parts[number]
             done = self.settled[1 - number] + 1
             room = self.most - best.value * UNIT
             if room < done + self.settled[number] + 1:
                 break
-            loss = min(within[number] - spare * (1 - number), max(room - max(done, self.lost[1 - number]), 1))
+            loss = part.loss_within(states, max(room - max(done, self.lost[1 - number]), 1))
             if loss <= self.settled[number]:
                 continue
             sets = part.within(loss)
