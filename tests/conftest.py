@@ -17,6 +17,7 @@ from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from flask_login.utils import _create_identifier
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
@@ -40,6 +41,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("portal")
+if not FULL:
+    # Otherwise each worker reads the syntax of all sources for numbers and strings to try, for some seconds, and what a
+    # test tries depends on which modules happen to be imported: not the same examples each time.
+    providers.is_local_module_file = lambda path: False
 
 # Passphrases and passwords are stretched by Argon2id as outside, only not for long: that took a minute of the session.
 QUICK_STRETCH = {"argon2__time_cost": 1, "argon2__memory_cost": 64}

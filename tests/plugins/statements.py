@@ -12,8 +12,12 @@ from typing import Any
 
 import psycopg
 from psycopg._preparing import PrepareManager
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from sqlalchemy import event
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine import Connection
 from sqlalchemy.pool import Pool
 
 
@@ -31,3 +35,33 @@ def _keep(connection: Any, record: Any) -> None:
         connection._prepared = KeptStatements()
         connection.prepare_threshold = 1
         connection.prepared_max = 600
+
+
+class ShortSavepoints(PGDialect_psycopg):
+    """Savepoints without compiling and without a cursor: the tests' requests begin and end with them."""
+
+    supports_statement_cache = True
+
+    def do_savepoint(self, connection: Connection, name: str) -> None:
+        if not _said(connection, f"SAVEPOINT {name}"):
+            super().do_savepoint(connection, name)
+
+    def do_rollback_to_savepoint(self, connection: Connection, name: str) -> None:
+        if not _said(connection, f"ROLLBACK TO SAVEPOINT {name}"):
+            super().do_rollback_to_savepoint(connection, name)
+
+    def do_release_savepoint(self, connection: Connection, name: str) -> None:
+        if not _said(connection, f"RELEASE SAVEPOINT {name}"):
+            super().do_release_savepoint(connection, name)
+
+
+def _said(connection: Connection, statement: str) -> bool:
+    """Whether PostgreSQL has done it; where not, the usual way does it or says why not."""
+    driver: Any = connection.connection.dbapi_connection
+    with driver.lock:
+        if driver.pgconn.transaction_status == TransactionStatus.IDLE:
+            return False
+        return bool(driver.pgconn.exec_(statement.encode()).status == ExecStatus.COMMAND_OK)
+
+
+registry.register("postgresql.psycopg", __name__, "ShortSavepoints")
