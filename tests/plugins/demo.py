@@ -66,11 +66,7 @@ def demo_app(demo: Demo, services: TestServices, redis_url: str, worker_name: st
     from tests.conftest import make_app
 
     name = f"{demo.database}_{worker_name}_{next(_copies)}"
-    with services.connect() as connection:
-        connection.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(demo.database))
-        )
-    variables = environment(services, services.url(name), redis_url)
+    variables = environment(services, services.copy_of(demo.database, name), redis_url)
     app = make_app({**variables, "FILES_URL": demo.files, "PORTAL_DEMO": "1"})
     yield app
     with app.app_context():

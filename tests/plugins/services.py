@@ -55,11 +55,17 @@ class TestServices:
 
     def copy(self, name: str) -> str:
         """Make a database from the migrated template; gives its URL."""
-        database = f"{self.template}_{name}"
+        return self.copy_of(self.template, f"{self.template}_{name}")
+
+    def copy_of(self, template: str, database: str) -> str:
+        """Make a database like another one that nobody is connected to; gives its URL.
+
+        Copying its files costs half of what writing its pages to the log does.
+        """
         with self.connect() as connection:
             connection.execute(
-                sql.SQL("create database {} template {}").format(
-                    sql.Identifier(database), sql.Identifier(self.template)
+                sql.SQL("create database {} template {} strategy file_copy").format(
+                    sql.Identifier(database), sql.Identifier(template)
                 )
             )
         return self.url(database)
