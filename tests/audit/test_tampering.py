@@ -51,6 +51,7 @@ EXEMPT_TABLES: Final = {
     **dict.fromkeys(
         ("measurement", "dry_run", "dry_run_line", "run_check", "statement_export"), "can be computed again at any time"
     ),
+    "blind_copy": "made again from the frozen files at any time; what an officer let through is an event",
     **dict.fromkeys(
         ("section", "attachment", "application_export", "part_grant", "prospect", "review_note"),
         "drafts: what was submitted is frozen in the submission",
