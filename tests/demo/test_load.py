@@ -170,6 +170,13 @@ def test_two_applications_are_sealed_and_say_nothing(loaded: Session) -> None:
     assert rows(loaded, "select count(*) from seal_key where public is not null and given is null") == [(3,)]
 
 
+def test_experts_of_the_blind_tender_get_copies_and_what_names_somebody_waits(loaded: Session) -> None:
+    held = rows(
+        loaded, "select state, count(*), count(copy_id), count(allowed_at) from blind_copy group by state order by 1"
+    )
+    assert held == [("held", 4, 4, 0), ("ready", 6, 6, 0)]
+
+
 def test_a_part_is_offered_to_the_initiator_and_waits(loaded: Session) -> None:
     held = rows(
         loaded,
