@@ -26,6 +26,7 @@ THINGS: Final[Mapping[str, Message]] = {
     "calibration": N_("Calibration of reviewers"),
     "cluster": N_("Cluster"),
     "conflict": N_("Conflict of interest"),
+    "copies": N_("Copies of files for reviewers"),
     "correction": N_("Request for correction"),
     "decision": N_("Decision"),
     "document": N_("Cluster's document"),
@@ -96,6 +97,7 @@ ACTS: Final[Mapping[str, Message]] = {
     "add": N_("%(thing)s: added"),
     "admit": N_("%(thing)s: admitted"),
     "adopt": N_("%(thing)s: adopted"),
+    "allow": N_("%(thing)s: let through"),
     "amend": N_("%(thing)s: changed"),
     "answer": N_("%(thing)s: answered"),
     "appoint": N_("%(thing)s: appointed"),
@@ -238,6 +240,7 @@ ACTS: Final[Mapping[str, Message]] = {
 
 KINDS: Final[Mapping[str, Message]] = {
     "allocate_track": N_("Allocation of a track"),
+    "blind_copies": N_("Copies of files for reviewers"),
     "award_letters": N_("Letters about results"),
     "calibrate_track": N_("Calibration of reviewers"),
     "carry_out_assignment": N_("Assigning reviewers by the plan"),

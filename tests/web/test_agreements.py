@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.agreements import payments as agreement_payments
 from portal.agreements import service as agreements
-from portal.agreements.models import AgreementDue, Recovery, Tranche
+from portal.agreements.models import Agreement, AgreementDue, Recovery, Tranche
 from portal.applications.models import Participant, ParticipantRole, ParticipantState
 from portal.awards.models import DecisionLine
 from portal.identity.models import Role, User
@@ -179,7 +179,8 @@ def test_pages_ask_equally_often(
             session, agreed.finance, tranche.id, document=f"No. {tranche.place}", paid_on=date(2018, 12, 30)
         )
     client = as_(sign_in, agreed, "officer")
-    application = session.scalars(select(DecisionLine.application_id).limit(1)).one()
+    its_line = select(Agreement.line_id).where(Agreement.id == first).scalar_subquery()
+    application = session.scalars(select(DecisionLine.application_id).where(DecisionLine.id == its_line)).one()
     found: dict[str, tuple[int, int]] = {}
     for url, words, statements in (
         ("/staff/agreements?q=N", "N0", 8),

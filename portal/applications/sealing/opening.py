@@ -31,7 +31,7 @@ from portal.documents import service as documents
 from portal.documents.models import StoredFile
 from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.tenders import seal_keys, seal_queries
-from portal.tenders.models import Tender
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.seal_models import SealKey
 from portal.tenders.service import lock
 
@@ -117,6 +117,11 @@ def step(session: Session, tender_id: UUID) -> jobs.Progress:
     return jobs.Progress(opened + faulty, opened + faulty + left)
 
 
+def _rule_set(session: Session, application: Application) -> RuleSetVersion:
+    ours = TenderTrack.id == application.tender_track_id
+    return session.scalars(select(RuleSetVersion).join(TenderTrack).where(ours)).one()
+
+
 def _counts(session: Session, tender_id: UUID) -> tuple[int, int, int]:
     """How many are opened, could not be opened, and are left."""
     row = session.execute(
@@ -165,7 +170,7 @@ def _open(session: Session, row: Seal, keys: dict[str, bytes]) -> None:
     session.flush()
     facts = {"number": row.number, "sha256": submission.sha256}
     record(session, _ACTOR, "applications:application:open", "application", application.id, facts)
-    for kind in after_submission(rules_of(application.tender_track.rule_set)):
+    for kind in after_submission(rules_of(_rule_set(session, application))):
         jobs.enqueue(session, kind, {"submission_id": str(submission.id)}, key=f"{kind}:{submission.id}")
 
 
