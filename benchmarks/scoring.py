@@ -9,7 +9,6 @@ connections to the database, which depends less on how busy the machine is with 
 
 from __future__ import annotations
 
-import gc
 import sys
 import time
 from collections.abc import Sequence
@@ -36,6 +35,7 @@ from portal.scoring import batch, service
 from portal.scoring.models import ScoreRun
 from portal.tenders.rulebook import load_rulebook
 from portal.tenders.ruleset import Component, Criterion, Linear, Source, Text
+from portal.worker import settle
 from tests.factories import identity, tenders
 from tests.factories.submissions import submitted, track_of, varied
 
@@ -56,7 +56,7 @@ def main() -> None:
                     _review(session, submitted(session, tender, some))
                 actor = identity.actor(session, identity.user(session, Role.OFFICER))
                 track_id = track_of(tender).id
-            gc.freeze()  # as the worker does
+            settle()  # as the worker does
             spent = _watch_sql()
             for name in ("packages are measured", "figures are kept", "once more"):
                 _run(name, actor, track_id, spent)
