@@ -22,7 +22,7 @@ from portal.core.errors import Conflict, NotFound, Problems, Refused
 from portal.core.language import N_, Message
 from portal.documents import service as documents
 from portal.documents.models import StoredFile
-from portal.documents.stripping import FAULTS, Stripped, Stripper
+from portal.documents.stripping import Stripped, Stripper
 from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.review.blind import redaction_of
 from portal.review.blind_models import BlindCopy, CopyState
@@ -151,8 +151,8 @@ def word_of(row: BlindCopy | None) -> Message | None:
 def copy_for(session: Session, case: Case, file_id: UUID) -> StoredFile:
     """The copy of a frozen file for a reviewer from whom it is hidden who applies.
 
-    Raises :class:`NotFound` for a file that is not of the case, :class:`Conflict` while the copy is being made (and
-    has it made), :class:`Refused` where there is none or an officer has not let it through.
+    Raises :class:`NotFound` for a file that is not of the case, :class:`Conflict` while the copy is being made,
+    :class:`Refused` where there is none or an officer has not let it through.
     """
     if file_id not in files_of(case):
         raise NotFound
@@ -188,6 +188,3 @@ def allow(session: Session, actor: Actor, *, application_id: UUID, file_ids: Col
         facts = {"files": sorted(str(row.file_id) for row in new)}
         record(session, actor, "review:copies:allow", "application", application_id, facts)
     return len(new)
-
-
-__all__ = ["FAULTS", "KIND", "allow", "copies_of", "copy_for", "files_of", "held_in", "make", "word_of", "write"]

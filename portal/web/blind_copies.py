@@ -15,6 +15,7 @@ from flask_babel import ngettext
 from portal.core.db import session
 from portal.core.errors import NotFound, Problem, Problems
 from portal.core.language import N_, Message
+from portal.documents.stripping import FAULTS
 from portal.identity.policy import Permission, authorize
 from portal.identity.queries import names_of
 from portal.review import blind_copies, queries, similar_queries
@@ -59,7 +60,7 @@ class Line:
 
     @property
     def fault(self) -> str:
-        return say(blind_copies.FAULTS[self.copy.fault]) if self.copy is not None and self.copy.fault else ""
+        return say(FAULTS[self.copy.fault]) if self.copy is not None and self.copy.fault else ""
 
 
 def _place(each: Mapping[str, Any]) -> str:
