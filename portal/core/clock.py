@@ -39,5 +39,6 @@ def at(session: Session, instant: datetime) -> Iterator[None]:
     try:
         yield
     finally:
-        if session.is_active:
+        # Where the transaction has ended the setting went with it, and asking would begin another one at the real time.
+        if session.in_transaction() and session.is_active:
             session.execute(text("select set_config('portal.now', '', true)"))

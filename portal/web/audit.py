@@ -14,7 +14,7 @@ from portal.core.db import session
 from portal.identity.policy import Permission
 from portal.web.page import page
 from portal.web.paging import Page, keyset
-from portal.web.trail_words import OBJECTS, told
+from portal.web.trail_words import OBJECTS, doer, told
 
 pages = Blueprint("audit", __name__, url_prefix="/staff/audit")
 
@@ -35,6 +35,7 @@ def index() -> ResponseReturnValue:
         "audit/index.html",
         page=found,
         told=told,
+        doer=doer,
         objects=OBJECTS,
         filters={"object": object_id, "actor": actor, "tag": tag},
     )

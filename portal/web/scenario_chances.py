@@ -10,9 +10,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import portal.awards.jobs  # noqa: F401 - a large simulation writes a task
+from portal.awards.allocation.words import POLICY_NAMES
 from portal.awards.scenarios import simulating
-from portal.awards.scenarios.changes import Changes, read_changes
+from portal.awards.scenarios.changes import Changes, Ground, policy_of, read_changes
 from portal.awards.scenarios.models import Scenario
+from portal.awards.scenarios.outcome import limit_name
 from portal.awards.scenarios.queries import Standing, room, scenario_of, standing
 from portal.core.db import session
 from portal.core.errors import NotFound
@@ -20,6 +22,7 @@ from portal.identity.policy import Permission
 from portal.scoring.evaluation import Place
 from portal.web import scenario_picture as picture
 from portal.web.forms import PortalForm, uuid_argument
+from portal.web.language import say
 from portal.web.page import page
 from portal.web.register import as_table
 from portal.web.scenarios import frame
@@ -64,7 +67,7 @@ def show(track_id: UUID) -> ResponseReturnValue:
         found=found,
         heat=picture.heat(found) if found else [],
         funded=picture.funded(found) if found else [],
-        otherwise=simulating.partly(held.ground, changes),
+        **_given_out(held.ground, changes, asked),
         left_out=len(held.ground.projects) - (len(asked.numbers) if asked else 0),
         form=PortalForm(formdata=None),
     )
@@ -95,6 +98,19 @@ def _supposed(place: Place) -> tuple[Standing, Scenario | None, Changes]:
     if scenario.tender_track_id != place.id:
         raise NotFound
     return held, scenario, read_changes(scenario.changes)
+
+
+def _given_out(ground: Ground, changes: Changes, asked: simulating.Asked | None) -> dict[str, Any]:
+    """How each draw gives the money out, in words, and whether that is not how the scenario does."""
+    if asked is None:
+        return {"given_out": "", "limits": [], "otherwise": False}
+    policy, limits = simulating.terms(ground, changes, len(asked.numbers))
+    return {
+        "given_out": say(POLICY_NAMES[policy]),
+        "limits": [say(limit_name(limit)) for limit in limits],
+        "otherwise": policy is not (changes.policy or policy_of(ground.rules)),
+        "most": simulating.BEST_MOST,
+    }
 
 
 def _reach() -> int | None:

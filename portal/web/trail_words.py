@@ -304,6 +304,37 @@ OBJECTS: Final[Mapping[str, Message]] = {
 }
 """What something happened to, by the type of the object that the trail names."""
 
+DOERS: Final[Mapping[str, Message]] = {
+    "allocation": N_("The portal: allocation"),
+    "assignment": N_("The portal: assignment of reviewers"),
+    "audit": N_("The portal: audit trail"),
+    "blind_copies": N_("The portal: copies for reviewers"),
+    "calibration": N_("The portal: calibration of reviewers"),
+    "cli": N_("The portal's command line"),
+    "conflicts": N_("The portal: search for conflicts of interest"),
+    "link-of-a-letter": N_("Whoever followed the link of a letter"),
+    "offers": N_("The portal: offers of a part"),
+    "open_sealed": N_("The portal: opening of sealed applications"),
+    "portal": N_("The portal"),
+    "proof": N_("The portal: results bundle"),
+    "register_import": N_("The portal: import into the register"),
+    "reserve": N_("The portal: reserve list"),
+    "scan_file": N_("The portal: virus scan"),
+    "scenarios": N_("The portal: what-if room"),
+    "scoring": N_("The portal: scoring"),
+    "similarity": N_("The portal: search for similar projects"),
+    "statements": N_("The portal: statements of postings"),
+}
+"""Who did something where it was no person: the name of a system actor."""
+
+
+def doer(actor: str, name: str) -> Message | str:
+    """Whoever the trail names as ``actor`` ("user:...", "system:...", "anonymous"), in words; a person by ``name``."""
+    if actor == "anonymous":
+        return N_("A visitor")
+    kind, _, which = actor.partition(":")
+    return DOERS.get(which, name or which) if kind == "system" else name
+
 
 def told(tag: str) -> Message | None:
     """An audit tag in words, for example "Decision: signed"."""

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portal.awards.allocation.problem import Limit, Policy
+from portal.awards.scenarios import simulating
 from portal.awards.scenarios.acceptability import Question, bands_of, simulate, totals_of, weights_drawn
-from portal.awards.scenarios.changes import Changes, Outcome
+from portal.awards.scenarios.changes import Changes, Ground, Outcome
+from portal.awards.scenarios.funding import Money
 from portal.awards.scenarios.outcome import follow
-from portal.awards.scenarios.simulating import AT_ONCE, answer, question, read
+from portal.awards.scenarios.simulating import AT_ONCE, answer, question, read, simulated
 from tests.awards.test_scenarios import CODES, TWO, ground, grounds, opened, project
 
 
@@ -25,10 +28,13 @@ def asked(points: list[list[float]], reach: float | None, **more: object) -> Que
         reach=reach,
         least=0,
         passed=np.ones(count, np.bool_),
-        asked=np.full((count, 1), 100, np.int64),
-        available=np.array([100], np.int64),
+        money=Money(np.full((count, 1), 100, np.int64), np.array([100], np.int64)),
     )
     return replace(plain, **more)
+
+
+def shared(held: Question, **more: object) -> Question:
+    return replace(held, money=replace(held.money, **more))
 
 
 @settings(max_examples=20, deadline=None)
@@ -46,7 +52,7 @@ def asked(points: list[list[float]], reach: float | None, **more: object) -> Que
 def test_probabilities_add_up_and_who_is_dominated_never_wins(
     points: list[list[float]], reach: float | None, skips: bool
 ) -> None:
-    held = asked(points, reach, skips=skips)
+    held = shared(asked(points, reach), policy=Policy.SKIPPING if skips else Policy.STRICT)
     found = simulate(held, draws=60)
     assert (found.ranks.sum(axis=1) == 60).all()
     assert (found.ranks.sum(axis=0) == [60 * (high - low + 1) for low, high in found.bands]).all()
@@ -77,6 +83,54 @@ def test_without_reach_every_draw_is_the_ranking(held: object) -> None:
     assert read(told.digest, told.to_json()) == told
 
 
+@st.composite
+def shares(draw: st.DrawFn) -> tuple[Ground, Changes]:
+    """Projects of three clusters, some of SMEs, some unwilling to take a part, under a policy with up to two limits."""
+    held = draw(grounds())
+    projects = [
+        replace(
+            each,
+            cluster=draw(st.sampled_from(["D1", "D2", "D3"])),
+            categories=draw(st.sampled_from([frozenset(), frozenset({"sme", "small"})])),
+            unwilling=draw(st.booleans()),
+        )
+        for each in held.projects
+    ]
+    limits = []
+    for number in range(draw(st.integers(0, 2))):
+        field, value = draw(st.sampled_from([("cluster", "*"), ("cluster", "D1"), ("sme", "sme")]))
+        unit = draw(st.sampled_from(["projects", "roubles", "percent"]))
+        most = draw(st.integers(0, {"projects": 3, "roubles": 150, "percent": 100}[unit]))
+        limits.append(Limit(f"L{number}", field, value, None, Decimal(most), unit))
+    return replace(held, projects=projects), Changes(policy=draw(st.sampled_from(Policy)), limits=tuple(limits))
+
+
+@settings(max_examples=40, deadline=None)
+@given(shares())
+def test_each_draw_gives_the_money_out_as_the_list_does(held: tuple[Ground, Changes]) -> None:
+    """Every policy, with upper limits of every kind: with the set weights alone, who is funded is who is awarded."""
+    found = question(*held, 0)
+    listed = {each.number: each.outcome for each in follow(*held).places if each.outcome is not Outcome.OPEN}
+    if found is None:
+        assert not listed
+        return
+    told = simulated(replace(found, draws=2))
+    assert {row.number: row.funded for row in told.rows} == {
+        number: 2 * (outcome is Outcome.AWARD) for number, outcome in listed.items()
+    }
+
+
+def test_a_best_total_of_too_many_is_simulated_in_rank_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, best = ground(*TWO), Changes(policy=Policy.BEST_TOTAL)
+    asked_for = question(held, best, 3)
+    assert asked_for is not None
+    assert (asked_for.problem.policy, asked_for.at_once) == (Policy.BEST_TOTAL, False)
+    monkeypatch.setattr(simulating, "BEST_MOST", 1)
+    asked_for = question(held, best, 3)
+    assert asked_for is not None
+    assert (asked_for.problem.policy, asked_for.at_once) == (Policy.SKIPPING, True)
+
+
 def test_two_criteria_have_the_known_answer() -> None:
     """Better in one criterion by as much as worse in the other: each is first for half of all weights."""
     found = simulate(asked([[8.0, 4.0], [4.0, 8.0]], None), draws=20_000)
@@ -88,9 +142,9 @@ def test_two_criteria_have_the_known_answer() -> None:
 
 
 def test_threshold_gates_and_the_first_that_does_not_fit() -> None:
-    held = asked([[9.0], [8.0], [7.0]], 0, asked=np.array([[90], [20], [5]], np.int64))
+    held = shared(asked([[9.0], [8.0], [7.0]], 0), asked=np.array([[90], [20], [5]], np.int64))
     assert list(simulate(held, draws=1).funded) == [1, 0, 0]
-    assert list(simulate(replace(held, skips=True), draws=1).funded) == [1, 0, 1]
+    assert list(simulate(shared(held, policy=Policy.SKIPPING), draws=1).funded) == [1, 0, 1]
     assert list(simulate(replace(held, least=8001), draws=1).funded) == [1, 0, 0]
     blocked = replace(held, passed=np.array([False, True, True]))
     assert list(simulate(blocked, draws=1).funded) == [0, 1, 1]

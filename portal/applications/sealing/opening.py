@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -92,7 +93,7 @@ def _begin(session: Session, actor: Actor, row: SealOpening) -> None:
 
 def step(session: Session, tender_id: UUID) -> jobs.Progress:
     """Open the next few applications of a tender, in the order of their numbers; at the end, close the protocol."""
-    keys = seal_queries.given_keys(session, tender_id)
+    keys, due = seal_queries.given_keys(session, tender_id), _due(session, tender_id)
     waiting = (
         select(Seal)
         .where(Seal.tender_id == tender_id, Seal.ended.is_(None), Seal.fault.is_(None))
@@ -105,7 +106,7 @@ def step(session: Session, tender_id: UUID) -> jobs.Progress:
     for row in session.scalars(waiting).all():
         try:
             with session.begin_nested():
-                _open(session, row, keys)
+                _open(session, row, keys, due)
         except Unopened as found:
             row.fault, row.fault_at = found.fault, found.at
             facts = {"number": row.number, "fault": found.fault, "at": found.at}
@@ -117,9 +118,12 @@ def step(session: Session, tender_id: UUID) -> jobs.Progress:
     return jobs.Progress(opened + faulty, opened + faulty + left)
 
 
-def _rule_set(session: Session, application: Application) -> RuleSetVersion:
-    ours = TenderTrack.id == application.tender_track_id
-    return session.scalars(select(RuleSetVersion).join(TenderTrack).where(ours)).one()
+def _due(session: Session, tender_id: UUID) -> dict[UUID, tuple[str, ...]]:
+    """Track of the tender -> the kinds of work that an application causes once it can be read; one query."""
+    rows = session.execute(
+        select(TenderTrack.id, RuleSetVersion).join(TenderTrack).where(TenderTrack.tender_id == tender_id)
+    )
+    return {track_id: after_submission(rules_of(version)) for track_id, version in rows}
 
 
 def _counts(session: Session, tender_id: UUID) -> tuple[int, int, int]:
@@ -144,7 +148,7 @@ def _finish(session: Session, tender_id: UUID, opened: int, faulty: int) -> None
     record(session, _ACTOR, "applications:opening:finish", "tender", tender_id, facts)
 
 
-def _open(session: Session, row: Seal, keys: dict[str, bytes]) -> None:
+def _open(session: Session, row: Seal, keys: dict[str, bytes], due: Mapping[UUID, tuple[str, ...]]) -> None:
     """One application: key, content, digest, every file; then everything into its rows. Raises :class:`Unopened`."""
     application = session.get_one(Application, row.application_id, with_for_update=True, populate_existing=True)
     submission = row.submission
@@ -170,7 +174,7 @@ def _open(session: Session, row: Seal, keys: dict[str, bytes]) -> None:
     session.flush()
     facts = {"number": row.number, "sha256": submission.sha256}
     record(session, _ACTOR, "applications:application:open", "application", application.id, facts)
-    for kind in after_submission(rules_of(_rule_set(session, application))):
+    for kind in due[application.tender_track_id]:
         jobs.enqueue(session, kind, {"submission_id": str(submission.id)}, key=f"{kind}:{submission.id}")
 
 

@@ -1,8 +1,9 @@
 """Rank acceptability: how a ranking would stand if the weights were others. Pure.
 
 Stochastic multicriteria acceptability analysis: weights are drawn at random from all that are plausible, and each draw
-is ranked and funded as the real list is. What is counted is how often each application takes each place, how often it
-would get money, and the mean of the weights that make it the first (its central weights).
+is ranked and funded as the real list is (:mod:`portal.awards.scenarios.funding`). What is counted is how often each
+application takes each place, how often it would get money, and the mean of the weights that make it the first (its
+central weights).
 
 Sources: R. Lahdelma, J. Hokkanen, P. Salminen, "SMAA - Stochastic multiobjective acceptability analysis", European
 Journal of Operational Research 106 (1998) 137-143; R. Lahdelma, P. Salminen, "SMAA-2: Stochastic multicriteria
@@ -22,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from portal.awards.scenarios.funding import Money, money_of
 from portal.awards.scenarios.simulating import Asked
 
 Floats = NDArray[np.float64]
@@ -41,8 +43,7 @@ class Question:
 
     ``points``: n x m, 0 to 10; ``weights``: m, adding up to 100; ``reach``: how many points each weight may differ,
     None for all weights there are; ``least``: hundredths of points that the threshold asks for; ``passed``: n, whether
-    the other conditions are met; ``asked``: n x k, ``available``: k, whole kopecks; ``skips``: whether the list goes
-    on after the first that does not fit.
+    the other conditions are met; ``money``: what they share, and how.
     """
 
     points: Floats
@@ -50,23 +51,18 @@ class Question:
     reach: float | None
     least: int
     passed: NDArray[np.bool_]
-    asked: Whole
-    available: Whole
-    skips: bool = False
+    money: Money
 
 
 def stated(asked: Asked) -> Question:
     """A question in arrays."""
-    count = len(asked.numbers)
     return Question(
         points=np.array([[float(value) for value in row] for row in asked.points]),
         weights=np.array([float(weight) for weight in asked.weights]),
         reach=None if asked.reach is None else float(asked.reach),
         least=int(asked.least * 100),
         passed=np.array(asked.passed, np.bool_),
-        asked=np.array(asked.asked, np.int64).reshape(count, len(asked.available)),
-        available=np.array(asked.available, np.int64),
-        skips=asked.skips,
+        money=money_of(asked.problem, asked.numbers, asked.years, nothing=asked.nothing),
     )
 
 
@@ -105,7 +101,7 @@ def simulate(asked: Question, draws: int, seed: int = 0) -> Acceptability:
         order = np.argsort(np.where(recommended, -totals, 1_000_000 - totals), axis=1, kind="stable")
         places = np.empty_like(order)
         np.put_along_axis(places, order, np.arange(count)[None, :], axis=1)
-        given = _funded(asked, order, np.take_along_axis(recommended, order, axis=1))
+        given = asked.money.funded(totals, order, np.take_along_axis(recommended, order, axis=1))
         np.add.at(ranks, (np.broadcast_to(np.arange(count), places.shape), band[places]), 1)
         np.add.at(funded, order[given], 1)
         places_summed += places.sum(axis=0) + len(drawn)
@@ -132,22 +128,6 @@ def totals_of(points: Floats, weights: Floats) -> Whole:
         exact = weights[:, criterion, None] * points[None, :, criterion] * 10
         totals += np.floor(exact + 0.5 + _TINY).astype(np.int64)
     return totals
-
-
-def _funded(asked: Question, order: NDArray[np.intp], recommended: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Draws x places, whether the application at a place gets money: whole or not at all, in rank order."""
-    if asked.skips:
-        left = np.tile(asked.available, (len(order), 1))
-        given = np.zeros(order.shape, np.bool_)
-        for place in range(order.shape[1]):
-            wanted = asked.asked[order[:, place]]
-            given[:, place] = recommended[:, place] & (wanted <= left).all(axis=1)
-            left -= np.where(given[:, place, None], wanted, 0)
-        return given
-    fits = recommended.copy()
-    for year in range(asked.asked.shape[1]):
-        fits &= np.cumsum(asked.asked[:, year][order], axis=1) <= asked.available[year]
-    return np.logical_and.accumulate(fits, axis=1)
 
 
 def weights_drawn(weights: Floats, reach: float | None, draws: int, random: np.random.Generator) -> Floats:

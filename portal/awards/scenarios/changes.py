@@ -255,6 +255,11 @@ class Place:
     amounts: Mapping[int, Decimal]
     reason: Mapping[str, str]
 
+    @property
+    def partly(self) -> bool:
+        """Whether it gets less than it asks for."""
+        return self.outcome is Outcome.AWARD and dict(self.amounts) != dict(self.asked)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "number": self.number,

@@ -91,14 +91,7 @@ def _allocated(
     from portal.awards.allocation.policies import allocate
 
     recommended = [each for each in settled if each.entry.recommended]
-    parts = policy is Policy.PARTIAL
-    track = ground.rules.track
-    question = Question(
-        candidates=tuple(_candidate(each, ground, track, parts) for each in recommended if each.entry.subsidy),
-        envelopes={(track, year): amount for year, amount in available.items()},
-        policy=policy,
-        limits=tuple(limits),
-    )
+    question = problem_of(ground, policy, limits, recommended, available)
     found = allocate(question, seconds=SECONDS, compare=False, prices=False)
     if not found.reproducible:
         raise TooSlow
@@ -115,6 +108,23 @@ def _allocated(
             kind = Outcome.AWARD if outcome.granted else Outcome.RESERVE
             given[entry.application_id] = _Given(kind, outcome.granted, told(outcome, names))
     return given
+
+
+def problem_of(
+    ground: Ground,
+    policy: Policy,
+    limits: Sequence[Limit],
+    ranked: Sequence[Ranked],
+    available: Mapping[int, Decimal],
+) -> Question:
+    """What the allocation is asked of these applications; those that ask for no subsidy are left out."""
+    parts, track = policy is Policy.PARTIAL, ground.rules.track
+    return Question(
+        candidates=tuple(_candidate(each, ground, track, parts) for each in ranked if each.entry.subsidy),
+        envelopes={(track, year): amount for year, amount in available.items()},
+        policy=policy,
+        limits=tuple(limits),
+    )
 
 
 def _candidate(each: Ranked, ground: Ground, track: str, parts: bool) -> Candidate:

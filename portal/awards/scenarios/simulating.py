@@ -17,9 +17,10 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from portal.awards.allocation.problem import Policy
+from portal.awards.allocation.problem import Limit, Policy, Problem
 from portal.awards.scenarios.changes import ZERO, Changes, Ground, limits_of, policy_of, read_changes
 from portal.awards.scenarios.models import RankAcceptability
+from portal.awards.scenarios.outcome import problem_of
 from portal.awards.scenarios.queries import room, standing
 from portal.core import jobs
 from portal.core.canonical import digest
@@ -33,6 +34,9 @@ DRAWS: Final = 2_000
 SEED: Final = 20_180_910
 AT_ONCE: Final = 400
 """More applications than these are simulated in the background."""
+BEST_DRAWS: Final = 200
+BEST_MOST: Final = 60
+"""Each draw is a search of its own under the best total: fewer draws, and of no more applications than this."""
 REACHES: Final = (3, 5, 10)
 """How many points each weight may differ; besides, all weights there are."""
 
@@ -76,11 +80,12 @@ class Simulated:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
-    """A question in plain values, n applications in the order of the tie rules. ``points``: n x criteria, ``asked``:
-    n x years and ``available`` by year, whole kopecks; ``passed``: whether all but the threshold is met; ``skips``:
-    whether who lacks money is passed over; ``digest`` covers all of it."""
+    """A question, n applications in the order of the tie rules. ``points``: n x criteria; ``passed``: whether all but
+    the threshold is met; ``problem``: how the money is given out to those of ``numbers`` that ask for some, all years
+    of ``years``; ``nothing``: whether who asks for nothing counts as funded; ``draws``: how many. ``digest`` covers
+    all of it, and equal questions are equal."""
 
     numbers: tuple[str, ...]
     criteria: tuple[str, ...]
@@ -89,15 +94,26 @@ class Asked:
     reach: int | None
     least: Decimal
     passed: tuple[bool, ...]
-    asked: tuple[tuple[int, ...], ...]
-    available: tuple[int, ...]
-    skips: bool
+    years: tuple[int, ...]
+    problem: Problem
+    nothing: bool
+    draws: int
 
     @cached_property
     def digest(self) -> str:
-        return digest(
-            {field.name: getattr(self, field.name) for field in fields(self)} | {"seed": SEED, "draws": DRAWS}
-        )
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return digest(plain | {"problem": self.problem.digest, "seed": SEED})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Asked) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether a page can wait for the answer."""
+        return self.problem.policy is not Policy.BEST_TOTAL and len(self.numbers) <= AT_ONCE
 
 
 def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | None:
@@ -131,9 +147,9 @@ def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | Non
     if not entries:
         return None
     # With equal totals the ranking is that of the tie rules.
-    numbers = tuple(each.entry.number for each in rank(entries, rules))
-    available = {**ground.available, **changes.available}
-    projects = [ground.numbers[number] for number in numbers]
+    ranked = rank(entries, rules)
+    numbers = tuple(each.entry.number for each in ranked)
+    policy, limits = terms(ground, changes, len(numbers))
     return Asked(
         numbers=numbers,
         criteria=codes,
@@ -141,21 +157,19 @@ def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | Non
         weights=tuple(weights[code] for code in codes),
         reach=reach,
         least=rules.threshold if changes.threshold is None else changes.threshold,
-        passed=tuple(all(answer is True for answer, _ in each.gates) for each in projects),
-        asked=tuple(tuple(_kopecks(each.amounts.get(year, ZERO)) for year in ground.years) for each in projects),
-        available=tuple(_kopecks(available.get(year, ZERO)) for year in ground.years),
-        skips=(changes.policy or policy_of(rules)) is Policy.SKIPPING,
+        passed=tuple(all(answer is True for answer, _ in ground.numbers[number].gates) for number in numbers),
+        years=ground.years,
+        problem=problem_of(ground, policy, limits, ranked, {**ground.available, **changes.available}),
+        nothing=policy is Policy.STRICT and not limits,
+        draws=BEST_DRAWS if policy is Policy.BEST_TOTAL else DRAWS,
     )
 
 
-def partly(ground: Ground, changes: Changes) -> bool:
-    """Whether money is given out otherwise than simulated: within limits, in part, or for the best total."""
-    limits = limits_of(ground.rules) if changes.limits is None else changes.limits
-    return bool(limits) or (changes.policy or policy_of(ground.rules)) in (Policy.BEST_TOTAL, Policy.PARTIAL)
-
-
-def _kopecks(amount: Decimal) -> int:
-    return int(amount * 100)
+def terms(ground: Ground, changes: Changes, count: int) -> tuple[Policy, tuple[Limit, ...]]:
+    """How the money is given out in each draw: as by the rules or the scenario, but for a best total of too many."""
+    policy, limits = changes.policy or policy_of(ground.rules), changes.limits
+    simulated = Policy.SKIPPING if policy is Policy.BEST_TOTAL and count > BEST_MOST else policy
+    return simulated, limits_of(ground.rules) if limits is None else limits
 
 
 @lru_cache(maxsize=32)
@@ -168,7 +182,7 @@ def simulated(asked: Asked) -> Simulated:
     """Draw weights, rank and fund, and count."""
     from portal.awards.scenarios.acceptability import simulate, stated
 
-    found = simulate(stated(asked), DRAWS, SEED)
+    found = simulate(stated(asked), asked.draws, SEED)
     rows = [
         Row(
             number=number,
@@ -203,7 +217,7 @@ def read(key: str, data: Mapping[str, Any]) -> Simulated:
 
 def found(session: Session, asked: Asked) -> Simulated | None:
     """The answer at once, or the one that a job has kept; None where a job has to be asked for."""
-    if len(asked.numbers) <= AT_ONCE:
+    if asked.at_once:
         return answer(asked)
     row = session.get(RankAcceptability, asked.digest)
     return None if row is None else read(row.digest, row.result)
