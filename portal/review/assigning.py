@@ -20,7 +20,15 @@ from portal.review.barring import barred_words, lock_people, refresh
 from portal.review.conflict_queries import kept_of
 from portal.review.models import Assignment, AssignmentState
 from portal.review.pool_models import ReviewerProfile
-from portal.review.queries import Case, assignments_of, load_in, load_limit, locked_case, submitted_marks
+from portal.review.queries import (
+    Case,
+    assignments_of,
+    load_in,
+    load_limit,
+    locked_case,
+    reads_applications,
+    submitted_marks,
+)
 from portal.review.rules import ACTIVE, TRANSITIONS, needed_reviews
 from portal.tenders.ruleset import Lane, RuleSet
 
@@ -39,7 +47,7 @@ def assign(
     in one lane only. Raises :class:`Conflict` when the application is not in expertise, :class:`Problems` on
     ``lane``: not told, or none of the rule set's; on ``reviewers``: too few, not a reviewer, tied to a participant, in
     a conflict of interest or in a possible one that nobody decided about, asked already, at the limit of unfinished
-    reviews, or the actor themself.
+    reviews, with another role that tells who applies where that is hidden, or the actor themself.
     """
     authorize(actor, Permission.REVIEW_ASSIGN)
     lock_people(session, reviewer_ids)
@@ -130,6 +138,7 @@ def _problems(
             .where(User.id.in_(wanted), load_in(case.application.tender_id) >= load_limit())
         )
     )
+    knowing = set(session.scalars(select(User.id).where(User.id.in_(wanted), reads_applications())))
     problems = []
     for key in wanted:
         if key not in people:
@@ -150,6 +159,11 @@ def _problems(
         elif key in full:
             message = N_("%(name)s has as many unfinished reviews of this tender as agreed.", name=name)
             problems.append(Problem("full", "reviewers", message))
+        if case.rules.hides_applicants and key in knowing:
+            message = N_(
+                "%(name)s has another role, which shows who applies: in this tender that is hidden.", name=name
+            )
+            problems.append(Problem("knows", "reviewers", message))
         if key == actor.user_id:
             problems.append(Problem("self", "reviewers", N_("Nobody assigns a review to themself.")))
     return problems

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import cast, func, select
+from sqlalchemy import cast, func, select, true
 from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import Session, joinedload
 
@@ -25,7 +25,7 @@ from portal.review.assignment import Expert, Inputs, Need, Pair, Project
 from portal.review.conflict_queries import conflict_pairs
 from portal.review.models import Assignment, AssignmentState
 from portal.review.pool_models import DEFAULT_LIMIT, ReviewerAbsence, ReviewerProfile
-from portal.review.queries import expert_marks
+from portal.review.queries import expert_marks, reads_applications
 from portal.review.rules import ACTIVE, UNFINISHED, Marks, needed_reviews
 from portal.tenders.models import TenderTrack, Track
 from portal.tenders.ruleset import RuleSet
@@ -85,7 +85,7 @@ def gather(session: Session, tender_track_id: UUID, *, keep_asked: bool) -> Gath
     conflicts = conflict_pairs(session, tender_track_id)
     barred = frozenset(pair for pair, conflict in conflicts.items() if conflict.bars)
     undecided = frozenset(pair for pair, conflict in conflicts.items() if conflict.open)
-    pool = _pool(session)
+    pool = _pool(session, rules)
     away = _away(session, on, due_on)
     movable = {
         (row.reviewer, row.application): row
@@ -147,12 +147,14 @@ def _asked(session: Session, submission_ids: Iterable[UUID]) -> list[Asked]:
     return [Asked(key, place, person, AssignmentState(state), lane) for key, place, person, state, lane in rows]
 
 
-def _pool(session: Session) -> dict[UUID, tuple[User, ReviewerProfile | None]]:
+def _pool(session: Session, rules: RuleSet) -> dict[UUID, tuple[User, ReviewerProfile | None]]:
+    """All reviewers who can sign in; where they must not know who applies, without those whom another role tells."""
     rows = session.execute(
         select(User, ReviewerProfile)
         .join(RoleGrant, RoleGrant.user_id == User.id)
         .outerjoin(ReviewerProfile, ReviewerProfile.user_id == User.id)
         .where(RoleGrant.role == Role.REVIEWER, User.active, User.confirmed_at.is_not(None))
+        .where(~reads_applications() if rules.hides_applicants else true())
         .order_by(User.id)
     )
     return {person.id: (person, profile) for person, profile in rows}

@@ -21,13 +21,23 @@ from portal.review.models import Assignment, AssignmentState
 CLOSED: Final = (AssignmentState.CONFLICT, AssignmentState.REVOKED)
 """States in which an assignment opens nothing any more."""
 
+KNOW_REVIEWERS: Final = (Role.OFFICER, Role.ADMINISTRATOR, Role.AUDITOR)
+"""Who runs the expertise or watches over it, and so knows who reviews what. Who decides reads of experts by number."""
+
+
+def knows_reviewers(actor: Actor) -> bool:
+    """Whether the reader may know who the experts are."""
+    return actor.has(*KNOW_REVIEWERS)
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An application as these rules see it: who takes part, and the assignment where one is meant."""
+    """An application as these rules see it: who takes part, the assignment where one is meant, and whether its
+    reviewers must not know who applies (``hides``)."""
 
     organisations: frozenset[UUID]
     assignment: Assignment | None = None
+    hides: bool = False
 
     def tied(self, actor: Actor) -> bool:
         """Whether the actor belongs to an organisation that takes part."""
@@ -35,6 +45,9 @@ class Subject:
 
 
 _TIED: Final = no(N_("You belong to an organisation that takes part in this project."))
+_KNOWS: Final = no(
+    N_("Another role of yours shows who applies, which reviewers of this tender must not know. Tell the officer.")
+)
 
 
 @rule(Permission.REVIEW_FORMAL_CHECK, Permission.REVIEW_ASSIGN, Permission.REVIEW_SIMILAR_DECIDE)
@@ -46,8 +59,8 @@ def _officer(actor: Actor, subject: Subject | None) -> Decision:
 
 @rule(Permission.REVIEW_POOL_VIEW)
 def _pool(actor: Actor, subject: object) -> Decision:
-    """Who decides or audits sees the pool, the proposals and how far the reviews are."""
-    return YES if actor.has(*READERS) else HIDDEN
+    """Who may know the reviewers sees the pool, the proposals and how far each of them is."""
+    return _by_fund(actor, *KNOW_REVIEWERS)
 
 
 @rule(Permission.REVIEW_POOL_EDIT)
@@ -59,7 +72,7 @@ def _pool_keeper(actor: Actor, subject: object) -> Decision:
 
 @rule(Permission.REVIEW_READ, Permission.REVIEW_SIMILAR_VIEW)
 def _read(actor: Actor, subject: Subject | None) -> Decision:
-    """The fund's people who decide or audit read every review, with the reviewer's name, and what is alike."""
+    """The fund's people who decide or audit read every review that is in, and what is alike."""
     if not actor.has(*READERS):
         return HIDDEN
     return _TIED if subject is not None and subject.tied(actor) else YES
@@ -74,6 +87,8 @@ def _write(actor: Actor, subject: Subject | None) -> Decision:
     own = subject.assignment
     if own is None or own.reviewer_id != actor.user_id or own.state in CLOSED:
         return HIDDEN
+    if subject.hides and actor.has(*READERS):
+        return _KNOWS
     return _TIED if subject.tied(actor) else YES
 
 

@@ -21,11 +21,12 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
     type_coerce,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
 from sqlalchemy.types import NullType
 
 import portal.review.policy  # noqa: F401 - registers the room's rules
@@ -34,6 +35,7 @@ from portal.applications.figures.facts import Facts
 from portal.applications.figures.facts import facts as facts_of
 from portal.applications.following.dossier import rules_of
 from portal.applications.models import Application, Participant, ParticipantState, State, Submission
+from portal.applications.policy import READERS
 from portal.audit.models import AuditEvent
 from portal.core.clock import today
 from portal.core.db import among
@@ -163,6 +165,21 @@ def assignments_of(session: Session, submission_id: UUID) -> list[Assignment]:
     return list(session.scalars(statement))
 
 
+def experts_of(session: Session, application_id: UUID, submission_id: UUID) -> dict[UUID, int | None]:
+    """All who were ever asked to review an application: reviewer -> number in this submission, if in it; one query.
+
+    The numbers are those of :func:`portal.review.discussion.numbers_of`.
+    """
+    rows = session.execute(
+        select(Assignment.reviewer_id, Assignment.submission_id)
+        .where(Assignment.application_id == application_id)
+        .order_by(Assignment.id)
+    ).all()
+    found: dict[UUID, int | None] = {row.reviewer_id: None for row in rows}
+    present = [row.reviewer_id for row in rows if row.submission_id == submission_id]
+    return found | {person: number for number, person in enumerate(present, start=1)}
+
+
 def marks_of(assignment: Assignment) -> dict[str, dict[str, Decimal]]:
     """A review with its marks loaded: criterion -> aspect -> 0..10."""
     given: dict[str, dict[str, Decimal]] = {}
@@ -221,8 +238,19 @@ def load_limit() -> ColumnElement[int]:
     return func.coalesce(ReviewerProfile.load_limit, DEFAULT_LIMIT)
 
 
-def candidates(session: Session, organisations: frozenset[UUID], tender_id: UUID) -> list[Candidate]:
-    """Everybody with the role of a reviewer who can sign in, the least loaded first; one query."""
+def reads_applications() -> ColumnElement[bool]:
+    """Whether the person of the surrounding statement has a role that reads every application: never blind."""
+    other = aliased(RoleGrant)
+    return select(other.id).where(other.user_id == User.id, other.role.in_(READERS)).correlate(User).exists()
+
+
+def candidates(
+    session: Session, organisations: frozenset[UUID], tender_id: UUID, *, blind: bool = False
+) -> list[Candidate]:
+    """Everybody with the role of a reviewer who can sign in, the least loaded first; one query.
+
+    ``blind``: without those whom another role tells who applies.
+    """
     load = load_in(tender_id)
     names = func.json_build_object("ru", Organisation.name_ru, "en", Organisation.name_en)
     ties = (
@@ -236,6 +264,7 @@ def candidates(session: Session, organisations: frozenset[UUID], tender_id: UUID
         .join(RoleGrant, RoleGrant.user_id == User.id)
         .outerjoin(ReviewerProfile, ReviewerProfile.user_id == User.id)
         .where(RoleGrant.role == Role.REVIEWER, User.active, User.confirmed_at.is_not(None))
+        .where(~reads_applications() if blind else true())
         .order_by(load, User.full_name, User.id)
     ).all()
     return [Candidate(row.id, row.full_name, row.email, row.load, row.limit, tuple(row.ties or ())) for row in people]
@@ -265,7 +294,7 @@ class Desk:
 
     @property
     def subject(self) -> Subject:
-        return Subject(self.case.organisations, self.assignment)
+        return Subject(self.case.organisations, self.assignment, self.case.rules.hides_applicants)
 
 
 def desk(session: Session, actor: Actor, assignment_id: UUID, *, lock: bool = False) -> Desk:

@@ -25,10 +25,11 @@ from portal.review import calibrating
 from portal.review.calibration import Agreement, Calibration, Estimate
 from portal.review.calibration_models import ReviewCalibration
 from portal.review.models import Assignment, AssignmentState
+from portal.review.policy import knows_reviewers
 from portal.review.rules import UNFINISHED
 from portal.scoring.models import Score
 from portal.scoring.outlook import Proposal, Standing, proposals, zone
-from portal.scoring.policy import Evaluated, knows_reviewers
+from portal.scoring.policy import Evaluated
 from portal.scoring.queries import parsed_rules
 from portal.scoring.standings import Found, Project, expert_points, standings_of
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack

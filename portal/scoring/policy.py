@@ -31,7 +31,6 @@ class Evaluated:
 
 
 EVALUATORS: Final = (Role.OFFICER, Role.CHAIR, Role.ADMINISTRATOR, Role.AUDITOR)
-KNOW_REVIEWERS: Final = (Role.OFFICER, Role.ADMINISTRATOR, Role.AUDITOR)
 
 
 @rule(Permission.EVALUATION_VIEW)
@@ -44,8 +43,3 @@ def _evaluation(actor: Actor, held: Evaluated | None) -> Decision:
     if held is not None and held.reviewing:
         return no(N_("You review in this track: the evaluation opens to you when your reviews are handed in."))
     return YES
-
-
-def knows_reviewers(actor: Actor) -> bool:
-    """Whether the reader may know which reviewer is how severe; the chair reads of numbers."""
-    return actor.has(*KNOW_REVIEWERS)

@@ -114,17 +114,21 @@ def for_applicants(events: Iterable[AuditEvent]) -> list[Line]:
     return _together(lines)
 
 
-def for_staff(events: Iterable[AuditEvent], names: Mapping[str, str]) -> list[Line]:
+def for_staff(
+    events: Iterable[AuditEvent], names: Mapping[str, Message | str], experts: Mapping[str, Message] | None = None
+) -> list[Line]:
     """The same with names and details, for those of the fund who may read the reviews.
 
-    ``names``: the reviewers of :func:`reviewers_in` by their keys.
+    ``names``: the reviewers of :func:`reviewers_in` by their keys. ``experts``: what those who review are called for a
+    reader who may not know who they are, whatever they did.
     """
     lines = []
     for event in events:
         details = _details(event)
         if "reviewer" in event.changes:
             details.append((N_("Reviewer"), names.get(str(event.changes["reviewer"]), "—")))
-        lines.append(Line(event.at, _name(event), _what(event), details))
+        who = (experts or {}).get(event.actor.removeprefix("user:")) or _name(event)
+        lines.append(Line(event.at, who, _what(event), details))
     return _together(lines)
 
 

@@ -15,6 +15,8 @@ from portal.core.language import N_
 from portal.identity.policy import Permission, authorize
 from portal.review import inquiries, queries
 from portal.review.models import AssignmentState
+from portal.review.policy import knows_reviewers
+from portal.web.experts import called, peers_of
 from portal.web.forms import ActionForm
 from portal.web.language import say
 from portal.web.page import current_actor, page
@@ -72,8 +74,11 @@ def of_application(application_id: UUID) -> ResponseReturnValue:
         else:
             flash(said, "success")
             return redirect(url_for(".of_application", application_id=application_id), 303)
+    asked, named = queries.assignments_of(session(), case.submission.id), knows_reviewers(actor)
     answer = render_template(
         "officer/inquiries.html",
+        called=called(asked, named=named),
+        peers=None if named else peers_of(asked),
         case=case,
         application=case.application,
         view="reviews",

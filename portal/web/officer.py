@@ -26,6 +26,7 @@ from portal.review.conflict_models import ConflictRow
 from portal.review.conflict_queries import kept_of
 from portal.review.formal_check import Answer, Findings
 from portal.review.models import AssignmentState, FormalCheck, Outcome
+from portal.review.policy import knows_reviewers
 from portal.review.queries import Case
 from portal.review.rules import (
     UNFINISHED,
@@ -35,6 +36,7 @@ from portal.review.rules import (
 )
 from portal.scoring.queries import explained
 from portal.web import staff_list
+from portal.web.experts import called, expert_word, peers_of
 from portal.web.forms import ActionForm, PortalForm, uuid_argument
 from portal.web.frozen import frozen, place_words, send_frozen
 from portal.web.history_words import for_staff, reviewers_in
@@ -115,8 +117,12 @@ def history(application_id: UUID) -> ResponseReturnValue:
     case = queries.case(session(), actor, application_id)
     authorize(actor, Permission.REVIEW_READ, case.subject)
     events = queries.history(session(), application_id)
-    names = {str(key): name for key, name in names_of(session(), reviewers_in(events)).items()}
-    return _render("history", case, lines=for_staff(events, names))
+    if knows_reviewers(actor):
+        names = {str(key): name for key, name in names_of(session(), reviewers_in(events)).items()}
+        return _render("history", case, lines=for_staff(events, names))
+    asked = queries.experts_of(session(), application_id, case.submission.id)
+    experts = {str(key): expert_word(number) for key, number in asked.items()}
+    return _render("history", case, lines=for_staff(events, experts, experts))
 
 
 @page(pages, "/<uuid:application_id>/documents/<uuid:file_id>", get=Permission.APPLICATION_LIST_ALL, writes=True)
@@ -294,12 +300,16 @@ def _reviews_page(case: Case, chosen: list[UUID] | None = None, problems: tuple[
     missing = queries.missing_reviewers(assignments, rules)
     assignable = case.application.state == State.EXPERTISE
     taken = {row.reviewer_id for row in assignments if row.state != AssignmentState.REVOKED}
-    people = queries.candidates(current, case.organisations, case.application.tender_id) if assignable else []
+    people = _candidates(case) if assignable else []
+    named = knows_reviewers(current_actor())
     return _render(
         "reviews",
         case,
         form=ActionForm(),
         assignments=assignments,
+        named=named,
+        peers=None if named else peers_of(assignments),
+        called=called(assignments, named=named),
         numbers=talk.numbers_of(assignments),
         remarks=talk.remarks_of(current, case.submission.id) if talk.is_open(case, assignments) else None,
         typed=request.form.get("remark", ""),
@@ -319,6 +329,11 @@ def _reviews_page(case: Case, chosen: list[UUID] | None = None, problems: tuple[
         chosen=chosen or [],
         problems=problems,
     )
+
+
+def _candidates(case: Case) -> list[queries.Candidate]:
+    blind = case.rules.hides_applicants
+    return queries.candidates(session(), case.organisations, case.application.tender_id, blind=blind)
 
 
 def _conflicts(case: Case) -> dict[UUID, ConflictRow]:

@@ -29,11 +29,11 @@ from portal.review.blind import hidden_tracks, redaction_of
 from portal.review.conflict_queries import kept_for
 from portal.review.models import Assignment, AssignmentState
 from portal.review.queries import Desk
-from portal.review.redaction import Peers
 from portal.review.rules import MAX_JUSTIFICATION, MIN_JUSTIFICATION
 from portal.review.sheet import MAX_DRAFT, MAX_EVIDENCE, NOTES, inputs, progress, reading_error, typed_of
 from portal.web import autosave
 from portal.web.application_frame import clock_words
+from portal.web.experts import peers_of
 from portal.web.forms import ActionForm, PortalForm
 from portal.web.frozen import Frozen, frozen, place_words, places, redacted, send_frozen
 from portal.web.language import locale, say
@@ -201,13 +201,12 @@ def _done_page(held: Desk, problems: tuple[Problem, ...] = ()) -> str:
     row, blind = held.assignment, redaction_of(session(), held.case, locale())
     every = queries.assignments_of(session(), row.submission_id)
     opened = talk.is_open(held.case, every)
-    words = [word for each in every for word in (each.reviewer.full_name, each.reviewer.email)]
     return render(
         "done",
         held,
         others=queries.other_reviews(session(), row),
         numbers=talk.numbers_of(every),
-        peers=Peers(words, locale(), blind),
+        peers=peers_of(every, blind),
         remarks=talk.remarks_of(session(), row.submission_id) if opened else None,
         form=ActionForm() if opened and held.case.application.state == State.EXPERTISE else None,
         typed=request.form.get("remark", ""),

@@ -100,7 +100,7 @@ def test_what_cannot_be_satisfied_stands_first_with_its_reasons(
 ) -> None:
     tender = Tender(session, applications=1, pool=1)
     plan = tender.proposed()
-    said = text(client_of(session, sign_in, Role.CHAIR).get(f"/staff/assignment/plans/{plan.id}?lang={language}"))
+    said = text(client_of(session, sign_in, Role.AUDITOR).get(f"/staff/assignment/plans/{plan.id}?lang={language}"))
     wanted = {"en": "1 has to do with this application already", "ru": "1 эксперт уже связан с этой заявкой"}
     assert wanted[language] in said
     assert {"en": "Confirm and ask", "ru": "Утвердить и пригласить"}[language] not in said
