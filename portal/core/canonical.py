@@ -58,6 +58,11 @@ def plain_decimal(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def plain_digest(plain: object) -> str:
+    """The same of what :func:`canonical_text` takes: nothing is converted."""
+    return hashlib.sha256(canonical_text(plain).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 _AS_THEY_ARE: Final = frozenset({str, int, bool, type(None)})
 
 

@@ -148,14 +148,18 @@ def among(column: ColumnElement[UUID] | orm.InstrumentedAttribute[UUID], keys: I
 
 def copy_text(rows: Iterable[Sequence[object]]) -> bytes:
     """Rows as COPY reads them: None, and what :class:`str` writes as PostgreSQL reads it; JSON is given as text."""
-    lines = [b"\t".join([b"\\N" if value is None else _escaped(str(value).encode()) for value in row]) for row in rows]
-    return b"\n".join([*lines, b""])
+    lines = ["\t".join([_written(value) for value in row]) for row in rows]
+    return "\n".join([*lines, ""]).encode()
 
 
-def _escaped(text: bytes) -> bytes:
-    # One after the other: nearly always there is nothing to replace, and looking for one byte is fast.
-    escaped = text.replace(b"\\", b"\\\\")
-    return escaped.replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
+def _written(value: object) -> str:
+    if value is None:
+        return "\\N"
+    if not isinstance(value, str):
+        return str(value)
+    # One after the other: nearly always there is nothing to replace, and looking for one character is fast.
+    escaped = value.replace("\\", "\\\\")
+    return escaped.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
 
 
 def copy_in(connection: Connection, table: str, columns: Sequence[str], text: bytes) -> None:

@@ -8,11 +8,11 @@ database writes the one before by COPY and reads the one after.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Submission
-from portal.core.canonical import canonical_text, plain_decimal
+from portal.core.canonical import canonical_text, plain_decimal, plain_digest
 from portal.core.db import among, beside, copy_in, copy_text, uuid7
 from portal.review import calibrating
 from portal.review.queries import reviews_of
@@ -215,7 +215,7 @@ def _row(
     calibrated: Mapping[str, Decimal],
 ) -> tuple[object, ...]:
     sheet = scorer.score(known, list(given.values()), calibrated)
-    used = reviews_json(given)
+    reviews, sums = _reviews_text(given)
     values = {part: plain_decimal(value) for part, value in calibrated.items()}
     return (
         uuid7(),
@@ -228,27 +228,44 @@ def _row(
         sheet.recommended,
         canonical_text(known.amounts),
         known.number("hpj"),
-        canonical_text(used),
-        inputs_digest(each.sha256, used, values),
+        reviews,
+        inputs_digest(each.sha256, sums, values),
         canonical_text(values),
         True,
     )
 
 
-def reviews_json(given: Mapping[UUID, Marks]) -> list[dict[str, Any]]:
-    """The reviews used as they are kept with the score, each with the SHA-256 of its marks."""
-    used = []
+def _reviews_text(given: Mapping[UUID, Marks]) -> tuple[str, list[str]]:
+    """The reviews used as they are kept with the score, and the SHA-256 of each one's marks."""
+    texts, sums = [], []
     for key, marks in given.items():
-        plain = {
-            criterion: {aspect: plain_decimal(points) for aspect, points in aspects.items()}
-            for criterion, aspects in marks.items()
-        }
-        used.append({"review": str(key), "marks": plain, "sha256": _sha256(plain)})
-    return used
+        text, digest = _marks_text(marks)
+        texts.append(f'{{"marks":{text},"review":"{key}","sha256":"{digest}"}}')
+        sums.append(digest)
+    return f"[{','.join(texts)}]", sums
+
+
+def _marks_text(marks: Marks) -> tuple[str, str]:
+    """The marks of a review as canonical JSON, and the SHA-256 of it."""
+    plain = {
+        criterion: {aspect: _written(points) for aspect, points in aspects.items()}
+        for criterion, aspects in marks.items()
+    }
+    text = canonical_text(plain)
+    return text, hashlib.sha256(text.encode()).hexdigest()
+
+
+_written = lru_cache(maxsize=1_001)(plain_decimal)
+"""A mark as it is written: there are not many different ones."""
+
+
+def sums_of(given: Mapping[UUID, Marks]) -> list[str]:
+    """The SHA-256 of each review's marks."""
+    return [_marks_text(marks)[1] for marks in given.values()]
 
 
 def read_reviews(kept: Sequence[Mapping[str, Any]]) -> list[Marks]:
-    """The marks that :func:`reviews_json` wrote."""
+    """The marks of the reviews that were kept with a score."""
     return [
         {
             criterion: {aspect: Decimal(points) for aspect, points in aspects.items()}
@@ -258,21 +275,18 @@ def read_reviews(kept: Sequence[Mapping[str, Any]]) -> list[Marks]:
     ]
 
 
-def inputs_digest(
-    submission_sha256: str, reviews: Sequence[Mapping[str, Any]], calibrated: Mapping[str, str] | None = None
-) -> str:
-    """SHA-256 over the digests of the submission and of the reviews used, and calibrated values where they count."""
-    given: list[object] = [submission_sha256, sorted(review["sha256"] for review in reviews)]
-    return _sha256([*given, calibrated] if calibrated else given)
+def inputs_digest(submission_sha256: str, reviews: Iterable[str], calibrated: Mapping[str, str] | None = None) -> str:
+    """SHA-256 over the digests of the submission and of the reviews used, and calibrated values where they count.
+
+    ``reviews``: the SHA-256 of each one's marks.
+    """
+    given: list[object] = [submission_sha256, sorted(reviews)]
+    return plain_digest([*given, calibrated] if calibrated else given)
 
 
 def read_calibrated(kept: Mapping[str, str]) -> dict[str, Decimal]:
     """The calibrated values that were kept with a score: part -> value."""
     return {part: Decimal(value) for part, value in kept.items()}
-
-
-def _sha256(plain: object) -> str:
-    return hashlib.sha256(canonical_text(plain).encode()).hexdigest()
 
 
 class Again(NamedTuple):

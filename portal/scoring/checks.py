@@ -33,7 +33,7 @@ from portal.scoring.batch import (
     inputs_digest,
     read_calibrated,
     read_reviews,
-    reviews_json,
+    sums_of,
     track_rules,
 )
 from portal.scoring.engine import Scorer
@@ -156,7 +156,7 @@ def _inputs(each: Again) -> Iterator[Difference]:
         marks = digest(review["marks"])
         if marks != review["sha256"]:
             yield Difference("review", review["review"], review["sha256"], marks)
-    inputs = inputs_digest(each.sha256, each.reviews, each.calibrated)
+    inputs = inputs_digest(each.sha256, _sums(each.reviews), each.calibrated)
     if inputs != each.inputs:
         yield Difference("inputs", "sha256", each.inputs, inputs)
 
@@ -175,7 +175,7 @@ def _outputs(
 def _others_now(session: Session, scores: Sequence[Again]) -> int:
     """How many of the applications have other reviews now than those that were used."""
     present = reviews_of(session, [each.submission_id for each in scores])
-    return sum(_sums(each.reviews) != _sums(reviews_json(present.get(each.submission_id, {}))) for each in scores)
+    return sum(_sums(each.reviews) != sorted(sums_of(present.get(each.submission_id, {}))) for each in scores)
 
 
 def _sums(reviews: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -34,9 +34,9 @@ from portal.applications.figures.facts import Facts
 from portal.core.canonical import canonical_text, plain_decimal
 from portal.core.figures import exact
 from portal.core.language import without_wording
-from portal.review.rules import Marks, Panel, difference, means_of, part_key, points_of
+from portal.review.rules import Marks, part_key
 from portal.scoring.measuring import Measured, measured
-from portal.scoring.scales import Scored, Units, points_text, ready, steps_of, units
+from portal.scoring.scales import Scored, Units, half_up, points_text, ready, steps_exactly, units
 from portal.scoring.sheets import ToldSheet, told
 from portal.scoring.wording import Why, why
 from portal.tenders.metrics import METRICS
@@ -110,17 +110,16 @@ class Scorer:
         """The sheet of one project; ``calibrated``: its values by part (:func:`portal.review.rules.part_key`)."""
         lines: list[str] = []
         objective, expert, waiting = 0, 0, False
-        with exact():
-            for criterion in self._criteria:
-                if isinstance(criterion, _Objective):
-                    line, cents = criterion.line(known.figures)
-                    objective += cents
-                else:
-                    line, given = criterion.line(reviews, calibrated or {})
-                    waiting = waiting or given is None
-                    expert += given or 0
-                lines.append(line)
-            return self._sheet(known, lines, objective, None if waiting else expert)
+        for criterion in self._criteria:
+            if isinstance(criterion, _Objective):
+                line, cents = criterion.line(known.figures)
+                objective += cents
+            else:
+                line, given = criterion.line(reviews, calibrated or {})
+                waiting = waiting or given is None
+                expert += given or 0
+            lines.append(line)
+        return self._sheet(known, lines, objective, None if waiting else expert)
 
     def _sheet(self, known: Measured, lines: Sequence[str], objective: int, expert: int | None) -> ScoreSheet:
         objective_text, objective_total = weighted(objective)
@@ -136,9 +135,8 @@ class Scorer:
             f'"objective_total":{objective_text},"recommended":{_ANSWERS[recommended]},"total":{total_text}}}'
         )
         if known.failed:
-            failed = [{"rule": code, "reason": reason} for code, reason in known.failed]
-            text = f"{before}{_failed_gate(failed)}{after}"
-            counted = f"{before}{_failed_gate(without_wording(failed))}{after}"
+            kept, plain = _failed_gates(known.failed)
+            text, counted = f"{before}{kept}{after}", f"{before}{plain}{after}"
         else:
             text = counted = f"{before}{_HOLD if eligible else _OPEN}{after}"
         digest = hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()
@@ -196,37 +194,48 @@ class _Objective:
                 f'"why":{reason.text}}}'
             )
             total += steps * share
-        # Half up, as everywhere.
-        points = (2 * total + self._whole) // (2 * self._whole)
+        points = half_up(total, self._whole)
         cents = self._weigh(points)
         text = f'{self._head}{",".join(texts)}],"points":"{points_text(points)}","weighted":{weighted(cents)[0]}}}'
         return text, cents
 
 
+class _Lane(NamedTuple):
+    """What one lane scores of a criterion, its aspects by code; ``key``: how its value is called where it is
+    calibrated.
+    """
+
+    reviewers: int
+    aspects: Sequence[str]
+    key: str
+
+
 class _Expert:
-    """A criterion that reviewers score. It is kept as ``{"code", "points", "reviewers", "weighted", "why"}``."""
+    """A criterion that reviewers score. It is kept as ``{"code", "points", "reviewers", "weighted", "why"}``.
+
+    The same as :class:`portal.review.rules.Panel` in whole numbers; a property test holds them equal.
+    """
 
     def __init__(self, criterion: Criterion, rules: RuleSet) -> None:
         self._code = criterion.code
         self._head = f'{{"code":{canonical_text(criterion.code)},"points":'
-        self._rules = rules
         self._lanes = [
-            (lane, [aspect.code for aspect in aspects], part_key(criterion, lane))
+            _Lane(lane.reviewers, [aspect.code for aspect in aspects], part_key(criterion, lane))
             for lane in rules.expertise
             if (aspects := lane.of(criterion))
         ]
+        self._limit = rules.spread_limit
+        self._limit_steps = steps_exactly(rules.spread_limit)
+        self._calibrate = rules.expert_mean is ExpertMean.CALIBRATED
         self._weigh = _weighing(criterion)
 
     def line(self, reviews: Sequence[Marks], calibrated: Mapping[str, Decimal]) -> tuple[str, int | None]:
         """How the criterion is kept, and its weighted points in hundredths; None while reviews are missing."""
-        asked = [
-            Panel(lane, len(aspects), tuple(means_of(self._code, reviews, aspects))) for lane, aspects, _ in self._lanes
-        ]
-        points, reason = self._points(asked, calibrated)
-        given = ",".join([f'"{plain_decimal(value)}"' for panel in asked for value in panel.values])
-        if points is None:
+        asked = [self._values(lane.aspects, reviews) for lane in self._lanes]
+        steps, reason = self._points(asked, calibrated)
+        given = ",".join([f'"{points_text(value)}"' for values in asked for value in values])
+        if steps is None:
             return f'{self._head}null,"reviewers":[{given}],"weighted":null,"why":{reason.text}}}', None
-        steps = steps_of(points)
         cents = self._weigh(steps)
         text = (
             f'{self._head}"{points_text(steps)}","reviewers":[{given}],"weighted":{weighted(cents)[0]},'
@@ -234,30 +243,46 @@ class _Expert:
         )
         return text, cents
 
-    def _points(self, asked: Sequence[Panel], calibrated: Mapping[str, Decimal]) -> tuple[Decimal | None, Why]:
-        count = 0
-        missing = apart = False
-        for panel in asked:
-            count += len(panel.values)
-            missing = missing or panel.missing
-            apart = apart or panel.apart(self._rules)
-        if missing:
-            needed = sum(panel.lane.reviewers for panel in asked)
-            done = sum(min(len(panel.values), panel.lane.reviewers) for panel in asked)
-            return None, why("awaited", done=done, needed=needed)
-        if apart:
-            spread = max(difference(panel.values) for panel in asked if panel.apart(self._rules))
-            return None, why("apart", spread=spread, limit=self._rules.spread_limit)
-        if self._rules.expert_mean is ExpertMean.CALIBRATED:
-            return self._calibrated(asked, count, calibrated)
-        return points_of(asked), _mean(count, len(asked))
+    def _values(self, aspects: Sequence[str], reviews: Sequence[Marks]) -> list[int]:
+        """The complete reviewers' means of some aspects in steps, ascending."""
+        found = []
+        for marks in reviews:
+            given = marks.get(self._code)
+            points = [given[aspect] for aspect in aspects if aspect in given] if given else []
+            if points and len(points) == len(aspects):
+                found.append(half_up(sum([steps_exactly(each) for each in points]), len(points)))
+        found.sort()
+        return found
 
-    def _calibrated(self, asked: Sequence[Panel], count: int, calibrated: Mapping[str, Decimal]) -> tuple[Decimal, Why]:
-        given = [calibrated.get(key) for *_, key in self._lanes]
-        raw = points_of(asked)
-        if all(value is None for value in given):
+    def _points(self, asked: Sequence[Sequence[int]], calibrated: Mapping[str, Decimal]) -> tuple[int | None, Why]:
+        done = needed = count = spread = 0
+        for lane, values in zip(self._lanes, asked, strict=True):
+            given = len(values)
+            count += given
+            needed += lane.reviewers
+            done += min(given, lane.reviewers)
+            if given and given == lane.reviewers:
+                spread = max(spread, values[-1] - values[0])
+        if done < needed:
+            return None, why("awaited", done=done, needed=needed)
+        if spread > self._limit_steps:
+            return None, why("apart", spread=Decimal(points_text(spread)), limit=self._limit)
+        raw = self._mean([half_up(sum(values), len(values)) for values in asked])
+        if not self._calibrate:
+            return raw, _mean(count, len(asked))
+        own = [calibrated.get(lane.key) for lane in self._lanes]
+        if all(value is None for value in own):
             return raw, why("uncalibrated", count=count)
-        return points_of(asked, given), why("calibrated", count=count, raw=raw)
+        instead = [
+            half_up(sum(values), len(values)) if value is None else steps_exactly(value)
+            for value, values in zip(own, asked, strict=True)
+        ]
+        return self._mean(instead), why("calibrated", count=count, raw=Decimal(points_text(raw)))
+
+    def _mean(self, means: Sequence[Units]) -> int:
+        """The mean over the aspects of the means of their lanes, in steps."""
+        sizes = [len(lane.aspects) for lane in self._lanes]
+        return half_up(sum([mean * size for mean, size in zip(means, sizes, strict=True)]), sum(sizes))
 
 
 @lru_cache(maxsize=100)
@@ -307,8 +332,22 @@ def _eligible(known: Measured) -> bool | None:
     return False if known.failed else None if known.open else True
 
 
-def _failed_gate(failed: object) -> str:
-    return _gate("eligibility", False, _FAIL, f'"failed":{canonical_text(failed)},')
+def _failed_gates(failed: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[str, str]:
+    """The gate with the rules that do not hold as it is kept, and as it is counted: without wording."""
+    rules = [_failed_rule(code, reason) for code, reason in failed]
+    kept, plain = (
+        _gate("eligibility", False, _FAIL, f'"failed":[{",".join(each)}],') for each in zip(*rules, strict=True)
+    )
+    return kept, plain
+
+
+def _failed_rule(code: str, reason: Mapping[str, Any]) -> tuple[str, str]:
+    """A rule that does not hold as :func:`portal.core.language.kept` keeps its reason, with and without wording."""
+    values, end = canonical_text(reason["values"]), f'}},"rule":{canonical_text(code)}}}'
+    head = '{"reason":{"values":'
+    # A sentence inside the sentence has a wording of its own.
+    counted = canonical_text(without_wording(reason["values"])) if '"wording":' in values else values
+    return f'{head}{values},"wording":{canonical_text(reason["wording"])}{end}', f"{head}{counted}{end}"
 
 
 def _npv_gate(npv: Decimal | None) -> tuple[str, bool | None]:

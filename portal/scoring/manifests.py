@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Submission
-from portal.core.canonical import digest
+from portal.core.canonical import digest, plain_digest
 from portal.core.errors import NotFound
 from portal.scoring.models import Manifest, Score, ScoreRun
 from portal.scoring.origin import SEED, libraries
@@ -47,7 +47,7 @@ def scores_of(session: Session, run_id: UUID) -> list[Scored]:
 
 def output_digest(scores: Sequence[Scored]) -> str:
     """SHA-256 over number and digest of every score."""
-    return digest([[each.number, each.digest] for each in scores])
+    return plain_digest([[each.number, each.digest] for each in scores])
 
 
 def write(session: Session, run: ScoreRun, scores: Sequence[Scored]) -> Manifest:
@@ -71,7 +71,7 @@ def write(session: Session, run: ScoreRun, scores: Sequence[Scored]) -> Manifest
         "started": run.created_at.astimezone(UTC).isoformat(),
         "ended": run.ended_at.astimezone(UTC).isoformat(),
         "applications": len(scores),
-        "inputs": digest([[each.number, each.inputs] for each in scores]),
+        "inputs": plain_digest([[each.number, each.inputs] for each in scores]),
         "output": run.output_digest,
     }
     row = Manifest(run_id=run.id, content=content, digest=digest(content))

@@ -52,6 +52,18 @@ def steps_of(points: Decimal) -> int:
     return int((points * STEPS).quantize(Decimal(1), ROUND_HALF_UP))
 
 
+@lru_cache(maxsize=10_000)
+def steps_exactly(points: Decimal) -> Units:
+    """Points in steps: a whole number, or a fraction where they have more than four decimals."""
+    top, bottom = points.as_integer_ratio()
+    return Fraction(top * STEPS, bottom) if top * STEPS % bottom else top * STEPS // bottom
+
+
+def half_up(total: Units, count: int) -> int:
+    """``total / count`` in whole steps, half up, which for what is not negative is the floor of half a step more."""
+    return int((2 * total + count) // (2 * count))
+
+
 def ready(scale: Scale) -> Callable[[Units], Scored]:
     """The scale as a function; to be called inside :func:`portal.core.figures.exact`."""
     if isinstance(scale, YesNo):

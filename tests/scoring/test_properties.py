@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 
 from portal.core.canonical import canonical_text
 from portal.core.errors import Problems
-from portal.core.figures import exact, four_places, two_places
-from portal.core.language import Message, kept
+from portal.core.figures import exact, four_places, percent, two_places
+from portal.core.language import N_, Message, kept
+from portal.review.rules import panels, part_key, points_of
 from portal.scoring.engine import Scorer
 from portal.scoring.manifests import Scored, output_digest
 from portal.scoring.measuring import Measured
 from portal.scoring.sheets import digest_of
 from portal.tenders.metrics import METRICS, Unit
+from portal.tenders.rulebook import load_lanes
 from portal.tenders.ruleset import (
     Bands,
     Component,
     Criterion,
+    ExpertMean,
     Linear,
     RuleSet,
     Scale,
@@ -41,6 +44,10 @@ FLAGS = sorted(name for name, metric in METRICS.items() if metric.unit is Unit.F
 
 values = st.decimals(-100, 1000, places=4)
 points = st.decimals(0, 10, places=2)
+NESTED = kept(
+    Message("%(a)s %(b)s", {"a": Message("One."), "b": Message("At most %(most)s.", {"most": percent(D(5))})})
+)
+"""A sentence of sentences: each has a wording of its own."""
 
 
 @st.composite
@@ -114,7 +121,9 @@ def test_a_sheet_is_written_as_the_general_writer_does(
     used: RuleSet, figures: dict[str, Decimal], failing: bool, reviewed: bool
 ) -> None:
     failed = (
-        [("EL-01", kept(Message('%(name)s is not "in" the register.', {"name": "ООО «Демо»\n"})))] if failing else []
+        [("EL-01", kept(Message('%(name)s is not "in" the register.', {"name": "ООО «Демо»\n"}))), ("EL-02", NESTED)]
+        if failing
+        else []
     )
     project = known(figures)._replace(failed=failed)
     official = replace(used, criteria=(*used.criteria, *rules().expert_criteria()), lanes=rules().lanes)
@@ -141,6 +150,44 @@ def test_points_are_those_of_the_scales_by_hand(used: RuleSet, figures: dict[str
             assert (line.points, line.weighted) == (points, two_places(criterion.weight * points / 10))
             total += line.weighted or 0
     assert found.objective_total == total
+
+
+@st.composite
+def reviews_of(draw: st.DrawFn) -> list[dict[str, dict[str, Decimal]]]:
+    """Reviews in half points, some of which lack a mark."""
+    (criterion,) = rules().expert_criteria()
+    given_marks = []
+    for _ in range(draw(st.integers(0, 5))):
+        halves = st.integers(0, 20) if draw(st.booleans()) else st.integers(12, 15)
+        review = {aspect.code: D(draw(halves)) / 2 for aspect in criterion.aspects}
+        if draw(st.integers(0, 4)) == 0:
+            del review[criterion.aspects[0].code]
+        given_marks.append({criterion.code: review})
+    return given_marks
+
+
+@settings(max_examples=100, deadline=None)
+@given(reviews_of(), st.booleans(), st.lists(st.none() | st.decimals(0, 10, places=4), min_size=3, max_size=3))
+def test_reviewers_points_are_those_of_their_panels(
+    reviews: list[dict[str, dict[str, Decimal]]], in_lanes: bool, own: list[Decimal | None]
+) -> None:
+    """The engine counts in whole numbers; :mod:`portal.review.rules` says the same with decimals."""
+    lanes = load_lanes() if in_lanes else rules().lanes
+    for mean in ExpertMean:
+        used = replace(rules(), lanes=lanes, expert_mean=mean)
+        (criterion,) = used.expert_criteria()
+        asked = panels(criterion, reviews, used)
+        keys = [part_key(criterion, panel.lane) for panel in asked]
+        values = {key: value for key, value in zip(keys, own, strict=False) if value is not None}
+        found = Scorer(used).score(known({}), reviews, values).told
+        line = next(line for line in found.lines if line.code == criterion.code)
+        assert line.reviewers == tuple(value for panel in asked for value in panel.values)
+        if any(panel.missing for panel in asked) or any(panel.apart(used) for panel in asked):
+            assert (line.points, line.weighted) == (None, None)
+            continue
+        instead = [values.get(key) for key in keys] if mean is ExpertMean.CALIBRATED else []
+        points = points_of(asked, instead)
+        assert (line.points, line.weighted) == (points, two_places(criterion.weight * points / 10))
 
 
 @settings(max_examples=25, deadline=None)
