@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from portal.core.canonical import canonical_text
 from portal.core.errors import Problems
 from portal.core.figures import exact, four_places, percent, two_places
-from portal.core.language import N_, Message, kept
+from portal.core.language import Message, kept
 from portal.review.rules import panels, part_key, points_of
 from portal.scoring.engine import Scorer
 from portal.scoring.manifests import Scored, output_digest
