@@ -27,8 +27,9 @@ from portal.review.calibration import Agreement, Calibration, Estimate, Given, T
 from portal.review.calibration_models import ReviewCalibration
 from portal.review.models import Assignment, AssignmentState, Mark
 from portal.review.rules import Marks, part_key, review_value
+from portal.tenders.kept_rules import rules_with
 from portal.tenders.models import RuleSetVersion, TenderTrack
-from portal.tenders.ruleset import Criterion, Lane, RuleSet, from_json
+from portal.tenders.ruleset import Criterion, Lane, RuleSet
 
 METHOD: Final = "crossed-reml-1"
 ACTOR: Final = system_actor("calibration")
@@ -218,14 +219,15 @@ def _stamped(session: Session, tender_track_id: UUID, held: Stamp) -> ReviewCali
 
 
 def _rules(session: Session, tender_track_id: UUID) -> RuleSet:
-    content = session.scalar(
-        select(RuleSetVersion.content)
+    wanted = (
+        select(RuleSetVersion.id)
         .join(TenderTrack, TenderTrack.rule_set_id == RuleSetVersion.id)
         .where(TenderTrack.id == tender_track_id)
     )
-    if content is None:
+    found = rules_with(session, wanted)
+    if not found:
         raise NotFound
-    return from_json(content)
+    return found[0][0]
 
 
 def _plain(each: Given) -> list[object]:

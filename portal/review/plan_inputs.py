@@ -14,7 +14,6 @@ from sqlalchemy import cast, func, select, true
 from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import Session, joinedload
 
-from portal.applications.following.dossier import rules_of
 from portal.applications.models import Application, State, Submission
 from portal.core.calendar import add_working_days, is_working_day
 from portal.core.canonical import digest
@@ -27,6 +26,7 @@ from portal.review.models import Assignment, AssignmentState
 from portal.review.pool_models import DEFAULT_LIMIT, ReviewerAbsence, ReviewerProfile
 from portal.review.queries import expert_marks, reads_applications
 from portal.review.rules import ACTIVE, UNFINISHED, Marks, needed_reviews
+from portal.tenders.kept_rules import rules_in
 from portal.tenders.models import TenderTrack, Track
 from portal.tenders.ruleset import RuleSet
 
@@ -76,7 +76,7 @@ def gather(session: Session, tender_track_id: UUID, *, keep_asked: bool) -> Gath
     )
     if track is None:
         raise NotFound
-    rules = rules_of(track.rule_set)
+    rules = rules_in(track.rule_set)
     on = today(session, ZoneInfo(track.tender.zone))
     due_on = add_working_days(on, rules.review_days)
     projects, submissions = _projects(session, track)

@@ -33,7 +33,6 @@ import portal.review.policy  # noqa: F401 - registers the room's rules
 from portal.applications.eligibility import RuleOutcome, check
 from portal.applications.figures.facts import Facts
 from portal.applications.figures.facts import facts as facts_of
-from portal.applications.following.dossier import rules_of
 from portal.applications.models import Application, Participant, ParticipantState, State, Submission
 from portal.applications.policy import READERS
 from portal.audit.models import AuditEvent
@@ -46,6 +45,7 @@ from portal.review.models import Assignment, AssignmentState, FormalCheck, Mark
 from portal.review.policy import CLOSED, Subject
 from portal.review.pool_models import DEFAULT_LIMIT, ReviewerProfile
 from portal.review.rules import ACTIVE, UNFINISHED, needed_reviews
+from portal.tenders.kept_rules import rules_in
 from portal.tenders.models import TenderTrack
 from portal.tenders.ruleset import RuleSet
 
@@ -113,7 +113,7 @@ def _case(session: Session, application: Application | None, submission: Submiss
     frozen = submission or application.submission
     if frozen is None:
         raise NotFound
-    rules = rules_of(application.tender_track.rule_set)
+    rules = rules_in(application.tender_track.rule_set)
     return Case(application, frozen, rules, today(session, ZoneInfo(application.tender.zone)))
 
 

@@ -21,8 +21,9 @@ from portal.identity.policy import Actor, Permission, authorize
 from portal.scoring.draw_models import DrawCommitment, DrawOutcome
 from portal.scoring.lots import commitment_digest, committed, order
 from portal.scoring.queries import SCORED_STATES
+from portal.tenders.kept_rules import rules_in
 from portal.tenders.models import Tender, TenderTrack
-from portal.tenders.ruleset import TieRule, from_json
+from portal.tenders.ruleset import TieRule
 
 AHEAD: Final = timedelta(hours=1)
 """How long before the event a commitment must be public."""
@@ -158,7 +159,7 @@ def draws(session: Session, tender_track_ids: Sequence[UUID]) -> list[Draw]:
 
 def drawable(track: TenderTrack, instant: datetime) -> bool:
     """Whether the rules of a track (rule set and tender loaded) know a draw and its intake is over."""
-    rules = from_json(track.rule_set.content)
+    rules = rules_in(track.rule_set)
     closes = track.tender.closes_at
     return TieRule.DRAW in rules.tie_rules and closes is not None and closes <= instant
 

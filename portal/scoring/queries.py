@@ -26,6 +26,7 @@ from portal.scoring.lots import lot
 from portal.scoring.models import Score, ScoreRun
 from portal.scoring.ranking import Entry, Ranked, rank
 from portal.scoring.sheets import ToldSheet, told, told_gate
+from portal.tenders.kept_rules import rules_with
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.ruleset import RuleSet, TieRule, from_json
 
@@ -160,14 +161,15 @@ def _place(ranked: Ranked, row: Row[*tuple[Any, ...]]) -> RankedApplication:
 
 def rules_of(session: Session, tender_track_id: UUID) -> RuleSet:
     """The rule set of a track."""
-    content = session.scalar(
-        select(RuleSetVersion.content)
+    wanted = (
+        select(RuleSetVersion.id)
         .join(TenderTrack, TenderTrack.rule_set_id == RuleSetVersion.id)
         .where(TenderTrack.id == tender_track_id)
     )
-    if content is None:
+    found = rules_with(session, wanted)
+    if not found:
         raise NotFound
-    return parsed_rules(content)
+    return found[0][0]
 
 
 def parsed_rules(content: object) -> RuleSet:

@@ -27,8 +27,9 @@ from portal.core.errors import Problem, Problems
 from portal.core.language import N_
 from portal.identity.policy import Actor
 from portal.tenders import rules as life
+from portal.tenders.kept_rules import rules_with
 from portal.tenders.models import Amendment, AmendmentKind, RuleSetVersion, Tender, TenderTrack
-from portal.tenders.ruleset import RuleSet, from_json
+from portal.tenders.ruleset import RuleSet
 from portal.tenders.schedule import MOVABLE, Milestone, calendar_of, order_problems
 from portal.tenders.service import expect, locked
 from portal.tenders.values import LONGEST_NOTICE, LONGEST_REASON, at_wall, too_long
@@ -151,12 +152,12 @@ def _write(
 
 def _rules(session: Session, row: Tender) -> list[RuleSet]:
     wanted = (
-        select(RuleSetVersion)
+        select(RuleSetVersion.id)
         .join(TenderTrack, TenderTrack.rule_set_id == RuleSetVersion.id)
         .where(TenderTrack.tender_id == row.id)
         .order_by(RuleSetVersion.track)
     )
-    return [from_json(held.content) for held in session.scalars(wanted)]
+    return [rules for rules, _ in rules_with(session, wanted)]
 
 
 def _closing(row: Tender, closes: datetime | None, instant: datetime, found: list[Problem]) -> list[dict[str, Any]]:

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session, defer, joinedload, selectinload
 import portal.tenders.policy  # noqa: F401 - registers the room's scopes
 from portal.core.errors import NotFound
 from portal.identity.policy import Actor, scope
+from portal.tenders.kept_rules import rules_with
 from portal.tenders.models import Programme, RuleSetVersion, Tender, TenderTrack, Track
 from portal.tenders.rules import TenderStatus
-from portal.tenders.ruleset import RuleSet, from_json
+from portal.tenders.ruleset import RuleSet
 from portal.tenders.values import CODE
 
 FINISHED_ON_HOME: Final = 20
@@ -120,9 +121,10 @@ def rules_of(session: Session, actor: Actor, tender_id: UUID) -> dict[str, RuleS
         scope(actor, RuleSetVersion)
         .join(TenderTrack, TenderTrack.rule_set_id == RuleSetVersion.id)
         .where(TenderTrack.tender_id == tender_id)
+        .with_only_columns(RuleSetVersion.track)
         .order_by(RuleSetVersion.track)
     )
-    return {row.track: from_json(row.content) for row in session.scalars(wanted)}
+    return {track: rules for rules, (track,) in rules_with(session, wanted)}
 
 
 def rules_by_tender(session: Session, actor: Actor, keys: Sequence[UUID]) -> dict[UUID, list[RuleSet]]:
@@ -132,11 +134,11 @@ def rules_by_tender(session: Session, actor: Actor, keys: Sequence[UUID]) -> dic
         scope(actor, RuleSetVersion)
         .join(TenderTrack, TenderTrack.rule_set_id == RuleSetVersion.id)
         .where(TenderTrack.tender_id.in_(keys))
-        .add_columns(TenderTrack.tender_id)
+        .with_only_columns(TenderTrack.tender_id)
         .order_by(TenderTrack.tender_id, RuleSetVersion.track)
     )
-    for row, key in session.execute(wanted):
-        found[key].append(from_json(row.content))
+    for rules, (key,) in rules_with(session, wanted):
+        found[key].append(rules)
     return found
 
 

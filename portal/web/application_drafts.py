@@ -24,13 +24,14 @@ from portal.applications.drafts import presence
 from portal.applications.drafts.saving import Change, Clash, Saved, definition_of, kept, mark_of
 from portal.applications.drafts.sections import Section
 from portal.applications.drafts.values import Kind, Unreadable
-from portal.applications.following.dossier import Dossier, rules_of
+from portal.applications.following.dossier import Dossier
 from portal.applications.models import Application
 from portal.applications.models import Section as Row
 from portal.applications.queries import name_of
 from portal.core.db import session
 from portal.core.errors import Conflict, Problems, Refused
 from portal.identity.policy import Permission
+from portal.tenders.kept_rules import rules_in
 from portal.web import autosave
 from portal.web.application_frame import blueprint, clock_words, editable, opened, question_of
 from portal.web.language import say
@@ -265,7 +266,7 @@ def _beaten(
 def _texts(application: Application, definition: Section, row: Row | None) -> dict[str, Any]:
     """The present text of each field with its mark."""
     data: Mapping[str, str] = row.data if row else {}
-    rules = rules_of(application.tender_track.rule_set)
+    rules = rules_in(application.tender_track.rule_set)
     return {
         key: {"value": data.get(key, ""), "mark": mark_of(data.get(key, ""))} for key, _kind in definition.keys(rules)
     }

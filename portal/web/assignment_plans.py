@@ -12,7 +12,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from portal.applications.following.dossier import rules_of
 from portal.core.clock import today
 from portal.core.db import session
 from portal.core.errors import Problems
@@ -23,6 +22,7 @@ from portal.review import overdue, plan_queries, planning
 from portal.review.models import Assignment
 from portal.review.plan_queries import Counts, PlanPage, ReviewerLine
 from portal.review.pool_models import Change, PlanLine, PlanState
+from portal.tenders.kept_rules import rules_in
 from portal.tenders.models import TenderTrack
 from portal.web.forms import ActionForm
 from portal.web.language import locale, say
@@ -121,7 +121,7 @@ def discard(plan_id: UUID) -> ResponseReturnValue:
 
 
 def _frame(held: TenderTrack) -> dict[str, Any]:
-    rules = rules_of(held.rule_set)
+    rules = rules_in(held.rule_set)
     return {
         "held": held,
         "tender": held.tender,

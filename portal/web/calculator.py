@@ -22,9 +22,10 @@ from portal.core.figures import decimal_of
 from portal.core.language import N_
 from portal.identity.policy import Permission
 from portal.tenders import queries
+from portal.tenders.kept_rules import rules_in
 from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES, official_rules
-from portal.tenders.ruleset import RuleSet, from_json
+from portal.tenders.ruleset import RuleSet
 from portal.web.application_frame import wording
 from portal.web.application_sections import figures, shown
 from portal.web.language import say
@@ -151,4 +152,4 @@ def _rules(chosen: str) -> RuleSet:
         raise NotFound
     if not code:
         return official_rules(Track(track), today(session()).year)
-    return from_json(queries.track_with_rules(session(), g.actor, code, track).rule_set.content)
+    return rules_in(queries.track_with_rules(session(), g.actor, code, track).rule_set)

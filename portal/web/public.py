@@ -19,10 +19,11 @@ from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.identity.policy import Permission
 from portal.tenders import amendments, answers, following, queries, wording
+from portal.tenders.kept_rules import rules_in
 from portal.tenders.metrics import METRICS
 from portal.tenders.models import TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, TenderStatus
-from portal.tenders.ruleset import RuleSet, from_json
+from portal.tenders.ruleset import RuleSet
 from portal.tenders.schedule import calendar_of, questions_until
 from portal.web import question_words
 from portal.web.budget_picture import by_track
@@ -85,7 +86,7 @@ def rules(code: str, track: str) -> ResponseReturnValue:
         held=held,
         tender=held.tender,
         tracks=queries.by_code(session(), g.actor, code).tracks,
-        rules=from_json(held.rule_set.content),
+        rules=rules_in(held.rule_set),
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +18,7 @@ from sqlalchemy import func, select, text
 from portal.core import jobs
 from portal.core.db import db, session, transaction
 from portal.core.jobs import Claim, Progress, Task
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.workers import doomed_worker
 
 
 @pytest.fixture
@@ -177,40 +174,23 @@ def test_lost_claim_writes_nothing(ready: Flask) -> None:
     assert task(row.id).state == "waiting"
 
 
-WORKER = """
-import os, sys, time
-from portal.app import create_app
-from portal.core import jobs
-@jobs.handler("test_killed")
-def killed(session, payload, claim):
-    if payload.get("always"):
-        os.kill(os.getpid(), 9)
-    open(payload["flag"], "w").close()
-    time.sleep(30)
-with create_app().app_context():
-    jobs.drain("work")
-"""
-
-
-def child(app: Flask) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **app.config["TEST_ENVIRONMENT"]}
-    return subprocess.Popen([sys.executable, "-c", WORKER], cwd=ROOT, env=environment)
-
-
 def test_killed_workers_task_is_free_at_once(ready: Flask, tmp_path: Path) -> None:
+    flag, ours = tmp_path / "started", os.getpid()
+
     @jobs.handler("test_killed")
     def killed(current: Any, payload: dict[str, Any], claim: Claim) -> None:
-        return None
+        if os.getpid() != ours:
+            flag.touch()
+            time.sleep(30)
 
-    flag = tmp_path / "started"
-    task_id = write("test_killed", flag=str(flag))
-    worker = child(ready)
-    while not flag.exists():
-        assert worker.poll() is None
-        time.sleep(0.05)
-    assert jobs.drain("work") == 0
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
+    task_id = write("test_killed")
+    with doomed_worker() as worker:
+        while not flag.exists():
+            assert os.waitpid(worker, os.WNOHANG) == (0, 0)
+            time.sleep(0.05)
+        assert jobs.drain("work") == 0
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
     for _ in range(100):
         if jobs.drain("work"):
             break
@@ -219,14 +199,18 @@ def test_killed_workers_task_is_free_at_once(ready: Flask, tmp_path: Path) -> No
 
 
 def test_task_that_kills_its_worker_is_parked(ready: Flask) -> None:
+    ours = os.getpid()
+
     @jobs.handler("test_killed")
     def killed(current: Any, payload: dict[str, Any], claim: Claim) -> None:
-        return None
+        if os.getpid() != ours:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-    task_id = write("test_killed", always=True)
+    task_id = write("test_killed")
     with transaction() as current:
         current.execute(text(f"update task set attempts = {jobs.MAX_ATTEMPTS - 1}"))
-    assert child(ready).wait() == -signal.SIGKILL
+    with doomed_worker() as worker:
+        assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == -signal.SIGKILL
     for _ in range(100):
         jobs.drain("work")
         if task(task_id).state == "parked":

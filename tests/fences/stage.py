@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from flask import Flask, url_for
 from flask.testing import FlaskClient
-from sqlalchemy import select, text
-from sqlalchemy.engine import Connection
+from sqlalchemy import event, select, text
+from sqlalchemy.engine import Connection, NestedTransaction
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
@@ -126,17 +126,25 @@ class Stage:
     clients: dict[str, FlaskClient]
     draft: dict[str, Any]
     sent: dict[str, Any]
+    committed: bool = False
+    point: NestedTransaction | None = None
 
     @contextmanager
     def undone(self) -> Iterator[None]:
-        """Whatever a request changes is taken back after it."""
-        db.session.remove()
-        point = self.connection.begin_nested()
+        """Whatever a request changes is taken back after it: most are refused and have committed nothing."""
+        if self.point is None:
+            self.point = self.connection.begin_nested()
         try:
             yield
         finally:
             db.session.remove()
-            point.rollback()
+            if self.committed:
+                self.point.rollback()
+                self.committed, self.point = False, None
+
+    def note_commit(self, session: Session) -> None:
+        """The session of a request has ended a savepoint by keeping what it did."""
+        self.committed = True
 
 
 @contextmanager
@@ -150,7 +158,13 @@ def staged(app: Flask) -> Iterator[Stage]:
         try:
             _plant()
             clients = {name: _client(app, email) for name, email in READERS.items()}
-            yield Stage(app, connection, clients, _values("draft"), _values("sent"))
+            made = Stage(app, connection, clients, _values("draft"), _values("sent"))
+            db.session.remove()
+            event.listen(Session, "after_commit", made.note_commit)
+            try:
+                yield made
+            finally:
+                event.remove(Session, "after_commit", made.note_commit)
         finally:
             db.session.remove()
             db.engines[None] = engine

@@ -47,7 +47,8 @@ class ShortSavepoints(PGDialect_psycopg):
             super().do_savepoint(connection, name)
 
     def do_rollback_to_savepoint(self, connection: Connection, name: str) -> None:
-        if not _said(connection, f"ROLLBACK TO SAVEPOINT {name}"):
+        # PostgreSQL keeps a savepoint that it has gone back to: a thousand requests would stand in each other.
+        if not _said(connection, f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}"):
             super().do_rollback_to_savepoint(connection, name)
 
     def do_release_savepoint(self, connection: Connection, name: str) -> None:

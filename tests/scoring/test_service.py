@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import time
 from uuid import uuid4
 
@@ -19,8 +18,8 @@ from portal.applications.models import Application, State
 from portal.audit.service import verify
 from portal.core import jobs
 from portal.core.canonical import digest
-from portal.core.db import db, transaction
 from portal.core.db import session as current_session
+from portal.core.db import transaction
 from portal.core.errors import NotFound, Problems, Refused
 from portal.identity.models import Role
 from portal.identity.policy import Actor
@@ -34,6 +33,7 @@ from portal.tenders.models import Track
 from tests.factories import identity, tenders
 from tests.factories.packages import package
 from tests.factories.submissions import submitted, track_of, varied
+from tests.workers import doomed_worker
 
 
 def officer(session: Session) -> Actor:
@@ -216,21 +216,6 @@ def test_ranking_orders_by_total_in_two_queries(session: Session, count_queries)
     assert [each.place for each in ranking.places] == [1, 2, 3, 4, 5]
 
 
-def work_until_killed() -> int:
-    """A worker process of its own, forked so that it starts at once; ends only by a signal."""
-    db.session.remove()
-    db.engine.dispose()
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        jobs.connect(None)
-        while True:
-            jobs.drain("work")
-    finally:
-        os._exit(1)
-
-
 APPLICATIONS, KILLS, STEP = (500, 20, 10) if os.environ.get("FULL") else (120, 6, 3)
 
 
@@ -255,10 +240,8 @@ def test_run_survives_killed_workers_and_flushed_redis(
         run_id = _start(actor, track_id)
         kills = 0
         while kills < KILLS:
-            worker = work_until_killed()
-            time.sleep(generator.uniform(0.05, 0.6))
-            os.kill(worker, signal.SIGKILL)
-            os.waitpid(worker, 0)
+            with doomed_worker():
+                time.sleep(generator.uniform(0.05, 0.6))
             kills += 1
             Redis.from_url(redis_url).flushdb()
             if _read(run_id).ended_at is not None:

@@ -39,8 +39,9 @@ def test_golden_digests() -> None:
     assert digests() == json.loads(FILE.read_text())
 
 
-@pytest.mark.parametrize("seed", ["1", "4294967295"])
-def test_digests_do_not_depend_on_the_hash_seed(seed: str) -> None:
+def test_digests_do_not_depend_on_the_hash_seed() -> None:
+    """With another seed than that of this process, whose digests the test above has looked at."""
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     environment = {**os.environ, "PYTHONHASHSEED": seed}
     command = [sys.executable, "-m", "tests.scoring.golden"]
     printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout

@@ -16,7 +16,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from portal.applications.drafts.saving import definition_of
-from portal.applications.following.dossier import rules_of
 from portal.applications.models import Application, Participant, ParticipantState, Presence
 from portal.applications.models import Section as Row
 from portal.applications.policy import Part
@@ -25,6 +24,7 @@ from portal.applications.service import NOT_EDITABLE
 from portal.core.errors import Conflict, NotFound
 from portal.identity.models import Membership, Organisation, User
 from portal.identity.policy import Actor, Permission, authorize
+from portal.tenders.kept_rules import rules_in
 from portal.tenders.models import TenderTrack
 
 LASTS: Final = timedelta(seconds=60)
@@ -71,7 +71,7 @@ def open_to_write(
     else:
         authorize(actor, Permission.APPLICATION_VIEW, application)
         authorize(actor, Permission.APPLICATION_EDIT, Part(application, _part(application, participant_id)))
-    if not definition.present(rules_of(application.tender_track.rule_set)):
+    if not definition.present(rules_in(application.tender_track.rule_set)):
         raise NotFound
     if application.state not in EDITABLE:
         raise Conflict(NOT_EDITABLE)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, cached_property
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -30,8 +30,9 @@ from portal.applications.signatures.scope import Binding, letter_binds, manifest
 from portal.applications.submissions.package import Assembled, Typed, accepted, assemble
 from portal.clusters.models import ClusterMember, MembershipState
 from portal.core.errors import NotFound
+from portal.tenders.kept_rules import rules_in
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
-from portal.tenders.ruleset import RuleSet, from_json, rules_digest
+from portal.tenders.ruleset import RuleSet, rules_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,22 +169,6 @@ class Dossier:
         return section.saved_at if section else None
 
 
-_KEPT: Final = 64
-_read_rules: dict[tuple[UUID, str], RuleSet] = {}
-
-
-def rules_of(version: RuleSetVersion) -> RuleSet:
-    """The rule set of a track; a frozen one is read once per process."""
-    if version.digest is None:
-        return from_json(version.content)
-    key = (version.id, version.digest)
-    if key not in _read_rules:
-        if len(_read_rules) >= _KEPT:
-            _read_rules.clear()
-        _read_rules[key] = from_json(version.content)
-    return _read_rules[key]
-
-
 def later_closing() -> ColumnElement[datetime | None]:
     """The closing that an exception gives an application, or its initiator; null without one.
 
@@ -241,7 +226,7 @@ def _statements() -> tuple[Select[Any], Select[Any], Select[Any], Select[Any]]:
         .join(Application.initiator)
         .options(
             contains_eager(Application.tender),
-            # Rules are large, and those of a published tender are read once per process (rules_of).
+            # Rules are large, and those of a published tender are read once per process (rules_in).
             contains_eager(Application.tender_track).contains_eager(TenderTrack.rule_set).defer(RuleSetVersion.content),
             contains_eager(Application.cluster),
             contains_eager(Application.initiator),
@@ -297,7 +282,7 @@ def load(
         permit(application)
     return Dossier(
         application=application,
-        rules=rules_of(application.tender_track.rule_set),
+        rules=rules_in(application.tender_track.rule_set),
         intake=Intake(now, is_open, correction, later),
         sections={(row.participant_id, row.name): row for row in session.scalars(sections, wanted)},
         attachments=list(session.scalars(attachments, wanted)),

@@ -16,7 +16,6 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload, undefer
 
-from portal.applications.following.dossier import rules_of
 from portal.applications.models import Application, Attachment, State, Submission
 from portal.applications.rules import TRANSITIONS, after_submission
 from portal.applications.sealing import vault as sealing
@@ -32,6 +31,7 @@ from portal.documents import service as documents
 from portal.documents.models import StoredFile
 from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.tenders import seal_keys, seal_queries
+from portal.tenders.kept_rules import rules_in
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.seal_models import SealKey
 from portal.tenders.service import lock
@@ -123,7 +123,7 @@ def _due(session: Session, tender_id: UUID) -> dict[UUID, tuple[str, ...]]:
     rows = session.execute(
         select(TenderTrack.id, RuleSetVersion).join(TenderTrack).where(TenderTrack.tender_id == tender_id)
     )
-    return {track_id: after_submission(rules_of(version)) for track_id, version in rows}
+    return {track_id: after_submission(rules_in(version)) for track_id, version in rows}
 
 
 def _counts(session: Session, tender_id: UUID) -> tuple[int, int, int]:
