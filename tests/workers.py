@@ -16,6 +16,7 @@ def doomed_worker() -> Iterator[int]:
     """The number of a process that does what waits until a signal ends it, at the latest the end of the ``with``.
 
     It is forked, so that it starts at once, with connections of its own; call it inside the application's context.
+    Not for work with files: the threads that read them do not come along.
     """
     db.session.remove()
     db.engine.dispose()

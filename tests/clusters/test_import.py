@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
+import sys
 import time
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,7 +29,6 @@ from portal.documents.sheets import as_csv, as_xlsx
 from portal.identity.models import Organisation, Role
 from portal.identity.policy import Actor
 from tests.factories import clusters, identity
-from tests.workers import doomed_worker
 
 HEAD = ["Код кластера", "ИНН", "КПП", "ОГРН", "ОКВЭД 2", "Регион", "Название", "Конечный производитель", "Продукция"]
 
@@ -239,8 +242,22 @@ def test_an_ended_import_does_nothing_again(session: Session) -> None:
     assert row.ended_at == ended
 
 
+WORKER = """
+from tests.conftest import make_app
+import os
+app = make_app({})
+with app.app_context():
+    from portal.core import jobs
+    print("ready", flush=True)
+    jobs.drain("work")
+"""
+
+
 @pytest.mark.slow
-def test_a_worker_killed_while_writing_leaves_nothing_and_the_next_one_finishes(fresh_app: Flask) -> None:
+def test_a_worker_killed_while_writing_leaves_nothing_and_the_next_one_finishes(
+    fresh_app: Flask, tmp_path: Any
+) -> None:
+    files = fresh_app.extensions["portal"].files_url
     with fresh_app.app_context():
         with transaction() as session:
             clusters.cluster(session, code="D1")
@@ -249,8 +266,10 @@ def test_a_worker_killed_while_writing_leaves_nothing_and_the_next_one_finishes(
         blocker = db.engine.connect()
         held = blocker.begin()
         blocker.execute(_organisation(1199))
-        with doomed_worker():
-            _wait_until_blocked(fresh_app)
+        worker = _worker(fresh_app, files)
+        _wait_until_blocked(fresh_app)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
         with transaction() as session:
             assert total(session, Organisation) == total(session, ClusterMember) == 0
             assert _state(session, import_id) == ("applying", 1200, 1201)
@@ -269,6 +288,11 @@ def _organisation(serial: int) -> Any:
     cells = member("D1", serial)[1:7]
     row = {**dict(zip(columns, cells, strict=True)), "name_en": "", "id": uuid4()}
     return Organisation.__table__.insert().values(**row, sme="none", version=1)  # type: ignore[attr-defined]
+
+
+def _worker(app: Flask, files: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **app.config["TEST_ENVIRONMENT"], "FILES_URL": files}
+    return subprocess.Popen([sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE)
 
 
 def _wait_until_blocked(app: Flask) -> None:
