@@ -72,7 +72,8 @@ def complete_run(session: Session, track: TenderTrack) -> ScoreRun:
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """What the list is made of: the ranked applications in expertise, the rules, and roubles by year."""
+    """What the list is made of: the ranked applications in expertise, the rules, and roubles by year, of the years
+    that the rules or the requests name: what is given for others changes nothing here."""
 
     ranked: list[Ranked]
     rules: RuleSet
@@ -85,7 +86,10 @@ def ranks(session: Session, track: TenderTrack, run: ScoreRun) -> Ranks:
     ranked = [place.ranked for place in ranking.places if place.state == State.EXPERTISE]
     if not ranked:
         raise Problems.one("nothing", "", N_("There is no application to decide on."))
-    return Ranks(ranked, ranking.rules, budget.available(session, track.tender.programme_id, track.track))
+    available = budget.available(session, track.tender.programme_id, track.track)
+    asked = {year for item in ranked for year, amount in item.entry.amounts.items() if amount}
+    years = asked.union(ranking.rules.years)
+    return Ranks(ranked, ranking.rules, {year: amount for year, amount in available.items() if year in years})
 
 
 def _follow(session: Session, track: TenderTrack, run: ScoreRun) -> Basis:

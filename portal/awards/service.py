@@ -39,7 +39,7 @@ from portal.review import barring
 from portal.scoring.queries import rules_of
 from portal.tenders import rules as tender_rules
 from portal.tenders import service as tenders
-from portal.tenders.models import Tender, Track
+from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, TenderStatus
 
 LETTERS: Final = "award_letters"
@@ -167,9 +167,9 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     track = locked_track(session, decision.tender_track_id)
     if decision.number == 1:
         _require_evaluation(session, track.tender)
-        what = basis.difference(session, track, decision)
+        what = changed(session, track, decision)
         if what is not None:
-            raise Conflict(N_(CHANGED.msgid, what=what))
+            raise Conflict(what)
         offers.require_consent(session, decision)
     rules = rules_of(session, track.id)
     item = on_agenda(session, decision.id)
@@ -200,6 +200,14 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     }
     record(session, actor, "awards:decision:sign", "award_decision", decision.id, changes)
     return decision
+
+
+def changed(session: Session, track: TenderTrack, decision: AwardDecision) -> Message | None:
+    """Why a drafted first list is not signed any more: what has changed since; None while it still follows."""
+    if decision.number != 1:
+        return None
+    what = basis.difference(session, track, decision)
+    return None if what is None else N_(CHANGED.msgid, what=what)
 
 
 def approve(session: Session, actor: Actor, line_id: UUID) -> DecisionLine:

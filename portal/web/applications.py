@@ -32,7 +32,7 @@ from portal.applications.submissions.closing_exceptions import of_application
 from portal.applications.submissions.submission import Standing, standing
 from portal.awards.commission import appeals
 from portal.awards.offers import queries as offer_queries
-from portal.awards.offers.models import AwardOffer
+from portal.awards.offers.models import AwardOffer, OfferState
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.models import Organisation
@@ -121,6 +121,7 @@ def index() -> ResponseReturnValue:
         "applications/index.html",
         page=found,
         parts=own_parts(session(), g.actor, found.rows),
+        offers=offer_queries.awaited(session(), g.actor),
         public_state=public_state,
         track_names=TRACK_NAMES,
         can_start=bool(g.actor.memberships),
@@ -209,10 +210,11 @@ def overview(application_id: UUID) -> ResponseReturnValue:
     state = public_state(application, application.tender)
     requests = requests_of(session(), application_id) if application.number else []
     agreed = application.state == State.AWARDED and is_signed(session(), application.id)
-    offer = _open_offer(application)
+    offer = _offer(application)
+    listed = offer_queries.STANDS[OfferState(offer.state)] if offer is not None else None
     return render_template(
         "applications/overview.html",
-        steps=track.steps(state, _dates(dossier), dossier.rules, agreed=agreed, offered=offer is not None),
+        steps=track.steps(state, _dates(dossier), dossier.rules, agreed=agreed, listed=listed),
         asks=asked_of_me(dossier, stands, tasks, requests),
         requests=requests,
         lines=for_applicants(session().scalars(history_of(application).limit(LATEST))),
@@ -240,11 +242,11 @@ def overview(application_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _open_offer(application: Application) -> AwardOffer | None:
-    """The offer of a part that waits for an answer, for the people of the initiator."""
+def _offer(application: Application) -> AwardOffer | None:
+    """The last offer of a part while the list is not decided, for the people of the initiator."""
     if application.state != State.EXPERTISE or not g.actor.acts_for(application.initiator_id):
         return None
-    return offer_queries.open_offer(session(), application.id)
+    return offer_queries.last_offer(session(), application)
 
 
 def _appeal(application: Application, state: str) -> appeals.Standing | None:

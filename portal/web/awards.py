@@ -296,12 +296,17 @@ def _sign_page(place: UUID, decision_id: UUID, problems: Any = (), code: int = 2
     decision = view.decision
     if decision.signed_at is not None or decision.discarded_at is not None:
         return _track_page(place, problems, code)
+    row, refusal = queries.track_of(current, g.actor, place), _sign_refusal(decision, view)
+    if not problems and refusal is None:
+        # Whoever may sign is told before pressing that the list does not hold any more.
+        what = service.changed(current, row.track, decision)
+        problems = () if what is None else [_whole(what)]
     return render_template(
         "awards/sign.html",
-        row=queries.track_of(current, g.actor, place),
+        row=row,
         view=view,
         decision=decision,
-        refusal=_sign_refusal(decision, view),
+        refusal=refusal,
         form=_form(decision),
         problems=problems,
     ), code

@@ -301,6 +301,15 @@ def test_nobody_signs_what_is_no_longer_true(
     assert decision.signed_at is None
 
 
+def test_money_of_years_that_nobody_asks_for_changes_nothing(session: Session, stage: Stage) -> None:
+    decision = drafted(stage)
+    budget.envelope(session, stage.tender.programme_id, Track.IMPORT_SUBSTITUTION, 2031, Decimal(500))
+    assert service.changed(session, stage.track, decision) is None
+    service.sign(session, stage.member, decision.id)
+    assert decision.signed_at is not None
+    assert decision.available == {"2018": "100.00", "2019": "50.00"}
+
+
 def test_ledger_refuses_what_does_not_fit(session: Session, stage: Stage) -> None:
     lines = awards.signed(stage, [{2018: 60}, {2018: 60}, {2018: 1}, {2021: 1}])
     service.approve(session, stage.member, lines[0])

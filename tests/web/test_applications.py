@@ -402,7 +402,7 @@ def test_my_applications_is_a_fixed_number_of_queries(
     with count_queries() as statements:
         page = client.get("/applications/")
     assert page.text.count(">Draft<") == rows
-    assert len(statements) == 3
+    assert len(statements) == 4
 
 
 def test_a_decision_is_not_told_before_publication(session: Session, sign_in: SignIn) -> None:

@@ -76,6 +76,8 @@ def test_from_the_draft_to_the_answer(session: Session, stage: Stage, sign_in: S
     assert chair.get(page).status_code == 404
     shown = owner.get(page).text
     assert page in owner.get(application).text
+    assert page in owner.get("/applications/").text
+    assert page not in editor.get("/applications/").text + other.get("/applications/").text
     for amount in ("50", "40", "10"):
         assert f"{ROUBLES}{amount}" in shown
     assert "MSK" in shown
@@ -99,6 +101,9 @@ def test_from_the_draft_to_the_answer(session: Session, stage: Stage, sign_in: S
     again = owner.post(page, data=form(offer=offer, answer="yes"))
     assert (again.status_code, "answered already" in again.text) == (409, True)
     assert "You have not agreed to the part" in owner.get(page).text
+    assert "decides on a list without it" in owner.get(application).text
+    assert page in owner.get(application).text
+    assert page not in owner.get("/applications/").text
     history = owner.get(f"{application}/history").text
     assert "A part of the subsidy offered" in history
     assert "Offer of a part of the subsidy answered" in history

@@ -67,7 +67,6 @@ _AT: Final = {
     State.DECLINED: 3,
     State.RENOUNCED: 4,
 }
-OFFERED: Final = N_("The list gives a part of the subsidy: the initiator has to answer the offer.")
 _ENDED: Final = frozenset({State.REJECTED, State.DECLINED, State.RENOUNCED})
 
 
@@ -82,13 +81,15 @@ def latest_days(closes: date, rules: RuleSet) -> dict[str, date]:
     return {CHECK: checked, REVIEW: reviewed, DECIDE: decided, AGREE: agreed}
 
 
-def steps(state: str, dates: Dates, rules: RuleSet, *, agreed: bool = False, offered: bool = False) -> list[Step]:
+def steps(
+    state: str, dates: Dates, rules: RuleSet, *, agreed: bool = False, listed: Message | None = None
+) -> list[Step]:
     """The five steps; ``state`` is what applicants may know (:func:`portal.applications.rules.public_state`).
 
-    ``agreed``: the agreement is signed, so that the last step is done too. ``offered``: the list is drafted and gives a
-    part, which waits for the initiator's answer.
+    ``agreed``: the agreement is signed, so that the last step is done too. ``listed``: what those who may know it read
+    of a list that is drafted and not decided yet.
     """
-    if offered:
+    if listed is not None:
         state = COMMISSION
     place = len(TITLES) if agreed and state == State.AWARDED else _AT.get(state, 0)
     closes = dates.day(dates.closes_at)
@@ -105,7 +106,7 @@ def steps(state: str, dates: Dates, rules: RuleSet, *, agreed: bool = False, off
         if code == CHECK and state == State.RETURNED:
             day = dates.correction_due
         if place == len(TITLES) - 1 or state not in _ENDED or position <= place:
-            note = OFFERED if offered and stands == NOW else _note(code, state, stands)
+            note = listed if listed is not None and stands == NOW else _note(code, state, stands)
             found.append(Step(code, TITLES[code], stands, day, note))
     return found
 

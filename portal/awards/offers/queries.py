@@ -13,11 +13,24 @@ from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from portal.applications.models import Application
 from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.awards.offers.models import AwardOffer, OfferState
+from portal.core.language import N_, Message
+from portal.identity.policy import Actor, Permission, allowed
 from portal.scoring.models import Score
 from portal.scoring.queries import rules_of
 from portal.tenders.ruleset import Allotment
 
 REFUSED = (OfferState.REFUSED, OfferState.EXPIRED)
+STANDS: Mapping[OfferState, Message] = {
+    OfferState.OPEN: N_("The list gives a part of the subsidy: the initiator has to answer the offer."),
+    OfferState.ACCEPTED: N_("The initiator has agreed to a part of the subsidy: the commission decides on the list."),
+    OfferState.REFUSED: N_(
+        "The initiator has not agreed to a part of the subsidy: the commission decides on a list without it."
+    ),
+    OfferState.EXPIRED: N_(
+        "The offer of a part was not answered in time, which is a no: the commission decides on a list without it."
+    ),
+}
+"""What the initiator reads of where its project stands while the list is not decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +135,27 @@ def of_application(session: Session, application_id: UUID) -> list[AwardOffer]:
     )
 
 
-def open_offer(session: Session, application_id: UUID) -> AwardOffer | None:
-    """The offer that waits for an answer, if any."""
+def last_offer(session: Session, application: Application) -> AwardOffer | None:
+    """The last offer about the present submission that was not withdrawn, if any."""
     return session.scalar(
-        select(AwardOffer).where(AwardOffer.application_id == application_id, AwardOffer.state == OfferState.OPEN)
+        select(AwardOffer)
+        .where(
+            AwardOffer.application_id == application.id,
+            AwardOffer.submission_id == application.submission_id,
+            AwardOffer.state != OfferState.WITHDRAWN,
+        )
+        .order_by(AwardOffer.id.desc())
+        .limit(1)
     )
+
+
+def awaited(session: Session, actor: Actor) -> list[AwardOffer]:
+    """The offers that wait for this person's answer, with their applications and tenders; one query."""
+    statement = (
+        select(AwardOffer)
+        .join(AwardOffer.application)
+        .options(contains_eager(AwardOffer.application).joinedload(Application.tender, innerjoin=True))
+        .where(Application.initiator_id.in_(list(actor.memberships)), AwardOffer.state == OfferState.OPEN)
+        .order_by(AwardOffer.id)
+    )
+    return [row for row in session.scalars(statement) if allowed(actor, Permission.OFFER_ANSWER, row.application)]
