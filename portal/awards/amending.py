@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from portal.applications.models import Application, State
 from portal.audit.service import record
 from portal.awards import basis, decision_letters
+from portal.awards import grounds as usual
 from portal.awards.chain import superseded
 from portal.awards.locks import locked_track
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine
@@ -68,9 +69,10 @@ def amend(
     last = last_decision(session, track.id)
     if last is None or last.published_at is None:
         raise Conflict(N_("A later decision is drafted once the one before it is published."))
-    said = " ".join(grounds.replace("\x00", "").split())
+    text = " ".join(grounds.replace("\x00", "").split())
+    text = usual.kept(kind, text)
     former = in_force(session, track.id, [change.application_id for change in changes])
-    problems = _problems(changes, former, said)
+    problems = _problems(changes, former, text)
     if problems:
         raise Problems(problems)
     changes = sorted(changes, key=lambda change: former[change.application_id].place)
@@ -91,8 +93,8 @@ def amend(
         number=last.number + 1,
         kind=kind,
         follows_id=last.id,
-        grounds=said,
-        digest=_digest(last, kind, said, changes),
+        grounds=text,
+        digest=_digest(last, kind, text, changes),
         available=available,
         drafted_by=actor.user_id,
     )

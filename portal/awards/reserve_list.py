@@ -26,12 +26,23 @@ from portal.budget.models import Envelope, Posting, PostingLine
 from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Problems
 from portal.core.language import N_
+from portal.identity.models import Role, RoleGrant, User
 from portal.identity.policy import Actor, Permission, authorize, system_actor
+from portal.notifications.kinds import Topic, declare
+from portal.notifications.service import tell
 from portal.scoring.models import Score
-from portal.tenders.models import Tender, TenderTrack
+from portal.tenders.models import Tender, TenderTrack, Track
+from portal.tenders.rules import TRACK_NAMES
 
 PROPOSE: Final = "propose_reserve"
 ACTOR: Final = system_actor("reserve")
+PROPOSED: Final = declare(
+    "reserve_proposed",
+    Topic.DECISION,
+    N_("Money has returned: the reserve list may move up"),
+    important=True,
+    staff=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +138,28 @@ def propose(session: Session, posting_id: UUID) -> list[ReserveProposal]:
         session.flush()
         changes = {"posting": posting_id, "applications": ", ".join(item.number for item in found)}
         record(session, ACTOR, "awards:reserve:propose", "reserve_proposal", proposal.id, changes)
+        _tell(session, proposal, track, found)
         made.append(proposal)
     return made
+
+
+def _tell(session: Session, proposal: ReserveProposal, track: TenderTrack, found: Sequence[Waiting]) -> None:
+    """Those who may draft a decision learn who is next."""
+    held = select(RoleGrant.user_id).where(RoleGrant.role.in_((Role.OFFICER, Role.CHAIR)))
+    people = session.scalars(select(User).where(User.id.in_(held), User.active).order_by(User.id)).all()
+    tell(
+        session,
+        people,
+        kind=PROPOSED,
+        key=f"{PROPOSED}:{proposal.id}",
+        subject=N_("Tender %(code)s: the reserve list may move up", code=track.tender.code),
+        paragraphs=[
+            N_("Money has returned to the envelopes of the track “%(track)s”.", track=TRACK_NAMES[Track(track.track)]),
+            N_("Next on the list: %(numbers)s.", numbers=", ".join(item.number for item in found)),
+        ],
+        link=(N_("Open the proposal"), f"/staff/decisions/reserve/{proposal.id}"),
+        about=("reserve_proposal", proposal.id),
+    )
 
 
 def draft(session: Session, actor: Actor, proposal_id: UUID, *, grounds: str) -> AwardDecision:

@@ -223,3 +223,8 @@ def _too_many_decimals() -> MoneyError:
 
 def _too_large() -> MoneyError:
     return MoneyError("too_large", N_("Enter an amount below 10 quadrillion roubles."))
+
+
+def grouped(amount: Decimal) -> str:
+    """An amount as one would type it, in groups of three; either language reads "600 000 000" and "0.50"."""
+    return f"{amount:,.2f}".removesuffix(".00").replace(",", "\u00a0")

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import joinedload
 from wtforms import RadioField, SelectField, TextAreaField
 
-from portal.awards import amending, queries, reserve_list
+from portal.awards import amending, grounds, queries, reserve_list
 from portal.awards.amending import REVISED, Change
 from portal.awards.commission.appeal_models import Appeal, AppealState
 from portal.awards.models import Award, DecisionKind
@@ -23,7 +23,7 @@ from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
 from portal.core.formats import format_date
 from portal.core.language import N_
-from portal.core.money import MoneyError, parse_money
+from portal.core.money import MoneyError, grouped, parse_money
 from portal.identity.policy import Permission, scope
 from portal.scoring.queries import rules_of
 from portal.tenders.models import Track
@@ -73,7 +73,7 @@ def show(decision_id: UUID) -> ResponseReturnValue:
 def proposal(proposal_id: UUID) -> ResponseReturnValue:
     """Who is next on the reserve list, and the decision that would follow."""
     drafting, dismissing = ProposalForm(formdata=None), DismissForm(formdata=None)
-    drafting.grounds.data = _("Money has returned to the envelopes of the track.")
+    drafting.grounds.data = say(grounds.RETURNED)
     return _proposal_page(proposal_id, drafting, dismissing)
 
 
@@ -166,7 +166,7 @@ def _by_ruling(tender_track_id: UUID, form: CorrectionForm) -> dict[int, str]:
         number=appeal.application.number,
         ruling=" ".join((appeal.ruling or "").split()),
     )[: amending.MAX_GROUNDS]
-    return {year: format(amount, "f") for year, amount in change.amounts.items()}
+    return {year: grouped(amount) for year, amount in change.amounts.items()}
 
 
 def _change(form: CorrectionForm, amounts: dict[int, Decimal]) -> Change | None:

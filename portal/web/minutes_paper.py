@@ -135,7 +135,7 @@ def _signatures(row: Minutes, zone: ZoneInfo) -> list[list[str]]:
     for capacity, title in (("chair", _("Chair")), ("secretary", _("Secretary"))):
         signature = held.get(capacity)
         when = format_datetime(signature.signed_at, zone, locale()) if signature else _("not signed yet")
-        found.append([title, name(signature.signer) if signature else DASH, when])
+        found.append([title, name(signature.signer) if signature else row.content[capacity], when])
     return found
 
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from config import ROOT
 from portal.audit import heads
 from portal.awards.proof import bundles
-from portal.awards.queries import published_results
+from portal.awards.results import published_results
 from portal.core import signing
 from portal.core.canonical import canonical_json
 from portal.core.db import session

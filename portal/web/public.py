@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
 from portal.agreements.overview import published_totals
-from portal.awards.queries import published_results
+from portal.awards.results import published_results
 from portal.budget.queries import remaining
 from portal.core.canonical import canonical_json
 from portal.core.clock import now

@@ -13,7 +13,7 @@ from portal.awards.scenarios.checks import MOST_LIMITS
 from portal.core.canonical import plain_decimal
 from portal.core.errors import Problem
 from portal.core.language import N_
-from portal.core.money import NumberError, parse_decimal, parse_money
+from portal.core.money import NumberError, grouped, parse_decimal, parse_money
 
 SPARE: Final = 2
 """Empty rows for single scores beside those that are filled in."""
@@ -31,7 +31,7 @@ def typed_of(ground: Ground, changes: Changes) -> dict[str, str]:
     least = ground.rules.threshold if changes.threshold is None else changes.threshold
     typed["threshold"] = plain_decimal(least)
     for year in ground.years:
-        typed[f"available-{year}"] = _grouped(changes.available.get(year, ground.available.get(year, ZERO)))
+        typed[f"available-{year}"] = grouped(changes.available.get(year, ground.available.get(year, ZERO)))
     rows = [(number, code, each) for number, held in changes.scores.items() for code, each in held.items()]
     typed["policy"] = (changes.policy or policy_of(ground.rules)).value
     for place, limit in enumerate(limits_of(ground.rules) if changes.limits is None else changes.limits):
@@ -42,11 +42,6 @@ def typed_of(ground: Ground, changes: Changes) -> dict[str, str]:
         texts = (number, code, plain_decimal(each.points), each.reason)
         typed |= {f"score-{place}-{name}": text for name, text in zip(FIELDS, texts, strict=True)}
     return typed
-
-
-def _grouped(amount: Decimal) -> str:
-    """An amount as one would type it, in groups of three; either language reads "600 000 000" and "0.50"."""
-    return f"{amount:,.2f}".removesuffix(".00").replace(",", "\u00a0")
 
 
 def rows_of(typed: Mapping[str, str]) -> list[int]:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app, request, url_for
 
+from portal.awards import grounds
 from portal.core import formats
 from portal.core.clock import MOSCOW
 from portal.core.language import Message
@@ -51,6 +52,7 @@ def init_templating(app: Flask) -> None:
         localised=localised,
         language_url=language_url,
         say=say,
+        grounds_told=grounds.told,
         can=can,
         asset=asset,
         href=href,

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.agreements import overview, refusing
-from portal.awards import amending, jobs, queries, reserve_list, service
+from portal.awards import amending, grounds, jobs, queries, reserve_list, service
 from portal.awards.amending import Change
 from portal.awards.commission import appeals, meetings, minutes, sitting
 from portal.awards.commission import queries as meeting_queries
@@ -23,6 +23,7 @@ from portal.awards.commission.models import ItemKind
 from portal.awards.models import Award, AwardDecision, DecisionKind
 from portal.awards.reserve_list import Waiting, next_in_line
 from portal.awards.reserve_models import ReserveProposal
+from portal.awards.results import published_results
 from portal.budget import queries as budget_queries
 from portal.budget import service as budget_service
 from portal.core import clock
@@ -30,6 +31,7 @@ from portal.core.calendar import deadline
 from portal.core.clock import MOSCOW
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.core.jobs import Claim, Task
+from portal.core.language import both
 from portal.identity.models import Membership, OrgRole, Role, User
 from portal.identity.policy import Actor
 from portal.notifications.models import Notice
@@ -98,6 +100,11 @@ def test_the_list_moves_up_in_its_order_and_within_the_money(asked: list[int], m
     assert len(found) == len(asked) or taken + asked[len(found)] > money
 
 
+def both_told(kept: str) -> dict[str, str]:
+    told = grounds.told(kept)
+    return {"ru": told, "en": told} if isinstance(told, str) else both(told)
+
+
 def test_a_refused_award_moves_the_list_up_as_a_proposal(session: Session, stage: Stage) -> None:
     refusing.refuse(session, owner(stage, 0), stage.applications[0], reason="No co-financing")
     assert (stage.application(0).state, available(stage)) == ("renounced", {2018: 60})
@@ -106,6 +113,9 @@ def test_a_refused_award_moves_the_list_up_as_a_proposal(session: Session, stage
     assert [line["number"] for line in row.lines] == [stage.application(2).number]
     assert row.available == {"2018": "60.00"}
     assert work(stage) == [row]
+    told = session.scalars(select(Notice).where(Notice.kind == reserve_list.PROPOSED)).all()
+    assert {notice.path for notice in told} == {f"/staff/decisions/reserve/{row.id}"}
+    assert str(stage.application(2).number) in str(told[0].paragraphs)
     assert stage.states()[2:] == ["reserve"] * 3
     decision = reserve_list.draft(session, stage.chair, row.id, grounds="Money has returned")
     assert (decision.number, decision.kind, decision.follows_id, row.state) == (
@@ -119,10 +129,12 @@ def test_a_refused_award_moves_the_list_up_as_a_proposal(session: Session, stage
     assert available(stage) == {2018: 60}
     service.discard(session, stage.chair, decision.id)
     assert (row.state, row.decision_id) == ("open", None)
-    decision = reserve_list.draft(session, stage.chair, row.id, grounds="Money has returned")
+    decision = reserve_list.draft(session, stage.chair, row.id, grounds=both(grounds.RETURNED)["ru"])
+    assert both_told(decision.grounds) == both(grounds.RETURNED)
+    assert both_told("Another reason") == {"ru": "Another reason", "en": "Another reason"}
     decided(stage, decision)
     assert (available(stage), stage.application(2).state) == ({2018: 10}, "awarded")
-    results = queries.published_results(session, stage.tender.id)[0]
+    results = published_results(session, stage.tender.id)[0]
     assert [(line.outcome, line.refused) for line in results.lines[:3]] == [
         ("award", True),
         ("award", False),
@@ -213,7 +225,7 @@ def corrected(stage: Stage, *changes: Change, grounds: str = "Ruling on an appea
 
 def test_a_correction_cites_the_old_decision_and_moves_the_money(session: Session, stage: Stage) -> None:
     old = first(stage)
-    before = (old.digest, [line.outcome for line in queries.published_results(session, stage.tender.id)[0].lines])
+    before = (old.digest, [line.outcome for line in published_results(session, stage.tender.id)[0].lines])
     decision = corrected(
         stage,
         Change(stage.applications[0], Award.DECLINE, {}),
@@ -226,7 +238,7 @@ def test_a_correction_cites_the_old_decision_and_moves_the_money(session: Sessio
     with pytest.raises(Conflict, match="before it is published"):
         corrected(stage, Change(stage.applications[4], Award.DECLINE, {}))
     assert queries.outcome_of(session, stage.applications[0]) is not None
-    assert before[1] == [line.outcome for line in queries.published_results(session, stage.tender.id)[0].lines]
+    assert before[1] == [line.outcome for line in published_results(session, stage.tender.id)[0].lines]
     decided(stage, decision)
     assert stage.states() == ["declined", "awarded", "awarded", "declined", "reserve"]
     assert available(stage) == {2018: 15}
@@ -237,9 +249,13 @@ def test_a_correction_cites_the_old_decision_and_moves_the_money(session: Sessio
     assert outcome.outcome == "decline"
     session.refresh(old)
     assert old.digest == before[0]
-    results = queries.published_results(session, stage.tender.id)[0]
+    results = published_results(session, stage.tender.id)[0]
     assert [line.outcome for line in results.lines] == ["decline", "award", "award", "decline", "reserve"]
     assert (results.chain[1].grounds, results.digest) == ("Ruling on an appeal", decision.digest)
+    made = [each.lines for each in results.chain]
+    assert [line.outcome for line in made[0]] == before[1]
+    assert [results.later(line, 1) for line in made[0]] == [2, 2, 2, 2, None]
+    assert [results.later(line, 2) for line in made[1]] == [None] * 4
     third = corrected(stage, Change(stage.applications[0], Award.AWARD, {2018: Decimal(10)}))
     assert (third.number, third.follows_id) == (3, decision.id)
     decided(stage, third)

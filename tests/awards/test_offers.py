@@ -28,6 +28,7 @@ from portal.awards.offers import queries as offer_queries
 from portal.awards.offers import reminders
 from portal.awards.offers import service as offers
 from portal.awards.offers.models import AwardOffer, OfferState
+from portal.awards.results import published_results
 from portal.budget import queries as budget_queries
 from portal.core.calendar import deadline
 from portal.core.clock import MOSCOW, at, now
@@ -213,7 +214,7 @@ def test_after_a_yes_just_this_is_signed_booked_and_told(session: Session, stage
     assert stage.states() == ["awarded", "awarded", "reserve", "reserve"]
     left = budget_queries.available(session, stage.tender.programme_id, stage.track.track)
     assert left == {2018: 0, 2019: 10}
-    found = queries.published_results(session, stage.tender.id)[0].lines[1]
+    found = published_results(session, stage.tender.id)[0].lines[1]
     assert found.amounts == {2018: 40, 2019: 20}
     line = session.scalars(select(DecisionLine).where(DecisionLine.application_id == stage.applications[1])).one()
     session.refresh(line, ["amounts", "application"])

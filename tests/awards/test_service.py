@@ -15,6 +15,7 @@ from portal.applications.models import Application, State
 from portal.audit.models import AuditEvent
 from portal.awards import queries, service
 from portal.awards.models import AwardDecision
+from portal.awards.results import published_results
 from portal.budget import queries as budget_queries
 from portal.budget import service as budget_service
 from portal.budget.ledger import Overdrawn
@@ -355,13 +356,13 @@ def test_publication_ends_the_tender_with_its_last_track(session: Session, stage
     tender = session.get_one(Tender, stage.tender.id)
     session.refresh(tender)
     assert tender.results_published_at is None
-    assert [held.track for held in queries.published_results(session, tender.id)] == ["import_substitution"]
+    assert [held.track for held in published_results(session, tender.id)] == ["import_substitution"]
     with pytest.raises(Conflict, match="published already"):
         service.publish(session, stage.officer, decisions[0].id)
     service.publish(session, stage.chair, decisions[1].id)
     session.refresh(tender)
     assert tender.results_published_at is not None
-    results = queries.published_results(session, tender.id)
+    results = published_results(session, tender.id)
     assert [(held.track, held.awarded, [line.outcome for line in held.lines]) for held in results] == [
         ("import_substitution", 110, ["award", "award", "reserve", "decline"]),
         ("export", 10, ["award"]),
@@ -375,7 +376,7 @@ def test_outcome_is_told_after_publication(session: Session, stage: Stage) -> No
     service.sign(session, stage.member, decision.id)
     key = stage.applications[0]
     assert queries.outcome_of(session, key) is None
-    assert queries.published_results(session, stage.tender.id) == []
+    assert published_results(session, stage.tender.id) == []
     service.publish(session, stage.officer, decision.id)
     outcome = queries.outcome_of(session, key)
     assert outcome is not None

@@ -88,6 +88,8 @@ def test_a_refusal_and_the_decision_that_follows(
     public = sign_in(person_of(stage, 1)).get(f"/tenders/{stage.tender.code}/results").text
     assert "Refused by the initiator" in public
     assert "Money has returned" in public
+    for said in ("What it decided", "Changed by decision No. 2"):
+        assert said in public
 
 
 def test_a_correction_keeps_what_was_typed(session: Session, stage: Stage, client_of: ClientOf) -> None:
@@ -153,7 +155,7 @@ def test_an_upheld_appeal_leads_to_the_correction_it_requires(session: Session, 
     assert (ruled.status_code, ruled.location) == (303, f"{correct}?appeal={row.id}")
     shown = officer.get(ruled.location).text
     assert f'<option value="{stage.applications[1]}" selected>' in shown
-    assert 'value="50.00"' in shown
+    assert 'value="50"' in shown
     assert "CR-07 was counted wrongly" in shown
     assert f"appeal={row.id}" in officer.get(url).text
     other = awards.stage(session, [{2018: 60}], {2018: 100})
