@@ -15,6 +15,8 @@ FIND_PYTHON = for p in $${PYTHON:-} python3.12 python3.11 python3.13 python3 pyt
 REQUIREMENTS := requirements.txt requirements-dev.txt $(if $(shell command -v npm),,requirements-node.txt)
 # The stamp carries the hash of what is installed: another lock file, another stamp.
 STAMP := $(VENV)/.installed-$(shell cat $(REQUIREMENTS) 2>/dev/null | cksum | cut -d' ' -f1)
+# Bytecode is kept for a session's many processes, also where Python is told to keep none: each would compile it all.
+KEEPING := PYTHONDONTWRITEBYTECODE=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
@@ -58,7 +60,8 @@ run: assets translations ## start the portal on this machine: http://localhost:8
 
 .PHONY: test
 test: assets translations ## every test, on throw-away services
-	@$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1
+	@$(KEEPING) $(BIN)/python -m compileall -q -j 0 portal tests
+	@$(KEEPING) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: check
 check: types style ## style, types, imports between rooms (-j 2: at the same time)

@@ -72,6 +72,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if slow:
         slow.insert(0, slow.pop())
     rest = [item for item in items if not item.get_closest_marker("slow")]
+    for item in rest:
+        # A file's tests go to one worker: what they ask and show alike is compiled, planned and read once, not thrice.
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items[:] = [*slow, *rest]
 
 

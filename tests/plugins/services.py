@@ -23,6 +23,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from portal.local import ephemeral_services
+from tests.plugins.rewriting import rewritten
 
 KEY: Final = pytest.StashKey["TestServices"]()
 STACK: Final = pytest.StashKey[ExitStack]()
@@ -102,7 +103,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "collectonly", False) or hasattr(config, "workerinput"):
         return
     if getattr(config.option, "numprocesses", None):
-        _started(config)
+        with rewritten(config):
+            _started(config)
 
 
 @pytest.hookimpl(optionalhook=True)
