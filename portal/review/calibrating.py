@@ -100,19 +100,11 @@ def ensure(session: Session, tender_track_id: UUID, *, until: datetime | None = 
 
     Raises :class:`NotFound` for an unknown track.
     """
-    # For the workers: pages read this room too, and need not carry numpy.
-    from portal.review.agreement import agreement
-    from portal.review.mixed_model import calibrate
-
     held = stamp(session, tender_track_id, until)
     found = _stamped(session, tender_track_id, held)
     if found is not None:
         return found
-    panel = reviews_of(session, tender_track_id, _rules(session, tender_track_id), until)
-    plain = {key: [_plain(each) for each in given] for key, given in panel.items()}
-    newest = held.newest and held.newest.astimezone(UTC)
-    inputs = digest({"method": METHOD, "reviews": plain, "count": held.reviews, "newest": newest})
-    result = {key: written(calibrate(given), agreement(given)) for key, given in panel.items()}
+    inputs, result = _computed(session, tender_track_id, held, until)
     made = session.scalar(
         insert(ReviewCalibration)
         .values(
@@ -139,6 +131,26 @@ def ensure(session: Session, tender_track_id: UUID, *, until: datetime | None = 
         facts = {"reviews": held.reviews, "inputs": inputs, "output": row.output_digest}
         record(session, ACTOR, "review:calibration:compute", "tender_track", tender_track_id, facts)
     return row
+
+
+def computed_again(session: Session, row: ReviewCalibration) -> tuple[str, dict[str, Any]]:
+    """The digest of the reviews that a calibration was made of, as they are now, and the result that they give."""
+    held = stamp(session, row.tender_track_id, row.newest)
+    return _computed(session, row.tender_track_id, held, row.newest)
+
+
+def _computed(
+    session: Session, tender_track_id: UUID, held: Stamp, until: datetime | None
+) -> tuple[str, dict[str, Any]]:
+    # For the workers: pages read this room too, and need not carry numpy.
+    from portal.review.agreement import agreement
+    from portal.review.mixed_model import calibrate
+
+    panel = reviews_of(session, tender_track_id, _rules(session, tender_track_id), until)
+    plain = {key: [_plain(each) for each in given] for key, given in panel.items()}
+    newest = held.newest and held.newest.astimezone(UTC)
+    inputs = digest({"method": METHOD, "reviews": plain, "count": held.reviews, "newest": newest})
+    return inputs, {key: written(calibrate(given), agreement(given)) for key, given in panel.items()}
 
 
 def present(session: Session, tender_track_id: UUID) -> ReviewCalibration | None:

@@ -40,6 +40,12 @@ def remarks_of(session: Session, submission_id: UUID) -> list[ReviewRemark]:
     return list(session.scalars(statement.order_by(ReviewRemark.id).options(joinedload(ReviewRemark.author))))
 
 
+def shown(session: Session, case: Case, assignments: Sequence[Assignment]) -> list[ReviewRemark] | None:
+    """The remarks once the discussion was open, also while a review that was returned is awaited; None before."""
+    found = remarks_of(session, case.submission.id)
+    return found if found or is_open(case, assignments) else None
+
+
 def remark_as_reviewer(session: Session, actor: Actor, *, assignment_id: UUID, text: str) -> ReviewRemark:
     """A reviewer's remark; :class:`Conflict` while reviews are missing, or when the expertise has ended."""
     held = desk(session, actor, assignment_id, lock=True)

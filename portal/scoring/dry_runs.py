@@ -7,7 +7,7 @@ the first day of costs stay those of the earlier tender.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -64,6 +64,17 @@ def bases(session: Session, track: str) -> list[Base]:
         .limit(20)
     )
     return [Base(key, ru, en, ended, total) for key, ru, en, ended, total in rows if ended is not None]
+
+
+def bases_of(session: Session, run_ids: Iterable[UUID]) -> dict[UUID, Base]:
+    """The ended runs on which rules were tried, by their keys; one query."""
+    rows = session.execute(
+        select(ScoreRun.id, Tender.title_ru, Tender.title_en, ScoreRun.ended_at, ScoreRun.total)
+        .join(TenderTrack, TenderTrack.id == ScoreRun.tender_track_id)
+        .join(Tender, Tender.id == TenderTrack.tender_id)
+        .where(ScoreRun.id.in_(set(run_ids)), ScoreRun.ended_at.is_not(None))
+    )
+    return {key: Base(key, ru, en, ended, total) for key, ru, en, ended, total in rows}
 
 
 def start_dry_run(session: Session, actor: Actor, *, rule_set_id: UUID, run_id: UUID) -> DryRun:

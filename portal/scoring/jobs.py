@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from portal.core import jobs
-from portal.scoring import checks, dry_runs, service
+from portal.scoring import calibration_checks, checks, dry_runs, service
 
 
 @jobs.handler("score_submission")
@@ -27,6 +27,12 @@ def score_track(session: Session, payload: dict[str, Any], claim: jobs.Claim) ->
 def check_run(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> jobs.Progress:
     """One batch of a run that is computed again."""
     return checks.step_check(session, UUID(payload["check_id"]))
+
+
+@jobs.handler(calibration_checks.KIND)
+def check_calibration(session: Session, payload: dict[str, Any], claim: jobs.Claim) -> None:
+    """A calibration that is computed again."""
+    calibration_checks.compare(session, UUID(payload["check_id"]))
 
 
 @jobs.handler("dry_run")

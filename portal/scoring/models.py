@@ -94,6 +94,36 @@ class RunCheck(Keyed, Stamped, Base):
     run: Mapped[ScoreRun] = relationship(lazy="raise")
 
 
+class CalibrationCheck(Keyed, Stamped, Base):
+    """A calibration computed again from its reviews and compared.
+
+    ``first``: the first difference, ``{"path", "before", "after"}``; ``path`` leads through the result of
+    :func:`portal.review.calibrating.written`, or is ``reviews`` alone where these are not the same any more.
+    """
+
+    __tablename__ = "calibration_check"
+    __table_args__ = (
+        CheckConstraint("(ended_at is null) = (output_digest is null)", name="ended"),
+        CheckConstraint("first is null or ended_at is not null", name="first"),
+        Index("ix_calibration_check_calibration", "calibration_id", "id"),
+        Index(
+            "uq_calibration_check_unfinished",
+            "calibration_id",
+            unique=True,
+            postgresql_where=text("ended_at is null"),
+        ),
+    )
+
+    calibration_id: Mapped[UUID] = mapped_column(ForeignKey("review_calibration.id"))
+    started_by: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id"))
+    task_id: Mapped[UUID | None]
+    code: Mapped[str]
+    libraries: Mapped[dict[str, Any]]
+    first: Mapped[dict[str, Any] | None]
+    ended_at: Mapped[datetime | None]
+    output_digest: Mapped[str | None]
+
+
 class DryRun(Keyed, Stamped, Base):
     """Rules that are being edited, tried on the frozen submissions of an ended run; no score is written.
 

@@ -30,6 +30,7 @@ MODULES: Final = (
     "portal.tenders.ruleset.reading",
     "portal.tenders.ruleset.scales",
     "portal.review.calibration",
+    "portal.review.mixed_model",
     "portal.review.rules",
     "portal.scoring.engine",
     "portal.scoring.measuring",

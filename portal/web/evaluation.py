@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -18,11 +18,14 @@ from portal.core.formats import format_date, format_number
 from portal.identity.policy import Permission
 from portal.review.calibrating import Part, parts
 from portal.review.calibration import Calibration, Estimate, TooFew
+from portal.scoring import calibration_checks
 from portal.scoring.evaluation import Evaluation, Reviewer, evaluation
+from portal.scoring.models import CalibrationCheck
 from portal.scoring.outlook import Standing
 from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES
 from portal.web.evaluation_picture import TEN, Axis, axis, progress, row
+from portal.web.forms import ActionForm
 from portal.web.language import locale, say
 from portal.web.page import page
 from portal.web.register import as_table
@@ -59,7 +62,17 @@ def show(track_id: UUID) -> ResponseReturnValue:
         ten=TEN,
         progress=_progress(found),
         tables=TABLES,
+        checks=[(each, _first(found, each)) for each in _checks(found)],
+        form=ActionForm(formdata=None),
     )
+
+
+@page(pages, "/<uuid:track_id>/check", post=Permission.SCORE_CHECK)
+def check(track_id: UUID) -> ResponseReturnValue:
+    """Run the calibration again and compare."""
+    calibration_checks.start(session(), g.actor, track_id)
+    flash(_("The calibration is being computed again: open the page anew in a minute."), "info")
+    return redirect(url_for(".show", track_id=track_id, _anchor="method"), 303)
 
 
 @page(pages, "/<uuid:track_id>/<table>.csv", get=Permission.EVALUATION_VIEW)
@@ -80,6 +93,27 @@ def part_title(found: Evaluation, part: Part) -> str:
     """The criterion, with its lane where the rules have several."""
     title = f"{part.criterion.code} {part.criterion.title[locale()]}"
     return f"{title}: {part.lane.title[locale()]}" if len(found.place.rules.expertise) > 1 else title
+
+
+def _checks(found: Evaluation) -> Sequence[CalibrationCheck]:
+    return calibration_checks.checks_of(session(), found.calibration.id) if found.calibration else ()
+
+
+def _first(found: Evaluation, each: CalibrationCheck) -> str:
+    """Where a check found the first difference, in words that name no reviewer to those who may not know them."""
+    if each.first is None:
+        return ""
+    match each.first["path"]:
+        case ["reviews"]:
+            return str(_("the reviews: one was returned, or its application is no longer among those compared"))
+        case [part, "applications", key, *field]:
+            numbers = {str(project.submission_id): project.number for project in found.projects}
+            return " · ".join([part, numbers.get(key, "—"), *field])
+        case [part, "reviewers", key, *field]:
+            names = {reviewer.key: reviewer_name(reviewer) for reviewer in found.reviewers}
+            return " · ".join([part, names.get(key, "—"), *field])
+        case path:
+            return " · ".join(path)
 
 
 def _totals_axis(found: Evaluation) -> Axis:
@@ -179,7 +213,16 @@ def _number(value: Decimal | None) -> str:
 
 
 def _ranking_table(found: Evaluation) -> list[list[str]]:
-    head = [_("Place"), _("Number"), _("Project"), _("Counts"), _("Raw"), _("Calibrated"), _("From"), _("To")]
+    head = [
+        _("Place"),
+        _("Number"),
+        _("Project"),
+        _("Counts"),
+        _("Raw"),
+        _("Calibrated"),
+        _("90 % interval from"),
+        _("90 % interval to"),
+    ]
     rows = [[*head, _("Probability of money"), _("Number of reviews")]]
     for place, each in enumerate(found.standings, start=1):
         project = found.numbers[each.number]
@@ -199,7 +242,18 @@ def _criteria_table(found: Evaluation) -> list[list[str]]:
 
 def _spread_table(found: Evaluation) -> list[list[str]]:
     names = {each.key: reviewer_name(each) for each in found.reviewers}
-    rows = [[_("Number"), _("Criterion"), _("Reviewer"), _("Value"), _("Raw"), _("Calibrated"), _("From"), _("To")]]
+    rows = [
+        [
+            _("Number"),
+            _("Criterion"),
+            _("Reviewer"),
+            _("Value"),
+            _("Raw"),
+            _("Calibrated"),
+            _("90 % interval from"),
+            _("90 % interval to"),
+        ]
+    ]
     for project in found.projects:
         for part in parts(found.place.rules):
             result = found.found.get(part.key)
@@ -211,7 +265,17 @@ def _spread_table(found: Evaluation) -> list[list[str]]:
 
 
 def _severity_table(found: Evaluation) -> list[list[str]]:
-    rows = [[_("Reviewer"), _("Criterion"), _("Severity"), _("From"), _("To"), _("Mean given"), _("Number of reviews")]]
+    rows = [
+        [
+            _("Reviewer"),
+            _("Criterion"),
+            _("Severity"),
+            _("90 % interval from"),
+            _("90 % interval to"),
+            _("Mean given"),
+            _("Number of reviews"),
+        ]
+    ]
     for each in found.reviewers:
         for part in parts(found.place.rules):
             own = each.severities.get(part.key)

@@ -54,7 +54,15 @@ def index(rule_set_id: UUID) -> ResponseReturnValue:
             return redirect(url_for(".index", rule_set_id=rule_set_id), 303)
         return redirect(url_for(".show", rule_set_id=rule_set_id, trial_id=trial.id), 303)
     found = dry_runs.trials(session(), rule_set_id)
-    return render_template("tenders/trials.html", **_frame(held), form=form, bases=bases, trials=found)
+    against = dry_runs.bases_of(session(), [trial.run_id for trial in found])
+    return render_template(
+        "tenders/trials.html",
+        **_frame(held),
+        form=form,
+        bases=bases,
+        trials=found,
+        against=lambda trial: _named(against[trial.run_id]),
+    )
 
 
 @page(pages, "/<uuid:trial_id>", get=Permission.SCORE_DRY_RUN)
@@ -72,6 +80,7 @@ def show(rule_set_id: UUID, trial_id: UUID) -> ResponseReturnValue:
         **_frame(held),
         trial=trial,
         task=task,
+        base=_named(dry_runs.bases_of(session(), [trial.run_id])[trial.run_id]),
         rows=rows,
         picture=slopes(rows),
         summary=dry_runs.summary(session(), trial_id) if trial.ended_at else None,

@@ -244,6 +244,7 @@ KINDS: Final[Mapping[str, Message]] = {
     "award_letters": N_("Letters about results"),
     "calibrate_track": N_("Calibration of reviewers"),
     "carry_out_assignment": N_("Assigning reviewers by the plan"),
+    "check_calibration": N_("Check of a calibration"),
     "check_run": N_("Check of a scoring run"),
     "clean_exports": N_("Deleting old archives"),
     "clean_statements": N_("Deleting old statements"),

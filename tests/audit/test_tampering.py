@@ -49,7 +49,8 @@ EXEMPT_TABLES: Final = {
     ),
     **dict.fromkeys(("row_seal", "row_layout"), "bound by batch in the audit trail, see the tests of their own"),
     **dict.fromkeys(
-        ("measurement", "dry_run", "dry_run_line", "run_check", "statement_export"), "can be computed again at any time"
+        ("measurement", "dry_run", "dry_run_line", "run_check", "calibration_check", "statement_export"),
+        "can be computed again at any time",
     ),
     "blind_copy": "made again from the frozen files at any time; what an officer let through is an event",
     **dict.fromkeys(

@@ -510,6 +510,9 @@ def test_the_discussion_opens_when_all_reviews_are_in(
     returned(session, officer, rows[0])
     with pytest.raises(Conflict):
         discussion.remark_as_reviewer(session, second, assignment_id=rows[1].id, text="Closed again.")
+    case = review.case_of(session, application.id)
+    still = discussion.shown(session, case, queries.assignments_of(session, case.submission.id))
+    assert [each.text for each in still or ()] == ["Why a nine?", "Both are right."]
     review.reviewed(session, rows[0])
     applications.decline(session, identity.actor(session, identity.user(session, Role.CHAIR)), application.id)
     with pytest.raises(Conflict):

@@ -19,10 +19,11 @@ from portal.core import clock
 from portal.core.clock import now
 from portal.identity.models import Role, User
 from portal.review import calibrating
-from portal.scoring import checks, drawing
+from portal.review.calibration_models import ReviewCalibration
+from portal.scoring import calibration_checks, checks, drawing
 from portal.scoring.drawing import Source
 from portal.scoring.evaluation import evaluation
-from portal.scoring.models import Score
+from portal.scoring.models import CalibrationCheck, Score
 from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.ruleset import ExpertMean, TieRule
 from tests.conftest import form
@@ -55,7 +56,7 @@ def test_the_page_costs_a_fixed_number_of_queries(
     client.get(path)
     with count_queries() as statements:
         answer = client.get(path)
-    assert (answer.status_code, len(statements)) == (200, 11)
+    assert (answer.status_code, len(statements)) == (200, 12)
 
 
 def test_it_shows_intervals_the_line_and_who_is_severe(session: Session, sign_in: SignIn) -> None:
@@ -109,6 +110,41 @@ def test_the_chair_reads_of_numbers_instead_of_names(session: Session, sign_in: 
             assert person.full_name not in page
             assert person.email not in page
             assert str(person.id) not in page
+
+
+def test_the_calibration_is_run_again_and_compared(session: Session, sign_in: SignIn) -> None:
+    """The chair reads where it differs without learning whose severity it is."""
+    _, track, people = evaluated(session)
+    client, chair = sign_in(identity.user(session, Role.OFFICER)), sign_in(identity.user(session, Role.CHAIR))
+    session.commit()
+    path = f"/staff/evaluation/{track.id}"
+    answer = client.post(f"{path}/check", data=form())
+    assert (answer.status_code, answer.location) == (303, f"{path}#method")
+    check = session.scalars(select(CalibrationCheck)).one()
+    assert "is being computed again" in client.get(path).text
+    calibration_checks.compare(session, check.id)
+    session.commit()
+    assert ": the same digest." in client.get(path).text
+    found = session.scalars(select(ReviewCalibration)).one().result
+    key = next(iter(found))
+    for kind, shown in (("reviewers", people[0].full_name), ("applications", "-0001")):
+        who = str(people[0].id) if kind == "reviewers" else min(found[key]["applications"])
+        check.first = {"path": [key, kind, who, "value"], "before": "1.2345", "after": "2.3456"}
+        session.commit()
+        page, told = client.get(path).text, chair.get(path).text
+        assert shown in page
+        for text in (page, told):
+            assert "it comes out otherwise" in text
+            assert "1.2345" in text
+        assert people[0].full_name not in told
+        assert str(people[0].id) not in told
+    for first in (
+        {"path": ["reviews"], "before": "a", "after": "b"},
+        {"path": [key, "mean"], "before": "1", "after": "2"},
+    ):
+        check.first = first
+        session.commit()
+        assert ("one was returned" if first["path"] == ["reviews"] else f"{key} · mean") in client.get(path).text
 
 
 def test_who_sees_the_evaluation(session: Session, sign_in: SignIn) -> None:
