@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "scoring_calibration_checks"
-down_revision = "treasury_work"
+down_revision = "blind_copies"
 branch_labels = None
 depends_on = None
 

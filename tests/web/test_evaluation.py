@@ -127,12 +127,13 @@ def test_the_calibration_is_run_again_and_compared(session: Session, sign_in: Si
     assert ": the same digest." in client.get(path).text
     found = session.scalars(select(ReviewCalibration)).one().result
     key = next(iter(found))
-    for kind, shown in (("reviewers", people[0].full_name), ("applications", "-0001")):
+    for kind, shown in (("reviewers", people[0].full_name), ("applications", f"{key} · ")):
         who = str(people[0].id) if kind == "reviewers" else min(found[key]["applications"])
         check.first = {"path": [key, kind, who, "value"], "before": "1.2345", "after": "2.3456"}
         session.commit()
         page, told = client.get(path).text, chair.get(path).text
         assert shown in page
+        assert "· — ·" not in page
         for text in (page, told):
             assert "it comes out otherwise" in text
             assert "1.2345" in text

@@ -53,7 +53,7 @@ def test_an_officer_tries_rules_and_reads_who_moves(
     session.commit()
     with count_queries() as statements:
         page = client.get(answer.location)
-    assert (page.status_code, len(statements)) == (200, 6)
+    assert (page.status_code, len(statements)) == (200, 7)
     assert page.text.count("<circle") == (2 * count if count > 1 else 0)
     assert "CR-01" in page.text
     assert "as they are now" in client.get(path).text
