@@ -74,7 +74,7 @@ def bases_of(session: Session, run_ids: Iterable[UUID]) -> dict[UUID, Base]:
         .join(Tender, Tender.id == TenderTrack.tender_id)
         .where(ScoreRun.id.in_(set(run_ids)), ScoreRun.ended_at.is_not(None))
     )
-    return {key: Base(key, ru, en, ended, total) for key, ru, en, ended, total in rows}
+    return {key: Base(key, ru, en, ended, total) for key, ru, en, ended, total in rows if ended is not None}
 
 
 def start_dry_run(session: Session, actor: Actor, *, rule_set_id: UUID, run_id: UUID) -> DryRun:

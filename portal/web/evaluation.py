@@ -220,8 +220,8 @@ def _ranking_table(found: Evaluation) -> list[list[str]]:
         _("Counts"),
         _("Raw"),
         _("Calibrated"),
-        _("90 % interval from"),
-        _("90 % interval to"),
+        _("Interval from"),
+        _("Interval to"),
     ]
     rows = [[*head, _("Probability of money"), _("Number of reviews")]]
     for place, each in enumerate(found.standings, start=1):
@@ -250,8 +250,8 @@ def _spread_table(found: Evaluation) -> list[list[str]]:
             _("Value"),
             _("Raw"),
             _("Calibrated"),
-            _("90 % interval from"),
-            _("90 % interval to"),
+            _("Interval from"),
+            _("Interval to"),
         ]
     ]
     for project in found.projects:
@@ -270,8 +270,8 @@ def _severity_table(found: Evaluation) -> list[list[str]]:
             _("Reviewer"),
             _("Criterion"),
             _("Severity"),
-            _("90 % interval from"),
-            _("90 % interval to"),
+            _("Interval from"),
+            _("Interval to"),
             _("Mean given"),
             _("Number of reviews"),
         ]
