@@ -30,6 +30,7 @@ from portal.web.limits import init_limits
 from portal.web.page import check_routes, views_of_letters
 from portal.web.security import LIBRARY_ROUTES, init_security
 from portal.web.sessions import DatabaseSessions
+from portal.web.static_files import init_static_files
 from portal.web.templating import init_templating
 
 HANDLERS: Final = (
@@ -81,6 +82,7 @@ def create_app(config: Config | None = None) -> Flask:
     Migrate(app, db, directory=str(ROOT / "migrations"))
     configure_rooms(config)
     csrf = CSRFProtect(app)
+    init_static_files(app)
     init_language(app)
     init_templating(app)
     init_security(app)

@@ -32,21 +32,24 @@ TAKES_PART: Final = (ParticipantState.INVITED, ParticipantState.ACCEPTED)
 def graph(
     session: Session, *, people: Collection[UUID] | None = None, application_ids: Collection[UUID] | None = None
 ) -> Graph:
-    """What is known today of these people (all who judge) and these applications (all in play); twelve queries."""
+    """What is known today of people (all who judge) and applications (all in play); at most twelve queries."""
     on = today(session)
     names = _people(session, people)
     bonds = [*_memberships(session, names), *_ties(session, names, on)]
+    projects, declared = _projects(session, application_ids), _declared(session, names)
+    if not bonds:  # nobody belongs or is tied to anybody: no path begins
+        return Graph(names, [], projects, flows=[], owners=[], partners=[], clusters={}, declared=declared)
     inns = {bond.firm.inn for bond in bonds}
     own = select(Organisation.id).where(Organisation.inn.in_(inns)).scalar_subquery()
     return Graph(
         people=names,
         bonds=bonds,
-        projects=_projects(session, application_ids),
+        projects=projects,
         flows=_flows(session, own, on),
         owners=_owners(session),
         partners=_partners(session, own, on),
         clusters=_clusters(session, inns),
-        declared=_declared(session, names),
+        declared=declared,
     )
 
 

@@ -34,8 +34,6 @@ def init_headers(app: Flask) -> None:
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if app.config["SESSION_COOKIE_SECURE"]:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-        if request.endpoint == "static" and "v" in request.args:
-            headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        elif request.endpoint != "static" and "Cache-Control" not in headers:
+        if request.endpoint != "static" and "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"
         return response

@@ -51,7 +51,7 @@ class DatabaseSessions(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> ServerSession:
         token = request.cookies.get(self.get_cookie_name(app))
-        if not token or len(token) > 100:
+        if not token or len(token) > 100 or _of_files(app, request):
             return ServerSession()
         if request.method in SAFE:
             read_only(database())
@@ -65,7 +65,7 @@ class DatabaseSessions(SessionInterface):
         assert isinstance(session, ServerSession)
         if session.accessed or session.modified:
             response.vary.add("Cookie")
-        if not session.modified:
+        if not session.modified or _of_files(app, flask_request):
             return
         name, domain, path = self.get_cookie_name(app), self.get_cookie_domain(app), self.get_cookie_path(app)
         changed_hands = session.token is not None and session.get("_user_id") != session.was_for
@@ -98,6 +98,11 @@ class DatabaseSessions(SessionInterface):
             httponly=True,
             samesite="Lax",
         )
+
+
+def _of_files(app: Flask, request: Request) -> bool:
+    """Whether a style sheet, script or font is asked for: the same for everybody, so nobody is looked up."""
+    return request.path.startswith(f"{app.static_url_path}/")
 
 
 def token_of(session: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
@@ -20,6 +19,7 @@ from portal.identity.policy import Permission, allowed
 from portal.tenders.ruleset import Text
 from portal.web.language import language_url, locale, say
 from portal.web.page import current_actor, unread
+from portal.web.static_files import version
 from portal.web.status_words import status_pill
 
 
@@ -67,13 +67,14 @@ def init_templating(app: Flask) -> None:
 
 @lru_cache
 def _asset(script_root: str, filename: str) -> str:
-    static = Path(current_app.static_folder or "")
-    version = hashlib.sha256((static / filename).read_bytes()).hexdigest()[:12]
-    return url_for("static", filename=filename, v=version)
+    folder = Path(current_app.static_folder or "")
+    if not (folder / filename).is_file():
+        raise FileNotFoundError(filename)
+    return url_for("static", filename=f"{version(folder)}/{filename}")
 
 
 def asset(filename: str) -> str:
-    """The address of a file of ours; it changes with the content, so that browsers may keep it for a year."""
+    """The address of a file of ours; it changes with the program, so that browsers may keep it for a year."""
     return _asset(request.script_root, filename)
 
 

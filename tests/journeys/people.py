@@ -12,6 +12,8 @@ PASSWORD: Final = "A-Long-Demo-Passphrase-7"
 PHONE: Final = {"width": 320, "height": 700}
 DESK: Final = {"width": 1280, "height": 900}
 
+_KINDS: Final = """forms => Object.fromEntries(forms.flatMap(form => [...form.querySelectorAll("[name]")])
+  .reverse().map(field => [field.name, field.type]))"""
 _PUT: Final = "cells => { for (const id in cells) document.getElementById(id).value = cells[id] }"
 
 
@@ -81,12 +83,13 @@ class Visitor:
 
     def fill(self, values: Mapping[str, str], form: str = "main form") -> None:
         """Type into inputs by their names; radios and selects take their values."""
+        kinds = self.page.locator(form).evaluate_all(_KINDS)
         for name, value in values.items():
             field = self.page.locator(f'{form} [name="{name}"]')
-            kind = field.first.get_attribute("type")
+            kind = kinds.get(name)  # without one, filling in waits for the field
             if kind in ("radio", "checkbox"):
                 self.page.locator(f'{form} [name="{name}"][value="{value}"]').first.check()
-            elif field.first.evaluate("field => field.tagName") == "SELECT":
+            elif kind == "select-one":
                 field.first.select_option(value)
             else:
                 field.first.fill(value)

@@ -36,6 +36,7 @@ class Story:
         self.world: World = build(site.app, self.language_of)
         self.chromium = chromium
         self._visitors: dict[str, Visitor] = {}
+        self._at_desk = ""
         self.application = ""
         self.number = ""
 
@@ -45,15 +46,32 @@ class Story:
 
     def newcomer(self) -> Visitor:
         """Somebody who has not signed in."""
-        return self._visitors.setdefault("", Visitor(self.chromium, self.site, self.language_of("member")))
+        return self._visitor("", "member")
 
     def who(self, name: str) -> Visitor:
-        """Somebody of the world, signed in."""
-        if name not in self._visitors:
-            visitor = Visitor(self.chromium, self.site, self.language_of(name))
+        """Somebody of the world, signed in.
+
+        The fund's people take turns at one browser: who is asked for sits down at it, until another one is. The
+        officer, as everybody of the applicants, signs in by the form.
+        """
+        if name in APPLICANTS:
+            begun = name in self._visitors
+            visitor = self._visitor(name, name)
+            if not begun:
+                visitor.sign_in(self.world.address(name))
+            return visitor
+        visitor = self._visitor("fund", name)
+        if not self._at_desk:
             visitor.sign_in(self.world.address(name))
-            self._visitors[name] = visitor
-        return self._visitors[name]
+        elif self._at_desk != name:
+            visitor.enter(self.world.uniquifier(name))
+        self._at_desk = name
+        return visitor
+
+    def _visitor(self, key: str, name: str) -> Visitor:
+        if key not in self._visitors:
+            self._visitors[key] = Visitor(self.chromium, self.site, self.language_of(name))
+        return self._visitors[key]
 
     def close(self) -> None:
         for visitor in self._visitors.values():
@@ -202,13 +220,19 @@ def it_is_filled_in(story: Story) -> None:
             )
             for role in ("initiator", "participant")
         ]
+    waiting: tuple[dict[str, tuple[str, dict[str, str]]], ...] = ({}, {})
     for (part, name), values in typed.items():
         place = [item["id"] for item in spread].index(part) if part else 0
-        writer = people[place]
         middle = f"/participants/{keys[place]}" if part else ""
-        writer.go(story.at(f"{middle}/sections/{name}"))
-        _type(writer, name, values)
-        writer.send(button="button[value=stay]", status=200)
+        waiting[place][story.at(f"{middle}/sections/{name}")] = (name, values)
+    for writer, sections in zip(people, waiting, strict=True):
+        while sections:
+            # "Save and continue" leads from one to the next, but not to what others have to fill in.
+            if writer.path not in sections:
+                writer.go(next(iter(sections)))
+            name, values = sections.pop(writer.path)
+            _type(writer, name, values)
+            writer.send(button="button[value=continue]", status=200)
     for code in ("DOC-02", "DOC-07", "DOC-09"):
         _upload(story, people[0], story.at("/documents"), code)
     for person, key in zip(people, keys, strict=True):
@@ -369,13 +393,14 @@ def everything_is_scored(story: Story) -> None:
 
 
 def the_chair_drafts_and_another_signs(story: Story) -> None:
-    chair, second = story.who("chair"), story.who("commission")
+    chair = story.who("chair")
     place = f"/staff/decisions/tracks/{story.world.track_id}"
     chair.go("/staff/decisions")
     chair.go(place)
     chair.send('form[action$="/draft"]', status=200)
     assert story.number in chair.text()
     assert chair.page.locator('a[href$="/sign"]').count() == 0, "nobody signs their own draft"
+    second = story.who("commission")
     second.go(place)
     second.page.locator('a[href$="/sign"]').first.click()
     second.send(status=200)

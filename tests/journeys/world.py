@@ -10,7 +10,7 @@ from uuid import UUID
 
 from flask import Flask
 from flask_security.utils import hash_password
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from portal.budget import service as budget
 from portal.core.db import db, session, transaction
@@ -39,6 +39,13 @@ class World:
 
     def address(self, name: str) -> str:
         return f"{name}.{self.family}@demo.example"
+
+    def uniquifier(self, name: str) -> str:
+        """What the sessions of somebody of this world are bound to."""
+        with self.app.app_context():
+            found = session().scalars(select(User.fs_uniquifier).where(User.email == self.address(name))).one()
+            session().rollback()
+        return found
 
     def close_intake(self, days: int = 0) -> None:
         """Let intake end now, or in ``days``: no verb shortens or reopens it, so the row is changed by hand."""

@@ -12,6 +12,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
+import sys
+import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +32,8 @@ from tests.plugins.rewriting import rewritten
 KEY: Final = pytest.StashKey["TestServices"]()
 STACK: Final = pytest.StashKey[ExitStack]()
 SECRET_KEY: Final = "a key for tests only, long enough to be taken"
+ROOT: Final = Path(__file__).parents[2]
+MIGRATION_SECONDS: Final = 300.0
 
 
 class TestServices:
@@ -70,6 +76,22 @@ class TestServices:
                 )
             )
         return self.url(database)
+
+    @property
+    def migrated(self) -> Path:
+        """Says how the migration of the template has ended: empty where it went well, else why it did not."""
+        return self.mail_folder.parent / "migrated"
+
+    def wait(self) -> None:
+        """Until the template is there: it is migrated while the workers read and collect the tests."""
+        until = time.monotonic() + MIGRATION_SECONDS
+        while not self.migrated.exists():
+            if time.monotonic() > until:
+                raise RuntimeError(f"the template was not migrated in {MIGRATION_SECONDS:.0f} s")
+            time.sleep(0.05)
+        reason = self.migrated.read_text()
+        if reason:
+            raise RuntimeError(f"the template could not be migrated: {reason}")
 
     @contextmanager
     def alone(self, what: str) -> Iterator[None]:
@@ -123,7 +145,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def services(pytestconfig: pytest.Config) -> TestServices:
     """The session's services."""
     given = getattr(pytestconfig, "workerinput", {}).get("services")
-    return TestServices(given) if given else _started(pytestconfig)
+    found = TestServices(given) if given else _started(pytestconfig)
+    found.wait()
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -180,21 +204,45 @@ def _started(config: pytest.Config) -> TestServices:
             "mail_folder": str(running.mail_folder),
         }
     )
-    stack.callback(_drop, services)
-    _make_template(services)
+    if os.environ.get("DATABASE_URL"):  # a server of ours ends with all its databases
+        stack.callback(_drop, services)
+    _make_template(services, stack if getattr(config.option, "numprocesses", None) else None)
     config.stash[KEY] = services
     return services
 
 
-def _make_template(services: TestServices) -> None:
-    """Migrate an empty database to the newest revision, as ``flask db upgrade`` does."""
+def _make_template(services: TestServices, stack: ExitStack | None = None) -> None:
+    """Migrate an empty database to the newest revision, as ``flask db upgrade`` does.
+
+    Given the session's ``stack`` this happens in a process of its own, and whoever needs the template waits for it.
+    """
     with services.connect() as connection:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(services.template)))
     variables = environment(services, services.url(services.template), services.redis_url(1))
+    note = str(services.migrated)
+    if stack is not None:
+        command = [sys.executable, "-m", "tests.plugins.services", note]
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.DEVNULL)
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        return
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
+        _note_migration(note)
+    services.wait()
+
+
+def _note_migration(note: str) -> None:
+    """Migrate, and keep how it ended in the file ``note``, which appears whole."""
+    reason = ""
+    try:
         _migrate()
+    except Exception:  # whatever it is: those who wait are told, not kept waiting
+        reason = traceback.format_exc()
+    part = Path(f"{note}.part")
+    part.write_text(reason)
+    part.rename(note)
 
 
 def _migrate() -> None:
@@ -216,3 +264,7 @@ def _drop(services: TestServices) -> None:
         ).fetchall()
         for (name,) in names:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+if __name__ == "__main__":
+    _note_migration(sys.argv[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from flask.testing import FlaskClient
@@ -29,8 +30,18 @@ def test_nul_character_is_refused_at_the_door(client: FlaskClient) -> None:
 
 def test_stamped_assets_are_kept_by_browsers_and_pages_by_nobody(client: FlaskClient) -> None:
     assert client.get("/").headers["Cache-Control"] == "no-store"
-    assert "immutable" in client.get("/static/css/base.css?v=1").headers["Cache-Control"]
-    assert "immutable" not in client.get("/static/css/base.css").headers["Cache-Control"]
+    page = client.get("/").get_data(as_text=True)
+    script = re.search(r'src="(/static/v-[0-9a-f]{12}/)js/portal\.js"', page)
+    assert script
+    for path in ("js/portal.js", "vendor/govuk-frontend.js", "css/base.css"):  # what it imports stands beside it
+        answer = client.get(script[1] + path)
+        assert answer.get_data() == client.get(f"/static/{path}").get_data()
+        assert "immutable" in answer.headers["Cache-Control"]
+    for path in ("css/base.css", "v-000000000000/css/base.css"):  # of no version, of another one
+        answer = client.get(f"/static/{path}")
+        assert answer.status_code == 200
+        assert "immutable" not in answer.headers["Cache-Control"]
+    assert client.get(f"{script[1]}../../app.py").status_code == 404
 
 
 def test_every_answer_carries_the_strict_policy(client: FlaskClient) -> None:
