@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Final
 
 from babel.dates import format_date as _date
@@ -59,9 +60,10 @@ def format_percent(value: Decimal, locale: str, places: int = 1) -> str:
 def format_number(value: Decimal | int, locale: str, places: int = 2) -> str:
     """A number with groups and at most ``places`` decimals, no trailing zeros: ``1 234,5`` or ``1,234.5``."""
     fraction = f".{'#' * places}" if places else ""
-    return str(_decimal(_half_up(Decimal(value), places), format=f"#,##0{fraction}", locale=locale))
+    return _written(_half_up(Decimal(value), places), f"#,##0{fraction}", locale)
 
 
+@lru_cache(maxsize=2048)
 def format_date(day: date, locale: str) -> str:
     """``01.08.2018`` or ``1 Aug 2018``."""
     return str(_date(day, format=_DATES[locale], locale=locale))
@@ -114,7 +116,13 @@ def _half_up(value: Decimal, places: int) -> Decimal:
 
 def _places(value: Decimal, places: int, locale: str) -> str:
     fraction = f".{'0' * places}" if places else ""
-    return str(_decimal(_half_up(value, places), format=f"#,##0{fraction}", locale=locale))
+    return _written(_half_up(value, places), f"#,##0{fraction}", locale)
+
+
+@lru_cache(maxsize=8192)
+def _written(rounded: Decimal, pattern: str, locale: str) -> str:
+    """A page shows the same two hundred sums each time, and the library reads pattern and locale anew for each."""
+    return str(_decimal(rounded, format=pattern, locale=locale))
 
 
 def _with_currency(number: str, locale: str) -> str:

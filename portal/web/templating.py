@@ -48,6 +48,7 @@ def init_templating(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         example_day=formats.EXAMPLE_DAY,
+        zip=zip,
         Permission=Permission,
         localised=localised,
         language_url=language_url,
