@@ -67,7 +67,7 @@ def locale() -> str:
     if not has_request_context():
         return DEFAULT_LOCALE
     # A page asks five hundred times: what it holds is looked up once, not through the proxy three times.
-    held = g._get_current_object()  # type: ignore[attr-defined]
+    held = g._get_current_object()
     chosen: str | None = held.get("locale")
     if chosen is None:
         chosen = held.locale = _chosen()
