@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from portal.audit.service import record
 from portal.budget import statement
 from portal.budget.ledger import ACCOUNT_NAMES
-from portal.budget.models import Account, PostingKind
+from portal.budget.models import Account, Envelope, PostingKind
 from portal.budget.statement import Filters, Row
 from portal.budget.statement_models import StatementExport
 from portal.budget.wording import KIND_NAMES
@@ -64,9 +64,10 @@ def content(session: Session, actor: Actor, filters: Filters, kind: str, locale:
         message = N_("A file of this kind holds at most %(count)s postings. Narrow the statement.", count=most)
         raise Problems.one("too_many", "", message)
     rows = statement.rows(session, actor, filters, most)
+    notes = [render(note, locale) for note in (_made(now(session), locale), *_narrowed(session, filters, locale))]
     if kind == "pdf":
-        return pdf.render("statement", _paper(rows, locale, title, now(session)))
-    return as_workbook([Page(title, [*_notes(title, now(session), locale), *_sheet(rows, locale)], head=2)])
+        return pdf.render("statement", _paper(rows, locale, title, now(session), notes))
+    return as_workbook([Page(title, [[title], ["; ".join(notes)], *_sheet(rows, locale)], head=2)])
 
 
 def ask(session: Session, actor: Actor, *, filters: Filters, kind: str, locale: str, name: str) -> StatementExport:
@@ -197,9 +198,39 @@ def from_text(held: Mapping[str, Any]) -> Filters:
     )
 
 
-def _notes(title: str, at: datetime, locale: str) -> list[list[Cell]]:
-    made = render(N_("Made on %(instant)s", instant=format_datetime(at, MOSCOW, locale)), locale)
-    return [[title], [made]]
+def _made(at: datetime, locale: str) -> Message:
+    return N_("Made on %(instant)s", instant=format_datetime(at, MOSCOW, locale))
+
+
+def _narrowed(session: Session, filters: Filters, locale: str) -> Iterator[Message]:
+    """What the statement is of, where it is not of everything."""
+    if filters.envelope_id is not None:
+        envelope = session.get_one(Envelope, filters.envelope_id)
+        track = TRACK_NAMES[Track(envelope.track)]
+        yield N_("Envelope: %(track)s, %(year)s", track=track, year=envelope.year)
+    if filters.account is not None:
+        yield N_("Account of the ledger: %(account)s", account=ACCOUNT_NAMES[filters.account])
+    if filters.kind is not None:
+        yield N_("Posting: %(kind)s", kind=KIND_NAMES[filters.kind])
+    if filters.since is not None:
+        yield N_("From the day %(day)s", day=format_date(filters.since.astimezone(MOSCOW).date(), locale))
+    if filters.until is not None:
+        last = (filters.until - timedelta(seconds=1)).astimezone(MOSCOW).date()
+        yield N_("To the day %(day)s", day=format_date(last, locale))
+    yield from _searched(filters, locale)
+
+
+def _searched(filters: Filters, locale: str) -> Iterator[Message]:
+    if filters.document:
+        yield N_("Document: %(text)s", text=filters.document)
+    if filters.words:
+        yield N_("Words: %(text)s", text=filters.words)
+    if filters.subjects is not None:
+        yield N_("Chosen awards or agreements only")
+    if filters.least is not None:
+        yield N_("Amount from %(amount)s", amount=format_money(filters.least, locale))
+    if filters.most is not None:
+        yield N_("Amount up to %(amount)s", amount=format_money(filters.most, locale))
 
 
 def _sheet(rows: Iterable[Row], locale: str) -> Iterator[list[Cell]]:
@@ -221,7 +252,7 @@ def _sheet(rows: Iterable[Row], locale: str) -> Iterator[list[Cell]]:
         ]
 
 
-def _paper(rows: Iterable[Row], locale: str, title: str, at: datetime) -> dict[str, Any]:
+def _paper(rows: Iterable[Row], locale: str, title: str, at: datetime, notes: Sequence[str]) -> dict[str, Any]:
     day = at.astimezone(MOSCOW).date()
     lines = []
     for row in rows:
@@ -243,7 +274,7 @@ def _paper(rows: Iterable[Row], locale: str, title: str, at: datetime) -> dict[s
         "title": title,
         "portal": render(N_("Joint Projects Portal"), locale),
         "day": [day.year, day.month, day.day],
-        "made": render(N_("Made on %(instant)s", instant=format_datetime(at, MOSCOW, locale)), locale),
+        "made": "; ".join(notes),
         "empty": render(N_("No posting fits these filters."), locale),
         "columns": [
             render(name, locale)

@@ -105,7 +105,9 @@ def test_a_statement_leads_to_what_the_money_is_held_for(sign_in: SignIn, agreed
 def test_a_statement_as_files(session: Session, sign_in: SignIn, agreed: Agreed) -> None:
     client = as_(sign_in, agreed, agreed.officer)
     url = f"{base(agreed)}/statement"
-    rows = tables.rows(client.get(f"{url}/xlsx?account=paid").data, "a.xlsx")
+    rows = tables.rows(client.get(f"{url}/xlsx?account=paid&until=31.12.2030&least=1").data, "a.xlsx")
+    for said in ("Account of the ledger: Paid", "To the day 31 Dec 2030", "Amount from RUB\u00a01"):
+        assert said in str(rows[1][0])
     assert rows[2][4:9] == ["Posting", "Account of the ledger", "Amount", "Balance after", "Document"]
     assert rows[3][4:9] == ["Payment", "Paid", "60", "60", "=1+1"]
     paper = client.get(f"{url}/pdf")
