@@ -17,6 +17,7 @@ from portal.agreements.models import Agreement, AgreementState, Tranche
 from portal.applications.models import Application, State
 from portal.awards.chain import superseded
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine
+from portal.awards.reserve_models import ProposalState, ReserveProposal
 from portal.core.clock import now
 from portal.identity.policy import Actor, scope
 from portal.review.models import Assignment, AssignmentState
@@ -45,6 +46,7 @@ class Overview:
     unsigned: int
     without_agreement: int = 0
     overdue_tranches: int = 0
+    proposals: int = 0
 
     def count(self, *states: State) -> int:
         return sum(held.count for (_, state), held in self.applications.items() if state in states)
@@ -81,7 +83,7 @@ def overview(session: Session, actor: Actor) -> Overview:
             func.count().filter(Assignment.reviewer_id == actor.user_id),
         ).where(waiting)
     ).one()
-    unsigned, without, overdue = session.execute(
+    unsigned, without, overdue, proposals = session.execute(
         select(
             select(func.count())
             .where(AwardDecision.signed_at.is_(None), AwardDecision.discarded_at.is_(None))
@@ -96,9 +98,10 @@ def overview(session: Session, actor: Actor) -> Overview:
                 Tranche.planned_on < today,
             )
             .scalar_subquery(),
+            select(func.count()).where(ReserveProposal.state == ProposalState.OPEN).scalar_subquery(),
         )
     ).one()
-    return Overview(applications, reviews, late, own, unsigned, without, overdue)
+    return Overview(applications, reviews, late, own, unsigned, without, overdue, proposals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from portal.applications.models import Application, Participant, ParticipantStat
 from portal.awards import sign_offs
 from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.awards.policy import Interest
+from portal.awards.reserve_models import ProposalState, ReserveProposal
 from portal.awards.sign_offs import SignOff
 from portal.core.errors import NotFound
 from portal.identity.models import Membership, Organisation, User
@@ -47,15 +48,17 @@ def interests(session: Session, user_ids: Iterable[UUID], application_ids: Itera
 
 @dataclass(frozen=True, slots=True)
 class TrackRow:
-    """A track of a tender with its latest decision, if any, and how many applications are in play."""
+    """A track of a tender with its latest decision, how many applications are in play, and the proposal from its
+    reserve list that waits for a person, if any."""
 
     track: TenderTrack
     decision: AwardDecision | None
     applications: int
+    proposal_id: UUID | None
 
 
 def tracks(actor: Actor) -> Select[Any]:
-    """Rows (track with tender, latest decision, applications) of published tenders; page by (closes_at, track id)."""
+    """The columns of :class:`TrackRow` for the tracks of published tenders; page by (closes_at, track id)."""
     counted = (
         select(Application.tender_track_id, func.count().label("count"))
         .where(Application.state.in_(IN_PLAY))
@@ -74,7 +77,11 @@ def tracks(actor: Actor) -> Select[Any]:
         .options(contains_eager(TenderTrack.tender))
         .outerjoin(live, and_(live.tender_track_id == TenderTrack.id, live.discarded_at.is_(None), last))
         .outerjoin(counted, counted.c.tender_track_id == TenderTrack.id)
-        .add_columns(live, func.coalesce(counted.c.count, 0))
+        .outerjoin(
+            ReserveProposal,
+            and_(ReserveProposal.tender_track_id == TenderTrack.id, ReserveProposal.state == ProposalState.OPEN),
+        )
+        .add_columns(live, func.coalesce(counted.c.count, 0), ReserveProposal.id)
     )
 
 

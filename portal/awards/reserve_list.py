@@ -39,7 +39,7 @@ ACTOR: Final = system_actor("reserve")
 PROPOSED: Final = declare(
     "reserve_proposed",
     Topic.DECISION,
-    N_("Money has returned: the reserve list may move up"),
+    N_("Money has returned: the reserve list can move up"),
     important=True,
     staff=True,
 )
@@ -152,7 +152,7 @@ def _tell(session: Session, proposal: ReserveProposal, track: TenderTrack, found
         people,
         kind=PROPOSED,
         key=f"{PROPOSED}:{proposal.id}",
-        subject=N_("Tender %(code)s: the reserve list may move up", code=track.tender.code),
+        subject=N_("Tender %(code)s: the reserve list can move up", code=track.tender.code),
         paragraphs=[
             N_("Money has returned to the envelopes of the track “%(track)s”.", track=TRACK_NAMES[Track(track.track)]),
             N_("Next on the list: %(numbers)s.", numbers=", ".join(item.number for item in found)),

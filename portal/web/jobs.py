@@ -38,9 +38,10 @@ def index() -> ResponseReturnValue:
     if state in STATES:
         statement = statement.where(STATES[state])
     found = keyset(session(), statement, (Task.number,), _place, request.args.get("cursor"))
-    counts = session().execute(select(*(func.count().filter(rule).label(name) for name, rule in STATES.items()))).one()
+    counted = (func.count().filter(rule).label(name) for name, rule in STATES.items())
+    counts = session().execute(select(*counted, func.clock_timestamp().label("now"))).one()
     return render_template(
-        "jobs/index.html", page=found, counts=counts._asdict(), state=state, form=ActionForm(), kinds=KINDS
+        "jobs/index.html", page=found, counts=counts, now=counts.now, state=state, form=ActionForm(), kinds=KINDS
     )
 
 

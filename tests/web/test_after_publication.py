@@ -72,6 +72,9 @@ def test_a_refusal_and_the_decision_that_follows(
     assert "projects are next" not in client_of(stage.member).get(track).text
     proposal = session.scalars(select(ReserveProposal)).one()
     url = f"/staff/decisions/reserve/{proposal.id}"
+    assert url in chair.get("/staff/decisions").text
+    assert url not in client_of(stage.member).get("/staff/decisions").text
+    assert "Reserve lists that can move up" in chair.get("/staff").text
     assert (stage.application(1).number or "?") in chair.get(url).text
     assert chair.post(f"{url}/draft", data=form(grounds="")).status_code == 422
     assert chair.post(f"{url}/dismiss", data=form(reason="")).status_code == 422

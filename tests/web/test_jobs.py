@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -54,6 +55,15 @@ def test_parked_task_is_retried_and_noted(session: Session, sign_in: SignIn) -> 
     session.expire_all()
     assert session.scalar(select(Task.parked_at).where(Task.id == task.id)) is None
     assert client.post(f"/staff/jobs/{task.id}/retry", data=form()).status_code == 409
+
+
+def test_what_waits_for_a_day_says_so(session: Session, sign_in: SignIn) -> None:
+    row = parked(session)
+    row.parked_at, row.last_error, row.run_after = None, None, datetime(2099, 5, 4, 9, tzinfo=UTC)
+    session.flush()
+    client = sign_in(identity.user(session, Role.ADMINISTRATOR))
+    session.commit()
+    assert "not before 4 May 2099, 12:00" in client.get("/staff/jobs?state=waiting").text.replace("\u00a0", " ")
 
 
 def test_others_find_nothing(session: Session, sign_in: SignIn) -> None:
