@@ -59,7 +59,8 @@ def test_parked_task_is_retried_and_noted(session: Session, sign_in: SignIn) -> 
 
 def test_what_waits_for_a_day_says_so(session: Session, sign_in: SignIn) -> None:
     row = parked(session)
-    row.parked_at, row.last_error, row.run_after = None, None, datetime(2099, 5, 4, 9, tzinfo=UTC)
+    row.attempts, row.parked_at, row.last_error = 0, None, None
+    row.run_after = datetime(2099, 5, 4, 9, tzinfo=UTC)
     session.flush()
     client = sign_in(identity.user(session, Role.ADMINISTRATOR))
     session.commit()
