@@ -81,7 +81,7 @@ from portal.web.history_words import for_applicants
 from portal.web.language import say
 from portal.web.page import page
 from portal.web.paging import Page, keyset
-from portal.web.score_words import said
+from portal.web.score_words import lines_above, said
 
 LATEST: Final = 6
 """Lines of the history on the overview."""
@@ -231,6 +231,7 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         checks=checks_of(session(), application_id) if application.number else [],
         exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
         result=told.sheet if (told := application_scores.published(dossier)) else None,
+        above=lines_above(told) if told else [],
         agreed=agreed,
         agreement=agreed and has_agreement(session(), g.actor, application.id),
         offer=offer,

@@ -114,7 +114,11 @@ def test_an_appeal_is_read_by_its_side_and_the_fund(session: Session, stage: Sta
     owner = sign_in(person_of(stage, 1))
     overview = f"/applications/{stage.applications[1]}"
     page = f"{overview}/appeal"
-    assert "Appeal against the decision" in owner.get(overview).text
+    first = owner.get(overview).text
+    assert "Appeal against the decision" in first
+    assert "0.11 points were lacking to the last project that was supported (90.01)." in first
+    winner = sign_in(person_of(stage, 0)).get(f"/applications/{stage.applications[0]}").text
+    assert "What would have moved it above the line" not in winner
     assert owner.post(page, data=form(text="")).status_code == 422
     assert owner.post(page, data=form(text=CANARY)).status_code == 303
     assert "What became of your appeal" in owner.get(overview).text
