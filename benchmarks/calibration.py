@@ -102,7 +102,7 @@ def outcome(design: Design, seed: int) -> Outcome:
 
 
 def told(design: Design, reviews: list[Given]) -> np.ndarray:
-    """The best linear predictors of the values, by their keys, with the variances of the design; rounding is an error."""
+    """The best linear predictors of the values with the variances of the design; what is rounded is an error more."""
     error = design.error**2 + (0.5**2 / 12 if design.halves else 0)
     severity = float(np.log2(design.severity**2 / error)) if design.severity else LOW
     return _Panel(reviews).solve(float(np.log2(design.merit**2 / error)), severity).values
