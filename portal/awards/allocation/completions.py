@@ -16,11 +16,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from portal.awards.allocation.departures import UNIT, Part, Sets, side_prices, sides_of
+from portal.awards.allocation.departures import Part, Sets, sides_of
+from portal.awards.allocation.ground import UNIT, Ground, priced
 from portal.awards.allocation.pairing import TooMany, Whole
 from portal.awards.allocation.programme import Beside
-from portal.awards.allocation.relaxation import centred, counted_rows, in_whole
-from portal.awards.allocation.rows import Model
+from portal.awards.allocation.relaxation import counted_rows, in_whole, middle
 
 TIES: Final = 5_000
 """Answers of equal points among which the first in rank order is looked for."""
@@ -61,24 +61,37 @@ class Best:
 
 @dataclass(slots=True)
 class Cut:
-    """``whole``: the multipliers of the part, of FINE; ``near``: its sets within ``loss``, where it was looked at."""
+    """``whole``: the multipliers of the part, of FINE; ``near``: its sets within ``loss``, where it was looked at, the
+    best first; ``lost``: what each of these loses; ``changes``: what each takes of the shared rows beside the base;
+    ``useful``: how many sets it was the end of."""
 
     part: Part
     whole: list[int]
     near: Sets | None = None
     loss: int = -1
+    lost: Whole = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    changes: dict[int, Whole] = field(default_factory=dict)
+    useful: int = 0
+
+    def look(self, loss: int, shared: Sequence[int]) -> None:
+        """Make all sets of the part within the loss. Raises TooMany."""
+        near = self.part.within(loss)
+        order = np.argsort(-near.worth, kind="stable")
+        self.near = Sets(near.worth[order], near.points[order], near.ways[order])
+        self.loss = loss
+        self.lost = self.part.most - self.near.worth
+        self.changes = dict(zip(shared, self.part.all_changed(shared, self.near.ways), strict=True))
 
 
 class Completions:
-    """``mine``: the part whose sets are completed; ``other``: the part that completes; ``shared``: rows of both."""
+    """``mine``: the part whose sets are completed; ``other``: those who complete; ``shared``: rows of both."""
 
-    def __init__(self, model: Model, mine: Part, other: Part, own: Sequence[int], shared: Sequence[int]) -> None:
-        """``own``: the rows of the other part alone."""
-        self.model, self.mine, self.other = model, mine, other
-        self.own, self.shared = own, shared
+    def __init__(self, mine: Part, other: Ground, shared: Sequence[int]) -> None:
+        self.model, self.mine, self.other, self.shared = mine.model, mine, other, shared
         self.cuts: list[Cut] = []
-        self.counted = counted_rows(model, other.members)
-        self.beside = Beside(model, other.members, [*own, *shared])
+        self.members = other.members.tolist()
+        self.counted = [each for each in counted_rows(self.model, self.members) if each[0] in set(other.rows)]
+        self.beside = Beside(self.model, self.members, other.rows)
 
     def settle(self, sets: Sets, bound: Whole, best: Best) -> int:
         """Look for answers with these sets until none is left that could be as good as the best.
@@ -87,6 +100,7 @@ class Completions:
         """
         open_ = _Open(self, sets, bound)
         hard = -1
+        self.cuts.sort(key=lambda cut: -cut.useful)
         for cut in self.cuts:
             if not open_.sets_left(best.value):
                 break
@@ -105,10 +119,12 @@ class Completions:
 
     def _settled(self, at: int, duals: Sequence[float], used: dict[int, int], open_: _Open, best: Best) -> bool:
         """Whether all is seen that the other part can add beside this set."""
-        for apart in APART:
+        full = any(most <= used.get(row, 0) for row, most, _ in self.counted)
+        for apart in APART if full else APART[:1]:
             cut = self._cut(duals, used, apart)
             self.cuts.append(cut)
-            need = int(open_.lower(cut)[at]) - best.value * UNIT
+            said = open_.lower(cut, best.value * UNIT)
+            need = int(said[at]) - best.value * UNIT
             if need < 0:
                 return True
             if cut.part.few(need, STATES[0]):
@@ -118,46 +134,46 @@ class Completions:
                 best.work -= states
                 loss = need * 5 // 4 if cut.part.few(need * 5 // 4, states) else need
                 try:
-                    cut.near, cut.loss = cut.part.within(loss), loss
+                    cut.look(loss, self.shared)
                 except TooMany:
                     return False
-                self._use(cut, open_, best)
+                self._take(cut, said, open_, best)
                 return True
         return False
 
     def _cut(self, duals: Sequence[float], used: dict[int, int], apart: int) -> Cut:
-        prices = centred(self.model, self.other.members, self.counted, duals, used, apart)
+        prices = middle(self.other.costs(duals), self.other.at, self.counted, duals, used, apart)
         whole = in_whole(self.model, prices)
-        return Cut(Part(self.model, self.other.members, self.own, frozenset(self.shared), whole), whole)
+        return Cut(Part(self.other, whole), whole)
 
     def _use(self, cut: Cut, open_: _Open, best: Best) -> None:
         """Lower the bounds; of whom everything within reach was seen is done with."""
-        said = open_.lower(cut)
+        self._take(cut, open_.lower(cut, best.value * UNIT), open_, best)
+
+    def _take(self, cut: Cut, said: Whole, open_: _Open, best: Best) -> None:
         if cut.near is not None:
             there = np.flatnonzero((said - best.value * UNIT <= cut.loss) & (open_.bound >= best.value * UNIT))
-            self._pair(open_, there, said, cut.part, cut.near, best)
+            self._pair(open_, there, said, cut, cut.near, best)
             open_.drop(there)
 
-    def _pair(self, open_: _Open, there: Whole, own: Whole, part: Part, near: Sets, best: Best) -> None:
+    def _pair(self, open_: _Open, there: Whole, own: Whole, cut: Cut, near: Sets, best: Best) -> None:
         """All answers of ``there`` with ``near`` that are as good as the best."""
         if not len(near.worth):
             return
-        order = np.argsort(-near.worth, kind="stable")
-        loss = part.most - near.worth[order]
-        chunk = max(TOGETHER // len(order), 1)
+        part = cut.part
+        chunk = max(TOGETHER // len(near.worth), 1)
         for start in range(0, len(there), chunk):
             some = there[start : start + chunk]
-            reach = np.searchsorted(loss, own[some] - best.value * UNIT, "right")
+            reach = np.searchsorted(cut.lost, own[some] - best.value * UNIT, "right")
             left = np.repeat(some, reach)
-            right = order[np.arange(len(left)) - np.repeat(np.cumsum(reach) - reach, reach)]
+            right = np.arange(len(left)) - np.repeat(np.cumsum(reach) - reach, reach)
             points = open_.points[left] + near.points[right]
             good = np.flatnonzero(points >= best.value)
             for row in self.shared:
                 if not len(good):
                     break
-                least, most = sides_of(self.model.rows[row], part.taken.get(row, 0))
-                change = part.changed(part.takes(row), near.ways)
-                both = open_.use(row)[left[good]] + change[right[good]]
+                least, most = sides_of(self.model.rows[row], part.taken[row])
+                both = open_.use(row, left[good]) + cut.changes[row][right[good]]
                 good = good[(both >= least) & (both <= most)]
             if not len(good):
                 continue
@@ -181,12 +197,15 @@ class _Open:
         self.values: list[Whole] = []
         codes: list[npt.NDArray[np.int32]] = []
         for row in self.shared:
-            use = self.mine.taken.get(row, 0) + self.mine.changed(self.mine.takes(row), sets.ways)
+            use = self.mine.taken[row] + self.mine.changed(self.model.column(row), sets.ways)
             values, code = np.unique(use, return_inverse=True)
             self.values.append(values)
             codes.append(code.astype(np.int32))
         self.codes = np.array(codes, dtype=np.int32).reshape(len(self.shared), len(self.points))
         self.place = {row: place for place, row in enumerate(self.shared)}
+        self.ends = np.cumsum([0, *map(len, self.values)])
+        self.of = np.repeat(np.arange(len(self.shared)), np.diff(self.ends))
+        self.all = np.concatenate([np.zeros(0, dtype=np.int64), *self.values])
 
     def sets_left(self, value: int) -> bool:
         left = self.bound >= value * UNIT
@@ -202,10 +221,10 @@ class _Open:
         """The set that promises most."""
         return int(self.bound.argmax())
 
-    def use(self, row: int) -> Whole:
-        """What each set takes of a shared row."""
+    def use(self, row: int, sets: Whole) -> Whole:
+        """What some of the sets take of a shared row."""
         place = self.place[row]
-        return np.asarray(self.values[place][self.codes[place]], dtype=np.int64)
+        return np.asarray(self.values[place][self.codes[place, sets]], dtype=np.int64)
 
     def used(self, at: int) -> dict[int, int]:
         return {row: int(self.values[place][self.codes[place, at]]) for place, row in enumerate(self.shared)}
@@ -213,14 +232,22 @@ class _Open:
     def drop(self, at: int | Whole) -> None:
         self.bound[at] = -1
 
-    def lower(self, cut: Cut) -> Whole:
-        """What these multipliers say of each set, in units; the bounds are lowered to it."""
+    def lower(self, cut: Cut, floor: int) -> Whole:
+        """What these multipliers say of each set, in units; the bounds are lowered to it. ``floor``: what a bound must
+        reach to be of interest."""
+        multipliers = [cut.whole[row] for row in self.shared]
+        sides = [
+            ((row.most if multiplier > 0 else row.least) or 0)
+            for row, multiplier in zip((self.model.rows[row] for row in self.shared), multipliers, strict=True)
+        ]
+        prices = -priced(multipliers, self.of, self.all - np.array(sides, dtype=np.int64)[self.of])
         said = self.points * UNIT + cut.part.most
-        for place, row in enumerate(self.shared):
-            if cut.whole[row]:
-                prices = side_prices(self.model.rows[row], cut.whole[row], self.values[place])
-                said += prices[0] if len(prices) == 1 else prices[self.codes[place]]
+        for place, multiplier in enumerate(multipliers):
+            if multiplier:
+                said += prices[self.ends[place] : self.ends[place + 1]][self.codes[place]]
+        before = np.count_nonzero(self.bound >= floor)
         self.bound = np.minimum(self.bound, said)
+        cut.useful += int(before - np.count_nonzero(self.bound >= floor))
         return said
 
     def chosen(self, at: int) -> list[int]:

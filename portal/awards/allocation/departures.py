@@ -11,22 +11,16 @@ All is in whole numbers: steps of points times ``UNIT``, rounded so that a bound
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from portal.awards.allocation.ground import UNIT, Ground, priced
 from portal.awards.allocation.pairing import PRICED, Sums, TooMany, Wanted, Whole, Window, pairs
-from portal.awards.allocation.relaxation import FINE
-from portal.awards.allocation.rows import Model, Row
-
-UNIT: Final = FINE // PRICED
-"""Units of one step of points."""
-
-HALF: Final = 2**20
-"""The root of ``PRICED``."""
+from portal.awards.allocation.rows import Row
 
 FREE: Final = 2**62
 """A side that a row does not have."""
@@ -71,60 +65,55 @@ class _Half:
 
 
 class Part:
-    """``own``: rows of these members alone; ``shared``: rows that other parts take of too. ``worth`` of a candidate:
-    its points less what it takes of shared rows at their multipliers. ``multipliers``: of FINE."""
+    """The candidates of ``ground``. ``worth`` of each: its points less what it takes of shared rows at their
+    multipliers. ``multipliers``: of FINE."""
 
-    def __init__(
-        self,
-        model: Model,
-        members: Sequence[int],
-        own: Sequence[int],
-        shared: frozenset[int],
-        multipliers: Sequence[int],
-    ) -> None:
-        self.model = model
-        self.members = list(members)
+    def __init__(self, ground: Ground, multipliers: Sequence[int]) -> None:
+        self.ground, self.model = ground, ground.model
         self.multipliers = multipliers
-        self.groups, settled = _groups(model, self.members, own, multipliers)
-        self.own = [row for row in own if row not in settled]
-        priced = [row for row in self.own if multipliers[row]]
-        self.worth, net = self._less(shared)
-        self.base: list[int] = []
-        self.most = sum(side_price(model.rows[row], multipliers[row]) for row in priced)
-        self.departures: list[tuple[int, int, int]] = []
-        """Cheapest first: cost, who enters, who leaves (-1: nobody)."""
-        for group in self.groups:
-            self._choose(group, net)
-        self.departures.sort()
-        self.cost = np.array([cost for cost, _, _ in self.departures], dtype=np.int64)
-        self.taken = _taken(model, self.base)
+        groups, settled = ground.groups(multipliers)
+        self.own = [row for row in ground.own if row not in settled]
+        takes = ground.prices(multipliers)
+        unsettled = np.array([row not in settled for row in ground.rows], dtype=bool) & ground.is_own
+        worth = ground.points * UNIT - ground.sums(np.where(ground.is_own[ground.row], 0, takes))
+        net = worth - ground.sums(np.where(unsettled[ground.row], takes, 0))
+        self.worth = np.zeros(len(ground.at), dtype=np.int64)
+        self.worth[ground.members] = worth
+        self.most = sum(side_price(self.model.rows[row], multipliers[row]) for row in self.own if multipliers[row])
+        self._depart(groups, net)
+        self.taken = ground.taken(self.base)
 
-    def _less(self, shared: frozenset[int]) -> tuple[dict[int, int], dict[int, int]]:
-        """Points less what is taken of the shared rows, and less what is taken of all, in units; a sum of these and
-        the rows' sides is never too low."""
-        prices, points, rows_of = self.multipliers, self.model.points, self.model.rows_of
-        own = frozenset(row for row in self.own if prices[row])
-        worth, net = {}, {}
-        for at in self.members:
-            theirs = ours = 0
-            for row, take in rows_of[at]:
-                if row in shared:
-                    theirs += prices[row] * take // PRICED
-                elif row in own:
-                    ours += prices[row] * take // PRICED
-            worth[at] = points[at] * UNIT - theirs
-            net[at] = worth[at] - ours
-        return worth, net
+    def _depart(self, groups: Sequence[Sequence[int]], net: Whole) -> None:
+        """The choice that reaches the bound, and every departure from it: ``cost``, cheapest first, who ``enters`` and
+        who ``leaves`` (-1: nobody), and which choice it is ``about``."""
+        ground = self.ground
+        apart = np.ones(len(ground.members), dtype=bool)
+        apart[ground.at[[at for group in groups for at in group]]] = False
+        single, gain = ground.members[apart], net[apart]
+        self.base = single[gain > 0].tolist()
+        self.most += int(np.maximum(gain, 0).sum())
+        nobody = np.full(len(single), -1, dtype=np.int64)
+        found = [
+            (np.abs(gain), np.where(gain > 0, nobody, single), np.where(gain > 0, single, nobody), ground.at[single])
+        ]
+        for number, group in enumerate(groups, len(ground.members)):
+            found.append(self._choose(group, net, number))
+        cost, enters, leaves, about = (np.concatenate(column) for column in zip(*found, strict=True))
+        order = np.lexsort((leaves, enters, cost))
+        self.cost, self.enters, self.leaves, self.about = cost[order], enters[order], leaves[order], about[order]
 
-    def _choose(self, group: Sequence[int], net: Mapping[int, int]) -> None:
-        best = max(group, key=lambda at: (net[at], -at))
-        gain = max(net[best], 0)
+    def _choose(self, group: Sequence[int], net: Whole, number: int) -> tuple[Whole, Whole, Whole, Whole]:
+        worth = {at: int(net[self.ground.at[at]]) for at in group}
+        best = max(group, key=lambda at: (worth[at], -at))
+        gain = max(worth[best], 0)
         self.most += gain
         chosen = best if gain > 0 else -1
+        ways = [(gain - worth[at], at, chosen) for at in group if at != chosen]
         if gain > 0:
             self.base.append(chosen)
-            self.departures.append((gain, -1, chosen))
-        self.departures += [(gain - net[at], at, chosen) for at in group if at != chosen]
+            ways.append((gain, -1, chosen))
+        cost, enters, leaves = np.array(ways, dtype=np.int64).reshape(len(ways), 3).T
+        return cost, enters, leaves, np.full(len(ways), number, dtype=np.int64)
 
     def loss_within(self, states: int, enough: int) -> int:
         """The largest loss, of a row each 1.1 times the last, whose halves need so many states; ``enough`` at most.
@@ -154,24 +143,26 @@ class Part:
             counts[bin_:] = counts[bin_:] + counts[: BINS + 1 - bin_]
         return float(counts.sum())
 
-    def _near(self, loss: int) -> list[tuple[int, int, int]]:
-        return self.departures[: int(np.searchsorted(self.cost, loss, "right"))]
+    def _near(self, loss: int) -> int:
+        """How many departures cost no more."""
+        return int(np.searchsorted(self.cost, loss, "right"))
 
     def touched(self, loss: int) -> set[int]:
         """The rows of which sets within the loss may take something else than the base."""
-        return {row for _, *both in self._near(loss) for at in both if at >= 0 for row, _ in self.model.rows_of[at]}
+        near = self._near(loss)
+        return self.ground.rows_of(np.concatenate([self.enters[:near], self.leaves[:near]]))
 
     def within(self, loss: int) -> Sets:
         """All sets that keep the part's own rows and are worth at least ``most - loss``."""
         near = self._near(loss)
         touched = self.touched(loss)
         rows = [row for row in self.own if row in touched]
-        if not all(kept(self.model.rows[row], self.taken.get(row, 0)) for row in self.own if row not in touched):
+        if not all(kept(self.model.rows[row], self.taken[row]) for row in self.own if row not in touched):
             return self._sets(np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.int64))
-        money = sorted(row for row in rows if set(self.model.rows[row].takes) != {1})
+        money = sorted(row for row in rows if not self.model.counts(row))
         money.sort(key=lambda row: not self.multipliers[row])
-        sides = [sides_of(self.model.rows[row], self.taken.get(row, 0)) for row in money]
-        worth = sum(self.worth[at] for at in self.base)
+        sides = [sides_of(self.model.rows[row], self.taken[row]) for row in money]
+        worth = int(self.worth[self.base].sum())
         wanted = Wanted(
             np.array([most for _, most in sides], dtype=np.int64),
             np.array([least for least, _ in sides], dtype=np.int64),
@@ -179,9 +170,9 @@ class Part:
             loss,
             windows(money, self.multipliers),
         )
-        changes = np.zeros((len(near), len(money)), dtype=np.int64)
+        changes = np.zeros((near, len(money)), dtype=np.int64)
         for column, row in enumerate(money):
-            changes[:, column] = list(map(_change(self.takes(row)), near))
+            changes[:, column] = self._change(self.model.column(row), near)
         one, other = (self._half(loss, half, near, changes) for half in (0, 1))
         found = [(left, right) for _, left, right in pairs(one.sums, other.sums, wanted) if len(left)]
         left = np.concatenate([each for each, _ in found]) if found else np.zeros(0, dtype=np.int64)
@@ -189,10 +180,10 @@ class Part:
         ways = np.concatenate([one.told(left), other.told(right)], axis=1)
         return self._checked(one.sums.worth[left] + other.sums.worth[right] + worth, ways, set(rows) - set(money))
 
-    def _half(self, loss: int, half: int, near: Sequence[tuple[int, int, int]], changes: Whole) -> _Half:
+    def _half(self, loss: int, half: int, near: int, changes: Whole) -> _Half:
         """All sums of every other departure that cost at most ``loss``."""
-        cost_of, use_of = self.cost[: len(near)][half::2], changes[half::2]
-        worth_of = np.array(list(map(_change(self.worth), near[half::2])), dtype=np.int64)
+        cost_of, use_of = self.cost[:near][half::2], changes[half::2]
+        worth_of = self._change(self.worth, near)[half::2]
         cost, worth, last = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.full(1, -1, dtype=np.int32)
         use = np.zeros((1, changes.shape[1]), dtype=np.int64)
         levels = [(cost, worth, use, np.zeros(1, dtype=np.int32), last)]
@@ -211,40 +202,48 @@ class Part:
 
     def _checked(self, worth: Whole, ways: Whole, counted: Iterable[int]) -> Sets:
         """Those that choose once of each group and keep the rows that count."""
-        group_of = {at: number for number, group in enumerate(self.groups) for at in group}
-        of = np.array([group_of[max(enters, leaves)] for _, enters, leaves in self.departures] + [-1], dtype=np.int64)
-        chosen = np.sort(of[ways], axis=1)
+        chosen = np.sort(np.append(self.about, -1)[ways], axis=1)
         sound = ~((chosen[:, 1:] == chosen[:, :-1]) & (chosen[:, 1:] >= 0)).any(axis=1)
         for row in sorted(counted):
-            least, most = sides_of(self.model.rows[row], self.taken.get(row, 0))
-            change = self.changed(self.takes(row), ways)
+            least, most = sides_of(self.model.rows[row], self.taken[row])
+            change = self.changed(self.model.column(row), ways)
             sound &= (change <= most) & (change >= least)
         return self._sets(worth[sound], ways[sound])
 
     def _sets(self, worth: Whole, ways: Whole) -> Sets:
-        points = self.model.value(self.base) + self.changed(dict(enumerate(self.model.points)), ways)
+        points = self.model.value(self.base) + self.changed(self.model.all_points, ways)
         return Sets(worth, points, ways)
 
-    def takes(self, row: int) -> dict[int, int]:
-        return dict(zip(self.model.rows[row].members, self.model.rows[row].takes, strict=True))
+    def changed(self, amounts: Whole, ways: Whole) -> Whole:
+        """What the departures of each set change in the sum of ``amounts``, one for each candidate and 0 for nobody."""
+        each = np.append(self._change(amounts, int(ways.max(initial=-1)) + 1), 0)
+        total = np.zeros(len(ways), dtype=np.int64)
+        for place in range(ways.shape[1]):
+            total += each[ways[:, place]]
+        return total
 
-    def changed(self, amounts: Mapping[int, int], ways: Whole) -> Whole:
-        """What the departures of each set change in the sum of ``amounts``."""
-        used = self.departures[: int(ways.max(initial=-1)) + 1]
-        each = np.array([*map(_change(amounts), used), 0], dtype=np.int64)
-        return np.asarray(each[ways].sum(axis=1), dtype=np.int64)
+    def all_changed(self, rows: Sequence[int], ways: Whole) -> list[Whole]:
+        """:meth:`changed` for what is taken of each of these rows."""
+        near = int(ways.max(initial=-1)) + 1
+        each = np.zeros((near + 1, len(rows)), dtype=np.int64)
+        for place, row in enumerate(rows):
+            each[:near, place] = self._change(self.model.column(row), near)
+        total = np.zeros((len(ways), len(rows)), dtype=np.int64)
+        for place in range(ways.shape[1]):
+            total += each[ways[:, place]]
+        return list(total.T)
+
+    def _change(self, amounts: Whole, near: int) -> Whole:
+        return np.asarray(amounts[self.enters[:near]] - amounts[self.leaves[:near]], dtype=np.int64)
 
     def chosen(self, ways: Sequence[int]) -> list[int]:
         """The candidates of one set."""
         found = set(self.base)
-        for _, enters, leaves in (self.departures[way] for way in ways if way >= 0):
-            found.discard(leaves)
-            found.add(enters)
+        for way in ways:
+            if way >= 0:
+                found.discard(int(self.leaves[way]))
+                found.add(int(self.enters[way]))
         return sorted(found - {-1})
-
-
-def _change(amounts: Mapping[int, int]) -> Callable[[tuple[int, int, int]], int]:
-    return lambda way: amounts.get(way[1], 0) - amounts.get(way[2], 0)
 
 
 def windows(rows: Sequence[int], multipliers: Sequence[int]) -> list[Window]:
@@ -267,40 +266,12 @@ def kept(row: Row, taken: int) -> bool:
     return least <= 0 <= most
 
 
-def _taken(model: Model, chosen: Iterable[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for at in chosen:
-        for row, take in model.rows_of[at]:
-            found[row] = found.get(row, 0) + take
-    return found
-
-
-def _groups(
-    model: Model, members: Sequence[int], own: Sequence[int], multipliers: Sequence[int]
-) -> tuple[list[list[int]], set[int]]:
-    """Candidates of which at most one may be in, by the dearest rows first; and the rows that this settles."""
-    free, inside = set(members), set(members)
-    groups: list[list[int]] = []
-    settled: set[int] = set()
-    single = [row for row in own if model.rows[row].most == 1 and set(model.rows[row].takes) == {1}]
-    for row in sorted(single, key=lambda row: (-multipliers[row], row)):
-        there = [at for at in model.rows[row].members if at in inside]
-        if there and model.rows[row].least is None and free.issuperset(there):
-            settled.add(row)
-            free.difference_update(there)
-            groups.append(there)
-    return groups + [[at] for at in sorted(free)], settled
-
-
 def side_price(row: Row, multiplier: int, taken: int = 0) -> int:
     """What is left of the side that the multiplier is about, in units, rounded up."""
     return -(-multiplier * (((row.most if multiplier > 0 else row.least) or 0) - taken) // PRICED)
 
 
 def side_prices(row: Row, multiplier: int, taken: Whole) -> Whole:
-    """:func:`side_price` for each of what is taken: products of 2 ** 80 in two halves that an int64 holds."""
+    """:func:`side_price` for each of what is taken."""
     over = taken - ((row.most if multiplier > 0 else row.least) or 0)
-    high, low = divmod(multiplier, HALF)
-    if max(high.bit_length(), 20) + int(np.abs(over).max(initial=1)).bit_length() > 61:
-        return np.array([side_price(row, multiplier, each) for each in taken.tolist()], dtype=np.int64)
-    return np.asarray(-((high * over + low * over // HALF) // HALF), dtype=np.int64)
+    return -priced([multiplier], np.zeros(len(over), dtype=np.int64), over)

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from portal.awards.allocation.completions import TIES, Best, Completions
-from portal.awards.allocation.departures import FREE, UNIT, Part, Sets, kept, side_price, sides_of, windows
+from portal.awards.allocation.departures import FREE, Part, Sets, kept, side_price, sides_of, windows
+from portal.awards.allocation.ground import UNIT, Ground, may_bind
 from portal.awards.allocation.pairing import Sums, Wanted, pairs
 from portal.awards.allocation.rows import Model
+
+
+BOLD: Final = 4
+"""Answers that lose up to one part in so many more than what can be proven are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +42,20 @@ class TwoParts:
         part_of = _parts(model, usable)
         own: tuple[list[int], list[int]] = ([], [])
         self.shared: list[int] = []
+        inside = set(usable)
         for at, row in enumerate(model.rows):
+            if not may_bind(row, inside):
+                continue
             there = {part_of[member] for member in row.members if member in part_of}
             if len(there) == 1:
                 own[there.pop()].append(at)
             else:
                 self.shared.append(at)
         self.multipliers = multipliers
-        shared = frozenset(self.shared)
-        self.parts = [
-            Part(model, [at for at in usable if part_of[at] == number], own[number], shared, multipliers)
-            for number in (0, 1)
+        grounds = [
+            Ground(model, [at for at in usable if part_of[at] == number], own[number], self.shared) for number in (0, 1)
         ]
+        self.parts = [Part(ground, multipliers) for ground in grounds]
         self.most = sum(part.most for part in self.parts) + sum(
             side_price(model.rows[row], multipliers[row]) for row in self.shared
         )
@@ -56,12 +64,10 @@ class TwoParts:
         self.many = [0, 0]
         """Sets of each part within the loss of the last search: the part of fewer is completed first, and further."""
         self.settled = [-1, -1]
-        """All answers with a set of a part that loses at most so much have been looked at."""
+        """All answers with a set of a part that loses at most so much have been looked at: those of at least the value
+        of ``best``."""
         self.best: Best | None = None
-        self.completions = [
-            Completions(model, self.parts[number], self.parts[1 - number], own[1 - number], self.shared)
-            for number in (0, 1)
-        ]
+        self.completions = [Completions(self.parts[number], grounds[1 - number], self.shared) for number in (0, 1)]
 
     def search(self, states: int, value: int) -> Near:
         """The best answer of at least ``value`` (-1: none is known) among sets within the loss that so many sums allow.
@@ -89,9 +95,12 @@ class TwoParts:
         """The best answer of at least ``value``, of which one is known. The sets of each part within the loss that so
         many sums allow are completed: an answer of which neither set is among them loses more than both losses.
 
+        Where that leaves much between what can be proven and ``value``, only answers that lose a ``BOLD`` part more
+        are looked for: a bad answer does not make the search wide.
+
         ``work``: see :class:`Best`, in all calls together. Raises TooMany when even a loss of one step needs more.
         """
-        best = self.best = self.best or Best(value, work)
+        best = self._aim(states, value, work)
         hard = -1
         for number in sorted((0, 1), key=lambda at: self.many[at]):
             part = self.parts[number]
@@ -110,25 +119,42 @@ class TwoParts:
             hard = max(hard, left)
             if left < 0:
                 self.settled[number] = loss
-        unseen = self.settled[0] + self.settled[1] + 2
-        complete = unseen > self.most - best.value * UNIT
-        highest = max(hard // UNIT, best.value, best.value if complete else (self.most - unseen) // UNIT)
-        chosen = min(best.found, key=lambda each: (*each, len(self.model.candidates))) if best.found else None
-        return Near(chosen, best.value, highest, hard < 0 and complete and best.all_ties and chosen is not None)
+        unseen = (self.most - sum(self.settled) - 2) // UNIT
+        complete = unseen < best.value
+        highest = max(hard // UNIT, best.value if best.found else best.value - 1, value, unseen)
+        if not best.found:
+            return Near(None, value, highest, False)
+        chosen = min(best.found, key=lambda each: (*each, len(self.model.candidates)))
+        return Near(chosen, best.value, highest, hard < 0 and complete and best.all_ties)
+
+    def _aim(self, states: int, value: int, work: int) -> Best:
+        """What is looked for now: the search goes on where it ended, unless lesser answers are of interest now."""
+        losses = [
+            max(part.loss_within(states, FREE), done) for part, done in zip(self.parts, self.settled, strict=True)
+        ]
+        provable = self.most - sum(losses) - 2
+        target = max(value, (provable - (self.most - provable) // BOLD) // UNIT)
+        if self.best is not None and target >= self.best.value:
+            return self.best
+        if self.best is not None:
+            work = self.best.work
+        self.settled = [-1, -1]
+        self.best = Best(target, work)
+        return self.best
 
     def _joined(self, seen: Sequence[Sets], loss: int, value: int) -> tuple[int, list[tuple[int, ...]], bool]:
         """The best points, all the answers that have them, and whether these are all that were seen."""
         rows = self.model.rows
-        taken = {row: sum(part.taken.get(row, 0) for part in self.parts) for row in self.shared}
+        taken = {row: sum(part.taken[row] for part in self.parts) for row in self.shared}
         touched = set().union(*(part.touched(loss) for part in self.parts))
         if not all(kept(rows[row], taken[row]) for row in self.shared if row not in touched):
             return value, [], True
         shared = [row for row in self.shared if row in touched]
-        gridded = [row for row in shared if self.multipliers[row] and set(rows[row].takes) != {1}]
+        gridded = [row for row in shared if self.multipliers[row] and not self.model.counts(row)]
         rest = [row for row in shared if row not in gridded]
         sides = {row: sides_of(self.model.rows[row], taken[row]) for row in shared}
         changes = [
-            {row: part.changed(part.takes(row), sets.ways) for row in shared}
+            {row: part.changed(self.model.column(row), sets.ways) for row in shared}
             for part, sets in zip(self.parts, seen, strict=True)
         ]
         sums = [

@@ -9,6 +9,9 @@ from fractions import Fraction
 from functools import cached_property
 from math import ceil, floor
 
+import numpy as np
+import numpy.typing as npt
+
 from portal.awards.allocation.problem import EACH, PROJECTS, ROUBLES, SME, Candidate, Limit, Problem, rank_order
 
 
@@ -44,6 +47,8 @@ class Model:
         self.points = [int(each.points.scaleb(self.places)) for each in self.candidates]
         self.limits = [limit for limit in problem.limits if limit.code != without]
         self.rows: list[Row] = [*self._envelopes(), *(row for limit in self.limits for row in self._limit(limit))]
+        self._columns: dict[int, npt.NDArray[np.int64]] = {}
+        self._counts: dict[int, bool] = {}
 
     @cached_property
     def rows_of(self) -> list[list[tuple[int, int]]]:
@@ -53,6 +58,24 @@ class Model:
             for member, take in zip(row.members, row.takes, strict=True):
                 found[member].append((at, take))
         return found
+
+    @cached_property
+    def all_points(self) -> npt.NDArray[np.int64]:
+        """Of each candidate; the last is 0: nobody."""
+        return np.array([*self.points, 0], dtype=np.int64)
+
+    def column(self, row: int) -> npt.NDArray[np.int64]:
+        """What each candidate takes of a row; the last is 0: nobody."""
+        if row not in self._columns:
+            self._columns[row] = np.zeros(len(self.candidates) + 1, dtype=np.int64)
+            self._columns[row][list(self.rows[row].members)] = self.rows[row].takes
+        return self._columns[row]
+
+    def counts(self, row: int) -> bool:
+        """Whether each member takes one of the row."""
+        if row not in self._counts:
+            self._counts[row] = set(self.rows[row].takes) == {1}
+        return self._counts[row]
 
     def told(self, steps: int) -> Decimal:
         """Steps as points."""
