@@ -15,7 +15,17 @@ from portal.awards.allocation.best_total import cut_off
 from portal.awards.allocation.departures import side_price, side_prices
 from portal.awards.allocation.near_best import Near, TwoParts
 from portal.awards.allocation.pairing import TooMany
-from portal.awards.allocation.policies import EACH, Allocation, Candidate, Limit, Policy, Problem, allocate, rank_order
+from portal.awards.allocation.policies import (
+    EACH,
+    Allocation,
+    Candidate,
+    Limit,
+    Policy,
+    Problem,
+    Undecided,
+    allocate,
+    rank_order,
+)
 from portal.awards.allocation.programme import Infeasible, Programme
 from portal.awards.allocation.relaxation import centred, counted_rows, relaxed
 from portal.awards.allocation.rows import Model, Row
@@ -291,6 +301,53 @@ def test_a_minimum_that_nobody_reaches_is_dropped_and_named() -> None:
     assert allocation.dropped == ("far",)
     assert allocation.winners == ["b", "c"]
     assert [used.met for used in allocation.limits] == [False, True]
+
+
+def without_time(problem: Problem) -> Allocation | None:
+    """What is said when the clock has run out before the search began; None: that nothing is known."""
+    try:
+        return allocate(problem, seconds=0.0, prices=False)
+    except Undecided:
+        return None
+
+
+@pytest.mark.parametrize("seed", range(CASES if os.environ.get("FULL") else 10))
+def test_no_minimum_is_dropped_because_the_clock_ran_out(seed: int) -> None:
+    problem = made_up(seed)
+    allocation = without_time(problem)
+    if allocation is not None:
+        assert allocation.dropped == (unreachable(problem) if allocation.dropped else ())
+        assert_money_holds(problem, allocation)
+
+
+def wide(*limits: Limit) -> Problem:
+    """Sixty projects of which the last ten, at the end of the ranking, are of SMEs; money for about half of them."""
+    chance = random.Random(5)
+    candidates = [
+        one(
+            f"k{number:02d}",
+            number + 1,
+            str(99 - number),
+            {2027: chance.randint(100, 999), 2028: chance.randint(100, 999), 2029: chance.randint(100, 999)},
+            categories=frozenset({"sme"} if number >= 50 else ()),
+        )
+        for number in range(60)
+    ]
+    envelopes = {("export", year): Decimal(15_000) for year in (2027, 2028, 2029)}
+    return Problem(tuple(candidates), envelopes, Policy.BEST_TOTAL, limits)
+
+
+def test_without_time_an_answer_is_the_rank_order_and_a_minimum_that_it_misses_leaves_none() -> None:
+    least = Limit("sme", "sme", "", least=Decimal(10))
+    answer = without_time(wide())
+    assert answer is not None
+    assert answer.objective >= allocate(replace(wide(), policy=Policy.SKIPPING), compare=False).objective
+    assert (answer.reproducible, answer.proven) == (False, False)
+    assert without_time(wide(least)) is None
+    in_time = allocate(wide(least), prices=False)
+    assert (in_time.dropped, in_time.proven, in_time.reproducible) == ((), True, True)
+    compared = allocate(replace(wide(least), policy=Policy.STRICT), seconds=0.0)
+    assert (compared.order_loss, "best_total" in compared.by_policy) == (None, False)
 
 
 def test_every_code_is_told_in_both_languages() -> None:

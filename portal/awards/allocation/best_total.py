@@ -25,11 +25,11 @@ from typing import Final
 
 from portal.awards.allocation.near_best import TwoParts
 from portal.awards.allocation.pairing import TooMany
-from portal.awards.allocation.programme import Answer, Infeasible, Programme
+from portal.awards.allocation.programme import Answer, Infeasible, Programme, Undecided
 from portal.awards.allocation.relaxation import FINE, Relaxed, centred, counted_rows, relaxed
 from portal.awards.allocation.rows import Model, Row
 
-__all__ = ["Budget", "Found", "Infeasible", "best_total", "cut_off"]
+__all__ = ["Budget", "Found", "Infeasible", "Undecided", "best_total", "cut_off"]
 
 CORE: Final = 60
 """Candidates that the first integer programme decides on."""
@@ -44,6 +44,9 @@ PRECISE: Final = 10_000
 POOL: Final = 300
 NEAR: Final = 100
 """Of the ``POOL`` candidates that the relaxation is least sure of, so many are decided anew at a time."""
+
+ANY: Final = 10_000
+"""Nodes in which a set that meets the minimums is looked for when none is known."""
 
 BLOCK: Final = 20
 """Candidates whose order one tie-breaking programme decides: weights up to 2 ** 19 are exact in a float."""
@@ -90,8 +93,8 @@ class Found:
 
 
 def best_total(model: Model, budget: Budget, *, tie_break: bool = True, known: tuple[int, ...] | None = None) -> Found:
-    """The best set, ``known`` being one that keeps every row. Raises :class:`Infeasible` when the minimums cannot be
-    met together."""
+    """The best set, ``known`` being one that keeps every row. Raises :class:`Infeasible` when it is proven that the
+    minimums cannot be met together, :class:`Undecided` when that is open still and no set is known."""
     return _Search(model, budget).run(tie_break, known)
 
 
@@ -124,7 +127,7 @@ class _Search:
         elif not self._near_enough(answer, bound):
             answer, bound = self._prove(relaxed, self._polish(relaxed, answer), bound)
         if answer is None:
-            raise Infeasible
+            raise Undecided
         value = self.model.value(answer)
         if tie_break and not canonical and bound <= value:
             answer, canonical = self._first_in_rank(relaxed, answer, value)
@@ -151,12 +154,16 @@ class _Search:
                 bound, canonical = min(bound, near.bound), near.canonical
                 if canonical:
                     return answer, bound, True
-            for sums in self.budget.completed if answer is not None else ():
+            stages = [(sums, False) for sums in self.budget.completed]
+            for sums, last in [*stages, *((sums, True) for sums, _ in stages[-1:])] if answer is not None else ():
+                assert answer is not None
+                value = self.model.value(answer)
+                if last and not parts.aimed_above(value):
+                    break
                 if not self.budget.seconds:
                     self.by_clock = True
                     break
-                assert answer is not None
-                near = parts.complete(sums, self.model.value(answer), self.budget.work)
+                near = parts.complete(sums, value, self.budget.work, last=last)
                 answer = near.chosen or answer
                 bound, canonical = min(bound, near.bound), near.canonical
                 if canonical:
@@ -197,17 +204,20 @@ class _Search:
         self, relaxed: Relaxed, answer: tuple[int, ...] | None, bound: int
     ) -> tuple[tuple[int, ...] | None, int]:
         value = self.model.value(answer) if answer is not None else -1
+        nodes = max(self.budget.proof, self.budget.core if answer is not None else ANY)
         usable = set(self.usable)
         free = [at for at in relaxed.open(value) if at in usable]
         if len(free) > WHOLE:
             wider = sorted(free, key=lambda at: (abs(relaxed.reduced[at]), at))[:WHOLE]
             ones = self._ones(relaxed, wider)
-            better = self._solve(sorted(wider), ones, max(self.budget.proof, self.budget.core), start=answer)
+            better = self._solve(sorted(wider), ones, nodes, start=answer)
             return _better(self.model, answer, better.chosen), bound
-        better = self._solve(free, self._ones(relaxed, free), max(self.budget.proof, self.budget.core), start=answer)
+        better = self._solve(free, self._ones(relaxed, free), nodes, start=answer)
         best = _better(self.model, answer, better.chosen)
-        if better.finished:
-            return best, self.model.value(best) if best is not None else bound
+        if better.finished and best is None:
+            raise Infeasible
+        if better.finished and best is not None:
+            return best, self.model.value(best)
         return best, bound if better.bound is None else min(bound, better.bound)
 
     def _ones(self, relaxed: Relaxed, free: Iterable[int]) -> list[int]:
@@ -243,6 +253,7 @@ class _Search:
         if programme.hopeless:
             raise Infeasible
         duals = programme.duals(self.budget.seconds)
+        self.by_clock = self.by_clock or programme.by_clock
         counted = counted_rows(self.model, self.usable)
         return relaxed(self.model, self.usable, centred(self.model, self.usable, counted, duals))
 

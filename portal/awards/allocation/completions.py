@@ -90,7 +90,8 @@ class Completions:
         self.model, self.mine, self.other, self.shared = mine.model, mine, other, shared
         self.cuts: list[Cut] = []
         self.members = other.members.tolist()
-        self.counted = [each for each in counted_rows(self.model, self.members) if each[0] in set(other.rows)]
+        rows = set(other.rows)
+        self.counted = [each for each in counted_rows(self.model, self.members) if each[0] in rows]
         self.beside = Beside(self.model, self.members, other.rows)
 
     def settle(self, sets: Sets, bound: Whole, best: Best) -> int:

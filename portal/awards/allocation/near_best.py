@@ -18,7 +18,6 @@ from portal.awards.allocation.ground import UNIT, Ground, may_bind
 from portal.awards.allocation.pairing import Sums, Wanted, pairs
 from portal.awards.allocation.rows import Model
 
-
 BOLD: Final = 4
 """Answers that lose up to one part in so many more than what can be proven are looked for."""
 
@@ -91,16 +90,16 @@ class TwoParts:
         bound = best if complete else max((self.most - unseen) // UNIT, best)
         return Near(chosen, best, bound, complete and all_ties and chosen is not None)
 
-    def complete(self, states: int, value: int, work: int) -> Near:
+    def complete(self, states: int, value: int, work: int, *, last: bool = False) -> Near:
         """The best answer of at least ``value``, of which one is known. The sets of each part within the loss that so
         many sums allow are completed: an answer of which neither set is among them loses more than both losses.
 
         Where that leaves much between what can be proven and ``value``, only answers that lose a ``BOLD`` part more
-        are looked for: a bad answer does not make the search wide.
+        are looked for: a bad answer does not make the search wide; ``last``: all that is better is.
 
         ``work``: see :class:`Best`, in all calls together. Raises TooMany when even a loss of one step needs more.
         """
-        best = self._aim(states, value, work)
+        best = self._aim(states, value, work, last)
         hard = -1
         for number in sorted((0, 1), key=lambda at: self.many[at]):
             part = self.parts[number]
@@ -127,13 +126,13 @@ class TwoParts:
         chosen = min(best.found, key=lambda each: (*each, len(self.model.candidates)))
         return Near(chosen, best.value, highest, hard < 0 and complete and best.all_ties)
 
-    def _aim(self, states: int, value: int, work: int) -> Best:
+    def _aim(self, states: int, value: int, work: int, last: bool) -> Best:
         """What is looked for now: the search goes on where it ended, unless lesser answers are of interest now."""
         losses = [
             max(part.loss_within(states, FREE), done) for part, done in zip(self.parts, self.settled, strict=True)
         ]
         provable = self.most - sum(losses) - 2
-        target = max(value, (provable - (self.most - provable) // BOLD) // UNIT)
+        target = value if last else max(value, (provable - (self.most - provable) // BOLD) // UNIT)
         if self.best is not None and target >= self.best.value:
             return self.best
         if self.best is not None:
@@ -141,6 +140,10 @@ class TwoParts:
         self.settled = [-1, -1]
         self.best = Best(target, work)
         return self.best
+
+    def aimed_above(self, value: int) -> bool:
+        """Whether the last search has looked for more than ``value`` only."""
+        return self.best is not None and self.best.value > value
 
     def _joined(self, seen: Sequence[Sets], loss: int, value: int) -> tuple[int, list[tuple[int, ...]], bool]:
         """The best points, all the answers that have them, and whether these are all that were seen."""

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Final
 
 from portal.awards.allocation import reasons
-from portal.awards.allocation.best_total import SMALL, Budget, Found, Infeasible, best_total
+from portal.awards.allocation.best_total import SMALL, Budget, Found, Infeasible, Undecided, best_total
 from portal.awards.allocation.problem import (
     EACH,
     FIELDS,
@@ -39,7 +39,7 @@ from portal.awards.allocation.rows import Model, Row, kopecks, roubles_of
 
 __all__ = [
     "EACH", "FIELDS", "PERCENT", "PROJECTS", "ROUBLES", "SME", "UNITS",
-    "Allocation", "Candidate", "Limit", "Outcome", "Policy", "Price", "Problem", "Used",
+    "Allocation", "Candidate", "Limit", "Outcome", "Policy", "Price", "Problem", "Undecided", "Used",
     "allocate", "rank_order",
 ]  # fmt: skip
 
@@ -63,7 +63,8 @@ def allocate(
     """The allocation under ``problem.policy``.
 
     ``compare``: also the points under the other policies and the loss of the rank order; ``prices``: what each limit
-    costs; ``on_progress(done, of)`` is called after each step. ValueError for sums with a third decimal.
+    costs; ``on_progress(done, of)`` is called after each step. ValueError for sums with a third decimal;
+    :class:`Undecided` under the best total when the clock ended the search before any allocation was known.
     """
     return _Allocating(problem, seconds, on_progress).run(compare, prices)
 
@@ -83,7 +84,7 @@ class _Allocating:
         problem, model = self.problem, self.model
         best_is_asked = problem.policy is Policy.BEST_TOTAL
         self.steps = (best_is_asked or compare) + 1 + (len(problem.limits) if prices else 0)
-        found = self._best(model) if best_is_asked or compare else None
+        found = self._best(model) if best_is_asked else self._compared(model) if compare else None
         if best_is_asked:
             assert found is not None
             outcomes = reasons.of_best(self._reachable(model), found)
@@ -123,15 +124,24 @@ class _Allocating:
             self.on_progress(min(self.done, self.steps), self.steps)
 
     def _best(self, model: Model) -> Found:
-        """The best total; minimums that cannot be reached are dropped, in the order of the rules."""
+        """The best total; minimums of which it is proven that nobody reaches them are dropped, in the order of the
+        rules. Raises :class:`Undecided` when the search ended before that was known, of a minimum or of an answer."""
         try:
-            found = best_total(model, self._budget(model))
+            found = best_total(model, self._budget(model), known=_by_rank(model))
         except Infeasible:
             self.dropped = self._unreachable(model)
-            found = best_total(self._reachable(model), self._budget(model))
+            reachable = self._reachable(model)
+            found = best_total(reachable, self._budget(model), known=_by_rank(reachable))
         self.by_clock = self.by_clock or found.by_clock
         self._step()
         return found
+
+    def _compared(self, model: Model) -> Found | None:
+        """The best total beside another policy: None when it is not known."""
+        try:
+            return self._best(model)
+        except Undecided:
+            return None
 
     def _reachable(self, model: Model) -> Model:
         """The model without the minimums that were dropped."""
@@ -210,6 +220,14 @@ class _Allocating:
                 until=self.until,
             )
         return Budget(core=100, sums=(20_000,), turns=0, proof=0, until=self.until)
+
+
+def _by_rank(model: Model) -> tuple[int, ...] | None:
+    """Whoever the rank order takes, passing over what does not fit: an answer that is there whatever the clock says;
+    None when it misses a minimum."""
+    taken = {at for at, outcome in walk(model, Policy.SKIPPING).items() if outcome.granted}
+    missed = any(row.least is not None and row.of(taken) < row.least for row in model.rows)
+    return None if missed else tuple(sorted(taken))
 
 
 def _points(model: Model, outcomes: Mapping[int, Outcome]) -> int:

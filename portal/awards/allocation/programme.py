@@ -20,6 +20,13 @@ class Infeasible(Exception):
     """No set of candidates meets the rows: minimums are too high."""
 
 
+class Undecided(Exception):
+    """Neither a set that meets the rows nor a proof that there is none was found."""
+
+    def __init__(self) -> None:
+        super().__init__("the search ended before it was known whether the minimums can be met together")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     chosen: tuple[int, ...] | None
@@ -121,8 +128,7 @@ class Programme:
         if solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
             for at, scale, dual in zip(self.kept, self.scales, solver.getSolution().row_dual, strict=True):
                 found[at] = dual / scale
-        else:
-            self.by_clock = True
+        self.by_clock = solver.getModelStatus() == highspy.HighsModelStatus.kTimeLimit
         return found
 
     def best(self, nodes: int, seconds: float, start: tuple[int, ...] | None) -> Answer:

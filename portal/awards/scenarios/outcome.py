@@ -88,11 +88,14 @@ def _allocated(
     available: Mapping[int, Decimal],
 ) -> dict[str, _Given]:
     """What a policy with limits gives. Who asks for nothing gets nothing and takes nothing."""
-    from portal.awards.allocation.policies import allocate
+    from portal.awards.allocation.policies import Undecided, allocate
 
     recommended = [each for each in settled if each.entry.recommended]
     question = problem_of(ground, policy, limits, recommended, available)
-    found = allocate(question, seconds=SECONDS, compare=False, prices=False)
+    try:
+        found = allocate(question, seconds=SECONDS, compare=False, prices=False)
+    except Undecided as undecided:
+        raise TooSlow from undecided
     if not found.reproducible:
         raise TooSlow
     names = {limit.code: limit_name(limit) for limit in limits}
