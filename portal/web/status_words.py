@@ -141,6 +141,7 @@ WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
         "queued": (N_("Queued"), "grey"),
         "waiting": (N_("Queued"), "grey"),
         "running": (N_("Running"), "blue"),
+        "retrying": (N_("To be tried again"), "yellow"),
         "done": (N_("Finished"), "green"),
         "failed": (N_("Failed"), "red"),
         "parked": (N_("Stopped after errors"), "red"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from flask import Flask
 
 from portal.core import jobs
 from portal.identity.policy import ANONYMOUS, system_actor
+from portal.web.status_words import WORDS
 from portal.web.trail_words import DOERS, KINDS, doer, told
 
 ROOT = Path(__file__).parents[2] / "portal"
@@ -29,6 +31,20 @@ def test_every_tag_of_the_program_has_words() -> None:
 def test_every_kind_of_work_has_words(app: Flask) -> None:
     own = {kind for kind, entry in jobs._kinds.items() if entry.handler.__module__.startswith("portal.")}
     assert own == set(KINDS)
+
+
+def test_every_state_of_a_task_has_words() -> None:
+    instant = datetime(2018, 1, 1, tzinfo=UTC)
+    tasks = (
+        jobs.Task(attempts=0),
+        jobs.Task(attempts=1),
+        jobs.Task(attempts=1, last_error="no"),
+        jobs.Task(attempts=5, last_error="no", parked_at=instant),
+        jobs.Task(attempts=1, done_at=instant),
+    )
+    states = [task.state for task in tasks]
+    assert states == ["waiting", "running", "retrying", "parked", "done"]
+    assert set(states) <= set(WORDS["job"])
 
 
 def test_every_doer_that_is_no_person_has_words() -> None:
