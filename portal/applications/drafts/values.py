@@ -75,9 +75,16 @@ def read(kind: Kind, text: str) -> Any:
     if not text:
         return None
     try:
-        return _READERS[kind](text)
+        return _figure(kind, text) if kind in _FIGURES else _READERS[kind](text)
     except (NumberError, IdentifierError) as error:
         raise Unreadable(error.code, error.message) from None
+
+
+@lru_cache(maxsize=4096)
+def _figure(kind: Kind, text: str) -> str:
+    """Each page of a draft reads the same hundreds of cells again."""
+    figure: str = _READERS[kind](text)
+    return figure
 
 
 def _money(text: str) -> str:
@@ -164,6 +171,7 @@ def _countries(text: str) -> list[str]:
     return sorted({known[name.casefold().replace("ё", "е")] for name in names})
 
 
+_FIGURES: Final = frozenset({Kind.MONEY, Kind.SIGNED_MONEY, Kind.PERCENT, Kind.SIGNED_PERCENT, Kind.NUMBER})
 _READERS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.TEXT: str,
     Kind.LONG: str,
