@@ -9,7 +9,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import Session, aliased
 
 from portal.applications.models import Application, State
 from portal.awards import proposal
@@ -54,47 +55,93 @@ class Basis:
         return [UUID(line.application_id) for line in self.lines if line.outcome is Award.AWARD]
 
 
-def present(session: Session, track: TenderTrack) -> Basis:
-    """The list that follows now. Raises :class:`Problems` with everything that is still open."""
-    return _follow(session, track, complete_run(session, track))
+def present(session: Session, track: TenderTrack, rules: RuleSet | None = None) -> Basis:
+    """The list that follows now; ``rules``: those of the track, where they are read already.
+
+    Raises :class:`Problems` with everything that is still open.
+    """
+    return _follow(session, track, ranks(session, track, complete_run(session, track), rules))
 
 
 def complete_run(session: Session, track: TenderTrack) -> ScoreRun:
-    """The newest scoring run, when everything is in it. Raises :class:`Problems` with everything that is open."""
-    run = scoring.latest_run(session, track.id, ended=False)
-    found = _unchecked(session, track)
-    found += [_run_problem(session, track, run)]
-    open_points = [problem for problem in found if problem is not None]
-    if open_points or run is None:
-        raise Problems(open_points)
+    """The newest scoring run, when everything is in it; one query.
+
+    Raises :class:`Problems` with everything that is open.
+    """
+    any_run = aliased(ScoreRun)
+    newest = (
+        select(any_run.id)
+        .where(any_run.tender_track_id == track.id, any_run.kind == "track")
+        .order_by(any_run.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    unchecked = select(func.array_agg(aggregate_order_by(Application.number, Application.number))).where(
+        Application.tender_track_id == track.id, Application.state.in_((State.SUBMITTED, State.RETURNED))
+    )
+    in_play = select(Application.submission_id).where(
+        Application.tender_track_id == track.id, Application.state == State.EXPERTISE
+    )
+    scored = select(Score.submission_id).where(Score.run_id == newest, Score.current)
+    reviewed = select(func.max(Assignment.submitted_at)).where(Assignment.submission_id.in_(in_play))
+    run, numbers, outside, last = session.execute(
+        select(
+            ScoreRun,
+            unchecked.scalar_subquery(),
+            in_play.where(Application.submission_id.not_in(scored)).exists(),
+            reviewed.scalar_subquery(),
+        )
+        .select_from(TenderTrack)
+        .outerjoin(ScoreRun, ScoreRun.id == newest)
+        .where(TenderTrack.id == track.id)
+    ).one()
+    problems = [_unchecked(number) for number in numbers or ()]
+    if run is None:
+        problems.append(Problem("no_run", "run", N_("The applications of this track are not scored yet: start a run.")))
+    elif run.ended_at is None:
+        problems.append(Problem("running", "run", N_("A scoring run is going on: wait until it has ended.")))
+    elif outside or (last is not None and last > run.created_at):
+        message = N_("Applications or reviews were handed in after the last scoring run: start another one.")
+        problems.append(Problem("old_run", "run", message))
+    if problems or run is None:
+        raise Problems(problems)
     return run
+
+
+def _unchecked(number: str) -> Problem:
+    """Of an application whose formal check is not finished."""
+    message = N_("%(number)s: the formal check is not finished.", number=number)
+    return Problem("unchecked", f"application.{number}", message)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """What the list is made of: the ranked applications in expertise, the rules, and roubles by year, of the years
-    that the rules or the requests name: what is given for others changes nothing here."""
+    """What the list of a run is made of: the ranked applications in expertise, the rules, and roubles by year, of
+    the years that the rules or the requests name: what is given for others changes nothing here."""
 
+    run: ScoreRun
     ranked: list[Ranked]
     rules: RuleSet
     available: Mapping[int, Decimal]
 
 
-def ranks(session: Session, track: TenderTrack, run: ScoreRun) -> Ranks:
-    """Raises :class:`Problems` when there is nothing to decide on."""
-    ranking = scoring.ranking(session, run)
+def ranks(session: Session, track: TenderTrack, run: ScoreRun, rules: RuleSet | None = None) -> Ranks:
+    """Two queries, one more for rules that are not given.
+
+    Raises :class:`Problems` when there is nothing to decide on.
+    """
+    ranking = scoring.ranking(session, run, rules)
     ranked = [place.ranked for place in ranking.places if place.state == State.EXPERTISE]
     if not ranked:
         raise Problems.one("nothing", "", N_("There is no application to decide on."))
     available = budget.available(session, track.tender.programme_id, track.track)
     asked = {year for item in ranked for year, amount in item.entry.amounts.items() if amount}
     years = asked.union(ranking.rules.years)
-    return Ranks(ranked, ranking.rules, {year: amount for year, amount in available.items() if year in years})
+    return Ranks(run, ranked, ranking.rules, {year: amount for year, amount in available.items() if year in years})
 
 
-def _follow(session: Session, track: TenderTrack, run: ScoreRun) -> Basis:
-    found = ranks(session, track, run)
-    ranked, available = found.ranked, found.available
+def _follow(session: Session, track: TenderTrack, found: Ranks) -> Basis:
+    run, ranked, available = found.run, found.ranked, found.available
     lines = _lines(session, track, ranked, found.rules, available)
     totals = {item.entry.application_id: item.entry.total for item in ranked}
     output = run.output_digest or ""
@@ -107,12 +154,13 @@ def _lines(
     """By the policy and the limits of the rules; the best total is the one that was computed for just this."""
     if is_plain(rules):
         return proposal.propose(ranked, available)
-    problem = problem_of(session, track, ranked, rules, available)
+    unwilling = refused_parts(session, track, rules)
+    problem = problem_of(session, track, ranked, rules, available, unwilling)
     if problem.policy is not Policy.BEST_TOTAL:
         model = Model(problem)
         walked = walk(model, problem.policy)
         by_key = {model.candidates[at].key: outcome for at, outcome in walked.items()}
-        return lines_of(ranked, by_key, rules, refused_parts(session, track, rules))
+        return lines_of(ranked, by_key, rules, unwilling)
     return lines_of(ranked, _computed(session, track, problem.digest), rules)
 
 
@@ -134,10 +182,12 @@ def _computed(session: Session, track: TenderTrack, problem_digest: str) -> Mapp
     return {key: outcome_of(plain) for key, plain in run.result["outcomes"].items()}
 
 
-def difference(session: Session, track: TenderTrack, decision: AwardDecision) -> Message | None:
+def difference(
+    session: Session, track: TenderTrack, decision: AwardDecision, rules: RuleSet | None = None
+) -> Message | None:
     """What changed since the decision was drafted, or None when the same list follows from the same facts."""
     try:
-        now = present(session, track)
+        now = present(session, track, rules)
     except Problems as problems:
         return N_("it is no longer complete: %(why)s", why=problems.problems[0].message)
     if as_text(now.available) != decision.available:
@@ -165,51 +215,6 @@ def _money_changed(available: Mapping[int, Decimal], before: Mapping[str, str]) 
                 new=roubles(new),
             )
     return N_("the envelopes have changed")
-
-
-def _unchecked(session: Session, track: TenderTrack) -> list[Problem | None]:
-    """Applications whose formal check is not finished."""
-    numbers = session.scalars(
-        select(Application.number)
-        .where(
-            Application.tender_track_id == track.id,
-            Application.state.in_((State.SUBMITTED, State.RETURNED)),
-        )
-        .order_by(Application.number)
-    )
-    return [
-        Problem(
-            "unchecked",
-            f"application.{number}",
-            N_("%(number)s: the formal check is not finished.", number=number or ""),
-        )
-        for number in numbers
-    ]
-
-
-def _run_problem(session: Session, track: TenderTrack, run: ScoreRun | None) -> Problem | None:
-    """Why the newest run over the track is no basis: none, not ended, or older than something it should know."""
-    if run is None:
-        return Problem("no_run", "run", N_("The applications of this track are not scored yet: start a run."))
-    if run.ended_at is None:
-        return Problem("running", "run", N_("A scoring run is going on: wait until it has ended."))
-    in_play = select(Application.submission_id).where(
-        Application.tender_track_id == track.id, Application.state == State.EXPERTISE
-    )
-    scored = select(Score.submission_id).where(Score.run_id == run.id, Score.current)
-    outside, reviewed = session.execute(
-        select(
-            in_play.where(Application.submission_id.not_in(scored)).exists(),
-            select(func.max(Assignment.submitted_at)).where(Assignment.submission_id.in_(in_play)).scalar_subquery(),
-        )
-    ).one()
-    if outside or (reviewed is not None and reviewed > run.created_at):
-        return Problem(
-            "old_run",
-            "run",
-            N_("Applications or reviews were handed in after the last scoring run: start another one."),
-        )
-    return None
 
 
 def recorded(decision: AwardDecision, output: str) -> dict[str, Any]:

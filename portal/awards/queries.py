@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.applications.models import Application, Participant, ParticipantState, State
 from portal.awards import sign_offs
@@ -22,10 +23,12 @@ from portal.core.errors import NotFound
 from portal.identity.models import Membership, Organisation, User
 from portal.identity.policy import Actor, scope
 from portal.scoring.models import Score
-from portal.scoring.queries import rules_of
-from portal.tenders.models import Tender, TenderTrack
+from portal.tenders.kept_rules import rules_with
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
+from portal.tenders.ruleset import RuleSet
 
 IN_PLAY = (State.SUBMITTED, State.RETURNED, State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
+_LIVE = aliased(AwardDecision)
 
 
 def interests(session: Session, user_ids: Iterable[UUID], application_ids: Iterable[UUID]) -> list[Interest]:
@@ -57,6 +60,17 @@ class TrackRow:
     proposal_id: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class TrackNow(TrackRow):
+    """A track as its pages show it. ``now``: the database's clock; ``next_up``: how many projects the proposal moves
+    up; ``people``: the names that the decision gives."""
+
+    rules: RuleSet
+    now: datetime
+    next_up: int
+    people: Mapping[UUID, str]
+
+
 def tracks(actor: Actor) -> Select[Any]:
     """The columns of :class:`TrackRow` for the tracks of published tenders; page by (closes_at, track id)."""
     counted = (
@@ -65,44 +79,76 @@ def tracks(actor: Actor) -> Select[Any]:
         .group_by(Application.tender_track_id)
         .subquery()
     )
-    live, later = aliased(AwardDecision), aliased(AwardDecision)
+    later = aliased(AwardDecision)
     last = ~(
         select(later.id)
-        .where(later.tender_track_id == live.tender_track_id, later.discarded_at.is_(None), later.number > live.number)
+        .where(
+            later.tender_track_id == _LIVE.tender_track_id,
+            later.discarded_at.is_(None),
+            later.number > _LIVE.number,
+        )
         .exists()
     )
     return (
         scope(actor, TenderTrack)
         .where(Tender.published_at.is_not(None), Tender.cancelled_at.is_(None))
         .options(contains_eager(TenderTrack.tender))
-        .outerjoin(live, and_(live.tender_track_id == TenderTrack.id, live.discarded_at.is_(None), last))
+        .outerjoin(_LIVE, and_(_LIVE.tender_track_id == TenderTrack.id, _LIVE.discarded_at.is_(None), last))
         .outerjoin(counted, counted.c.tender_track_id == TenderTrack.id)
         .outerjoin(
             ReserveProposal,
             and_(ReserveProposal.tender_track_id == TenderTrack.id, ReserveProposal.state == ProposalState.OPEN),
         )
-        .add_columns(live, func.coalesce(counted.c.count, 0), ReserveProposal.id)
+        .add_columns(_LIVE, func.coalesce(counted.c.count, 0), ReserveProposal.id)
     )
 
 
-def track_of(session: Session, actor: Actor, tender_track_id: UUID) -> TrackRow:
-    """One track with its live decision; NotFound through the scope."""
-    row = session.execute(tracks(actor).where(TenderTrack.id == tender_track_id)).one_or_none()
-    if row is None:
+def track_of(session: Session, actor: Actor, tender_track_id: UUID) -> TrackNow:
+    """One track with its live decision, in one query; NotFound through the scope."""
+    return _track_now(session, actor, TenderTrack.id == tender_track_id)
+
+
+def track_deciding(session: Session, actor: Actor, decision_id: UUID) -> TrackNow:
+    """The track that a decision is about, with its live decision, in one query; NotFound through the scopes."""
+    return _track_now(session, actor, TenderTrack.id.in_(_track_id(actor, decision_id)))
+
+
+def _track_now(session: Session, actor: Actor, which: ColumnElement[bool]) -> TrackNow:
+    wanted = (
+        tracks(actor)
+        .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
+        .where(which)
+        .add_columns(func.portal_now(), func.jsonb_array_length(ReserveProposal.lines), _names(_LIVE))
+    )
+    found = rules_with(session, wanted)
+    if not found:
         raise NotFound
-    return TrackRow(*row)
+    rules, (track, decision, applications, proposal_id, instant, next_up, names) = found[0]
+    return TrackNow(track, decision, applications, proposal_id, rules, instant, next_up or 0, _by_id(names))
+
+
+def _names(decision: type[AwardDecision]) -> ScalarSelect[Any]:
+    """The names of the people that a decision names, by id, as JSON."""
+    people = [decision.drafted_by, decision.signed_by, decision.letters_stopped_by]
+    name = func.coalesce(func.nullif(User.full_name, ""), User.email)
+    return select(func.json_object_agg(User.id, name)).where(User.id.in_(people)).correlate(decision).scalar_subquery()
+
+
+def _by_id(names: Mapping[str, str] | None) -> dict[UUID, str]:
+    return {UUID(key): name for key, name in (names or {}).items()}
+
+
+def _track_id(actor: Actor, decision_id: UUID) -> Select[tuple[UUID]]:
+    every = scope(actor, AwardDecision).where(AwardDecision.id == decision_id)
+    return every.with_only_columns(AwardDecision.tender_track_id)
 
 
 def decision_track(session: Session, actor: Actor, decision_id: UUID) -> UUID:
     """The track that a decision is about; NotFound through the scope."""
-    found = session.scalar(
-        scope(actor, AwardDecision)
-        .where(AwardDecision.id == decision_id)
-        .with_only_columns(AwardDecision.tender_track_id)
-    )
+    found = session.scalar(_track_id(actor, decision_id))
     if found is None:
         raise NotFound
-    return UUID(str(found))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +215,38 @@ class DecisionView:
 def decision_view(session: Session, actor: Actor, decision_id: UUID) -> DecisionView:
     """A decision with lines, amounts, applications, and the running rest of each envelope.
 
-    Seven queries, two more for a later decision.
+    Four queries, one more for a later decision. NotFound through the scope.
     """
-    decision = session.scalar(
+    wanted = (
         scope(actor, AwardDecision)
+        .join(TenderTrack, TenderTrack.id == AwardDecision.tender_track_id)
+        .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
         .where(AwardDecision.id == decision_id)
-        .options(
-            selectinload(AwardDecision.lines).options(
-                selectinload(DecisionLine.amounts),
-                joinedload(DecisionLine.application, innerjoin=True).joinedload(Application.initiator, innerjoin=True),
-            )
-        )
+        .add_columns(_names(AwardDecision))
     )
-    if decision is None:
+    found = rules_with(session, wanted)
+    if not found:
         raise NotFound
+    rules, (decision, names) = found[0]
+    return _view(session, decision, rules, _by_id(names))
+
+
+def live_view(session: Session, row: TrackNow) -> DecisionView | None:
+    """The same of a track's live decision, where it has one: three queries, one more for a later decision."""
+    return None if row.decision is None else _view(session, row.decision, row.rules, row.people)
+
+
+def _view(session: Session, decision: AwardDecision, rules: RuleSet, people: Mapping[UUID, str]) -> DecisionView:
+    lines = session.scalars(
+        select(DecisionLine)
+        .where(DecisionLine.decision_id == decision.id)
+        .options(
+            joinedload(DecisionLine.amounts),
+            joinedload(DecisionLine.application, innerjoin=True).joinedload(Application.initiator, innerjoin=True),
+        )
+        .order_by(DecisionLine.place)
+    ).unique()
+    set_committed_value(decision, "lines", lines.all())
     asked = _asked(session, decision)
     before = {int(year): Decimal(amount) for year, amount in decision.available.items()}
     freed = _freed(session, decision)
@@ -198,11 +262,7 @@ def decision_view(session: Session, actor: Actor, decision_id: UUID) -> Decision
         for amount in line.amounts:
             left[amount.year] -= amount.amount
         rows.append(DecisionRow(line, asked.get(line.application_id, {}), dict(left)))
-    keys = (decision.drafted_by, decision.signed_by, decision.letters_stopped_by)
-    ids = [key for key in keys if key is not None]
-    rules = rules_of(session, decision.tender_track_id)
     signatures = sign_offs.listed(rules, sign_offs.awarded(decision), sign_offs.given(session, decision.id))
-    people = {row.id: row.full_name or row.email for row in session.scalars(select(User).where(User.id.in_(ids)))}
     held = {year: before.get(year, Decimal("0.00")) for year in years}
     commission = rules.commission is not None
     return DecisionView(decision, rows, held, left, people, years, signatures, freed, commission)
@@ -212,7 +272,7 @@ def _freed(session: Session, decision: AwardDecision) -> dict[int, Decimal]:
     """What a later decision takes back: the awards that stood before it of the applications it has lines for."""
     if decision.number == 1:
         return {}
-    earlier = session.scalars(
+    lines = session.scalars(
         select(DecisionLine)
         .join(DecisionLine.decision)
         .where(
@@ -221,10 +281,10 @@ def _freed(session: Session, decision: AwardDecision) -> dict[int, Decimal]:
             AwardDecision.number < decision.number,
             DecisionLine.application_id.in_([line.application_id for line in decision.lines]),
         )
-        .options(selectinload(DecisionLine.amounts))
+        .options(joinedload(DecisionLine.amounts))
         .order_by(AwardDecision.number)
     )
-    stood = {line.application_id: line for line in earlier}
+    stood = {line.application_id: line for line in lines.unique()}
     freed: dict[int, Decimal] = {}
     for line in stood.values():
         for amount in line.amounts:

@@ -41,6 +41,7 @@ from portal.tenders import rules as tender_rules
 from portal.tenders import service as tenders
 from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, TenderStatus
+from portal.tenders.ruleset import RuleSet
 
 LETTERS: Final = "award_letters"
 MAX_REASON: Final = 2_000
@@ -165,13 +166,13 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     if decision.signed_at is not None:
         raise Conflict(N_("This decision is signed already."))
     track = locked_track(session, decision.tender_track_id)
+    rules = rules_of(session, track.id)
     if decision.number == 1:
         _require_evaluation(session, track.tender)
-        what = changed(session, track, decision)
+        what = changed(session, track, decision, rules)
         if what is not None:
             raise Conflict(what)
         offers.require_consent(session, decision)
-    rules = rules_of(session, track.id)
     item = on_agenda(session, decision.id)
     if rules.commission and (item is None or item.state != ItemState.ADOPTED):
         raise Conflict(N_("The commission has not adopted this list yet: it is signed after the meeting."))
@@ -202,11 +203,16 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     return decision
 
 
-def changed(session: Session, track: TenderTrack, decision: AwardDecision) -> Message | None:
-    """Why a drafted first list is not signed any more: what has changed since; None while it still follows."""
+def changed(
+    session: Session, track: TenderTrack, decision: AwardDecision, rules: RuleSet | None = None
+) -> Message | None:
+    """Why a drafted first list is not signed any more: what has changed since; None while it still follows.
+
+    ``rules``: those of the track, where they are read already; then five queries at most.
+    """
     if decision.number != 1:
         return None
-    what = basis.difference(session, track, decision)
+    what = basis.difference(session, track, decision, rules)
     return None if what is None else N_(CHANGED.msgid, what=what)
 
 

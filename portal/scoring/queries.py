@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, null, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -88,10 +88,11 @@ def latest_runs(session: Session, tender_track_ids: Sequence[UUID]) -> dict[UUID
     return {run.tender_track_id: run for run in runs}
 
 
-def ranking(session: Session, run: ScoreRun) -> Ranking:
-    """The ranking by an ended run: two queries, whatever the number of applications, and one for a draw of lots."""
-    rules = rules_of(session, run.tender_track_id)
-    rows = session.execute(
+def ranking(session: Session, run: ScoreRun, rules: RuleSet | None = None) -> Ranking:
+    """The ranking by an ended run: one query whatever the number of applications, and one for the rules of the track
+    where they are not given."""
+    rules = rules or rules_of(session, run.tender_track_id)
+    statement = (
         select(
             Application.id.label("application_id"),
             Application.number,
@@ -108,16 +109,30 @@ def ranking(session: Session, run: ScoreRun) -> Ranking:
             Score.amounts,
             Score.hpj,
             Score.sheet["gates"].label("gates"),
+            (_RANDOMNESS if TieRule.DRAW in rules.tie_rules else null()).label("randomness"),
         )
         .join(Submission, Submission.id == Score.submission_id)
         .join(Application, Application.id == Submission.application_id)
         .join(Organisation, Organisation.id == Application.initiator_id)
         .where(Score.run_id == run.id)
-    ).all()
+    )
+    rows = session.execute(statement).all()
     by_id = {str(row.application_id): row for row in rows}
-    drawn = lots_of(session, run.tender_track_id) if TieRule.DRAW in rules.tie_rules else {}
-    ranked = rank([_entry(row, drawn.get(row.number, "")) for row in rows], rules)
+    ranked = rank([_entry(row) for row in rows], rules)
     return Ranking(run, rules, [_place(each, by_id[each.entry.application_id]) for each in ranked])
+
+
+_RANDOMNESS: Final = (
+    select(DrawOutcome.randomness)
+    .join(DrawCommitment, DrawCommitment.id == DrawOutcome.commitment_id)
+    .where(
+        DrawOutcome.tender_track_id == Application.tender_track_id,
+        DrawCommitment.numbers.bool_op("?")(Application.number),
+    )
+    .correlate(Application)
+    .scalar_subquery()
+)
+"""What an application's lot follows from, as a column beside it; null where it has none."""
 
 
 def lots_of(session: Session, tender_track_id: UUID) -> dict[str, str]:
@@ -130,7 +145,7 @@ def lots_of(session: Session, tender_track_id: UUID) -> dict[str, str]:
     return {} if row is None else {number: lot(row.randomness, number) for number in row.numbers}
 
 
-def _entry(row: Row[*tuple[Any, ...]], drawn: str) -> Entry:
+def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
     received_at: datetime = row.received_at
     return Entry(
         application_id=str(row.application_id),
@@ -141,7 +156,7 @@ def _entry(row: Row[*tuple[Any, ...]], drawn: str) -> Entry:
         registered_at=received_at,
         recommended=row.recommended,
         gate_reasons=tuple(told_gate(gate).reason for gate in row.gates if gate["passed"] is not True),
-        lot=drawn,
+        lot=lot(row.randomness, row.number) if row.randomness else "",
     )
 
 

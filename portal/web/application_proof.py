@@ -6,9 +6,10 @@ from uuid import UUID
 
 from flask import render_template
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import Select, and_, select
+from sqlalchemy.orm import load_only
 
-from portal.applications.models import Submission
+from portal.applications.models import Application, Submission
 from portal.audit.models import AuditEvent
 from portal.awards.proof import bundles
 from portal.awards.proof.trail import SUBMIT
@@ -25,9 +26,10 @@ def show(application_id: UUID) -> ResponseReturnValue:
     """Number, digest of the frozen package, the row of the trail, and the line of the bundle; all of it is public."""
     dossier = opened(application_id)
     application = dossier.application
-    submission = session().get(Submission, application.submission_id) if application.submission_id else None
-    if submission is None:
+    received = session().execute(_received(application)).first()
+    if received is None:
         raise NotFound
+    submission, event = received
     versions = bundles.versions(session(), application.tender_id)
     bundle = versions[0] if versions else None
     entry = bundles.entry(bundle, submission.number) if bundle else None
@@ -38,7 +40,7 @@ def show(application_id: UUID) -> ResponseReturnValue:
         application=application,
         tender=application.tender,
         submission=submission,
-        event=_received(application_id, submission.sha256),
+        event=event,
         bundle=bundle,
         versions=versions,
         entry=entry,
@@ -46,16 +48,19 @@ def show(application_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _received(application_id: UUID, sha256: str) -> AuditEvent | None:
-    """The row of the trail that tells of the submission."""
-    return session().scalar(
-        select(AuditEvent)
-        .where(
-            AuditEvent.object_type == "application",
-            AuditEvent.object_id == str(application_id),
-            AuditEvent.tag == SUBMIT,
-            AuditEvent.changes["sha256"].astext == sha256,
-        )
+def _received(application: Application) -> Select[tuple[Submission, AuditEvent]]:
+    """The submission that counts, without its package, and the row of the trail that tells of it, if any."""
+    told = and_(
+        AuditEvent.object_type == "application",
+        AuditEvent.object_id == str(application.id),
+        AuditEvent.tag == SUBMIT,
+        AuditEvent.changes["sha256"].astext == Submission.sha256,
+    )
+    return (
+        select(Submission, AuditEvent)
+        .outerjoin(AuditEvent, told)
+        .where(Submission.id == application.submission_id)
+        .options(load_only(Submission.number, Submission.sha256))
         .order_by(AuditEvent.seq.desc())
         .limit(1)
     )

@@ -16,17 +16,16 @@ from flask_babel import ngettext
 from wtforms import TextAreaField
 
 import portal.awards.jobs  # noqa: F401 - publishing writes a task of this kind
-from portal.awards import queries, reserve_list, service, sign_offs
+from portal.awards import queries, service, sign_offs
 from portal.awards.commission.meetings import on_agenda
 from portal.awards.commission.models import AgendaItem, ItemState
 from portal.awards.models import Award, AwardDecision
 from portal.awards.offers import queries as offer_queries
 from portal.awards.offers import service as offers
 from portal.awards.policy import Interest, Signing
-from portal.awards.queries import DecisionView, TrackRow
+from portal.awards.queries import DecisionView, TrackNow, TrackRow
 from portal.awards.scenarios.queries import cited_by
 from portal.awards.sign_offs import SignOff
-from portal.core.clock import now
 from portal.core.db import session
 from portal.core.errors import Conflict, Problem, Problems, Refused
 from portal.core.language import Message
@@ -187,20 +186,19 @@ def discard(decision_id: UUID) -> ResponseReturnValue:
 @page(pages, "/<uuid:decision_id>/sign", get=Permission.AWARD_SIGN, post=Permission.AWARD_SIGN)
 def sign(decision_id: UUID) -> ResponseReturnValue:
     """What the signature does, and the signature."""
-    place = queries.decision_track(session(), g.actor, decision_id)
     if request.method == "GET":
-        return _sign_page(place, decision_id)
+        return _sign_page(decision_id)
     try:
         signed = service.sign(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
     except Problems as found:
-        return _sign_page(place, decision_id, found.problems, 422)
+        return _not_signed(decision_id, found.problems, 422)
     except (Conflict, Refused) as refusal:
-        return _sign_page(place, decision_id, [_whole(refusal.reason)], _status(refusal))
+        return _not_signed(decision_id, [_whole(refusal.reason)], _status(refusal))
     if signed.signed_at is None:
         flash(_("Your signature is kept. The decision takes effect with the last signature."))
     else:
         flash(_("The decision is signed and the awards are booked."))
-    return redirect(url_for(".track", tender_track_id=place), 303)
+    return redirect(url_for(".track", tender_track_id=signed.tender_track_id), 303)
 
 
 @page(pages, "/<uuid:decision_id>/publish", post=Permission.AWARD_PUBLISH)
@@ -254,34 +252,44 @@ def _refused(place: UUID, problems: Any, code: int) -> ResponseReturnValue:
     return _track_page(place, problems, code)
 
 
+def _not_signed(decision_id: UUID, problems: Any, code: int) -> ResponseReturnValue:
+    session().rollback()
+    return _sign_page(decision_id, problems, code)
+
+
 def _track_page(
     place: UUID, problems: Any = (), code: int = 200, stopping: StopForm | None = None
 ) -> ResponseReturnValue:
-    current = session()
-    row = queries.track_of(current, g.actor, place)
-    decision = row.decision
-    view = queries.decision_view(current, g.actor, decision.id) if decision else None
-    instant = now(current)
+    return _track_shown(queries.track_of(session(), g.actor, place), problems, code, stopping)
+
+
+def _track_shown(row: TrackNow, problems: Any, code: int, stopping: StopForm | None = None) -> ResponseReturnValue:
+    """Six queries at most after that of the row."""
+    current, decision = session(), row.decision
+    view = queries.live_view(current, row)
     if stopping is None:
         stopping = StopForm(formdata=None)
         stopping.version.data = decision.version if decision else None
-    parts = offer_queries.parts(current, decision) if decision is not None else []
+    parts = (
+        offer_queries.parts_of(current, view.decision, row.rules, ((each.line, each.asked) for each in view.rows))
+        if view is not None
+        else []
+    )
     return render_template(
         "awards/track.html",
         row=row,
-        letters=_letters(decision, instant),
+        letters=_letters(decision, row.now),
         parts=parts,
         states={part.state for part in parts},
         agreed=all(part.state == "accepted" for part in parts),
-        proposed=reserve_list.open_proposal(current, place),
-        wait=_wait(decision, instant),
+        wait=_wait(decision, row.now),
         stopping=stopping,
         tender=row.track.tender,
         decision=decision,
         view=view,
         item=on_agenda(current, decision.id) if decision is not None and view is not None and view.commission else None,
-        run=latest_run(current, place) if decision is None else None,
-        closed=status(row.track.tender, instant) is TenderStatus.CLOSED,
+        run=latest_run(current, row.track.id) if decision is None else None,
+        closed=status(row.track.tender, row.now) is TenderStatus.CLOSED,
         refusal=_sign_refusal(decision, view, kept=False),
         cited=cited_by(current, decision.id) if decision else (),
         form=_form(decision),
@@ -289,17 +297,18 @@ def _track_page(
     ), code
 
 
-def _sign_page(place: UUID, decision_id: UUID, problems: Any = (), code: int = 200) -> ResponseReturnValue:
+def _sign_page(decision_id: UUID, problems: Any = (), code: int = 200) -> ResponseReturnValue:
+    """Eleven queries at most, by whatever rules the list is made; the track where there is nothing to sign."""
     current = session()
-    current.rollback()
-    view = queries.decision_view(current, g.actor, decision_id)
-    decision = view.decision
-    if decision.signed_at is not None or decision.discarded_at is not None:
-        return _track_page(place, problems, code)
-    row, refusal = queries.track_of(current, g.actor, place), _sign_refusal(decision, view)
+    row = queries.track_deciding(current, g.actor, decision_id)
+    decision = row.decision
+    if decision is None or decision.id != decision_id or decision.signed_at is not None:
+        return _track_shown(row, problems, code)
+    view = queries.live_view(current, row)
+    refusal = _sign_refusal(decision, view)
     if not problems and refusal is None:
         # Whoever may sign is told before pressing that the list does not hold any more.
-        what = service.changed(current, row.track, decision)
+        what = service.changed(current, row.track, decision, row.rules)
         problems = () if what is None else [_whole(what)]
     return render_template(
         "awards/sign.html",

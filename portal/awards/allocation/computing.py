@@ -15,7 +15,7 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications.models import Application
 from portal.audit.service import record
 from portal.awards import basis
-from portal.awards.allocation.inputs import problem_of
+from portal.awards.allocation.inputs import problem_of, refused_parts
 from portal.awards.allocation.models import AllocationRun, RunState
 from portal.awards.allocation.problem import Problem
 from portal.core import jobs
@@ -107,7 +107,8 @@ def present_problem(session: Session, track: TenderTrack) -> Problem:
 
 def _problem(session: Session, track: TenderTrack) -> tuple[Problem, RuleSet]:
     found = basis.ranks(session, track, basis.complete_run(session, track))
-    return problem_of(session, track, found.ranked, found.rules, found.available), found.rules
+    unwilling = refused_parts(session, track, found.rules)
+    return problem_of(session, track, found.ranked, found.rules, found.available, unwilling), found.rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class RunView:
 
 
 def view(session: Session, track: TenderTrack) -> RunView:
-    """For the page; the caller has the right to read awards. Ten queries at most."""
+    """For the page; the caller has the right to read awards. Eight queries at most."""
     row = session.execute(
         select(AllocationRun, jobs.Task)
         .outerjoin(jobs.Task, jobs.Task.id == AllocationRun.task_id)

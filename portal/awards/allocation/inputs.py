@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
 
 from portal.applications.models import Application, Participant, ParticipantState
 from portal.awards.allocation.problem import SME, Candidate, Limit, Outcome, Policy, Problem, smallest_part
@@ -27,6 +28,16 @@ from portal.tenders.models import TenderTrack
 from portal.tenders.ruleset import Allotment, RuleSet
 
 NO_SME = "none"
+_MEMBER: Final = aliased(Organisation)
+TAKE_PART: Final = (
+    select(func.array_agg(_MEMBER.inn))
+    .select_from(Participant)
+    .join(_MEMBER, _MEMBER.id == Participant.organisation_id)
+    .where(Participant.application_id == Application.id, Participant.state == ParticipantState.ACCEPTED)
+    .correlate(Application)
+    .scalar_subquery()
+)
+"""The taxpayer numbers of an application's participants, as a column beside it; null for none."""
 
 
 def is_plain(rules: RuleSet) -> bool:
@@ -35,12 +46,17 @@ def is_plain(rules: RuleSet) -> bool:
 
 
 def problem_of(
-    session: Session, track: TenderTrack, ranked: Sequence[Ranked], rules: RuleSet, available: Mapping[int, Decimal]
+    session: Session,
+    track: TenderTrack,
+    ranked: Sequence[Ranked],
+    rules: RuleSet,
+    available: Mapping[int, Decimal],
+    unwilling: Mapping[str, AwardOffer],
 ) -> Problem:
-    """The recommended applications under the policy and limits of the rules; two queries.
+    """The recommended applications under the policy and limits of the rules; one query.
 
-    Under partial funding whoever has not refused a part is taken to agree to what the rules call one. Raises Problems
-    for applications whose score is open, and for one that asks for nothing.
+    Under partial funding whoever has not refused a part (``unwilling``: :func:`refused_parts`) is taken to agree to
+    what the rules call one. Raises Problems for applications whose score is open, and for one that asks for nothing.
     """
     _refuse_unfit(ranked)
     wanted = [item for item in ranked if item.entry.recommended]
@@ -48,20 +64,13 @@ def problem_of(
     facts = {
         row.id: row
         for row in session.execute(
-            select(Application.id, Organisation.region, Organisation.sme, Cluster.code)
+            select(Application.id, Organisation.region, Organisation.sme, Cluster.code, TAKE_PART.label("members"))
             .join(Organisation, Organisation.id == Application.initiator_id)
             .join(Cluster, Cluster.id == Application.cluster_id)
             .where(Application.id.in_(keys))
         )
     }
-    members: dict[UUID, set[str]] = {}
-    for application_id, inn in session.execute(
-        select(Participant.application_id, Organisation.inn)
-        .join(Organisation, Organisation.id == Participant.organisation_id)
-        .where(Participant.application_id.in_(keys), Participant.state == ParticipantState.ACCEPTED)
-    ):
-        members.setdefault(application_id, set()).add(inn)
-    unwilling, parts = refused_parts(session, track, rules), rules.allotment is Allotment.PARTIAL
+    parts = rules.allotment is Allotment.PARTIAL
     candidates = []
     for item, key in zip(wanted, keys, strict=True):
         entry, fact = item.entry, facts[key]
@@ -77,7 +86,7 @@ def problem_of(
                 least=smallest_part(entry.amounts, rules.smallest_part)
                 if parts and entry.application_id not in unwilling
                 else None,
-                organisations=frozenset(members.get(key, set())),
+                organisations=frozenset(fact.members or ()),
                 region=fact.region,
                 cluster=fact.code,
                 categories=frozenset() if fact.sme == NO_SME else frozenset({SME, fact.sme}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -17,7 +17,7 @@ from portal.core.language import N_, Message
 from portal.identity.policy import Actor, Permission, allowed
 from portal.scoring.models import Score
 from portal.scoring.queries import rules_of
-from portal.tenders.ruleset import Allotment
+from portal.tenders.ruleset import Allotment, RuleSet
 
 REFUSED = (OfferState.REFUSED, OfferState.EXPIRED)
 STANDS: Mapping[OfferState, Message] = {
@@ -62,11 +62,12 @@ class Part:
 
 
 def parts(session: Session, decision: AwardDecision) -> list[Part]:
-    """The lines of a first decision that need their initiator's consent, by place; three queries at most.
+    """The lines of a first decision that need their initiator's consent, by place; four queries at most.
 
     None where the rules do not name partial funding: there a line is given whole.
     """
-    if decision.number != 1 or rules_of(session, decision.tender_track_id).allotment is not Allotment.PARTIAL:
+    rules = rules_of(session, decision.tender_track_id)
+    if not _has_parts(decision, rules):
         return []
     rows = session.execute(
         select(DecisionLine, Score.amounts)
@@ -76,11 +77,28 @@ def parts(session: Session, decision: AwardDecision) -> list[Part]:
         .options(selectinload(DecisionLine.amounts), contains_eager(DecisionLine.application))
         .order_by(DecisionLine.place)
     ).all()
+    asked = ((line, {int(year): Decimal(amount) for year, amount in amounts.items()}) for line, amounts in rows)
+    return parts_of(session, decision, rules, asked)
+
+
+def _has_parts(decision: AwardDecision, rules: RuleSet) -> bool:
+    return decision.number == 1 and rules.allotment is Allotment.PARTIAL
+
+
+def parts_of(
+    session: Session,
+    decision: AwardDecision,
+    rules: RuleSet,
+    lines: Iterable[tuple[DecisionLine, Mapping[int, Decimal]]],
+) -> list[Part]:
+    """The same of lines that are loaded, each with what it asks for: roubles by year; one query at most."""
+    if not _has_parts(decision, rules):
+        return []
     found = []
-    for line, amounts in rows:
-        asked = {int(year): Decimal(amount) for year, amount in amounts.items() if Decimal(amount)}
+    for line, wanted in lines:
+        asked = {year: amount for year, amount in wanted.items() if amount}
         offered = {amount.year: amount.amount for amount in line.amounts}
-        if offered != asked:
+        if line.outcome == Award.AWARD and offered != asked:
             found.append((line, asked, offered))
     offers = of_applications(session, [line.application_id for line, _, _ in found]) if found else []
     last: dict[UUID, AwardOffer] = {}
@@ -95,15 +113,16 @@ def parts(session: Session, decision: AwardDecision) -> list[Part]:
 
 
 def of_applications(session: Session, application_ids: Sequence[UUID]) -> Sequence[AwardOffer]:
-    """All offers about these applications' present submissions, the oldest first, with their amounts; two queries."""
-    return session.scalars(
+    """All offers about these applications' present submissions, the oldest first, with their amounts; one query."""
+    rows = session.scalars(
         select(AwardOffer)
         .join(AwardOffer.application)
         .where(AwardOffer.application_id.in_(application_ids), AwardOffer.submission_id == Application.submission_id)
-        .options(selectinload(AwardOffer.amounts), joinedload(AwardOffer.answerer))
+        .options(joinedload(AwardOffer.amounts), joinedload(AwardOffer.answerer))
         .order_by(AwardOffer.id)
         .execution_options(populate_existing=True)
-    ).all()
+    )
+    return rows.unique().all()
 
 
 def refused(session: Session, tender_track_id: UUID) -> dict[str, AwardOffer]:
@@ -116,10 +135,10 @@ def refused(session: Session, tender_track_id: UUID) -> dict[str, AwardOffer]:
             AwardOffer.state.in_(REFUSED),
             AwardOffer.submission_id == Application.submission_id,
         )
-        .options(selectinload(AwardOffer.amounts))
+        .options(joinedload(AwardOffer.amounts))
         .order_by(AwardOffer.id)
     )
-    return {str(row.application_id): row for row in rows}
+    return {str(row.application_id): row for row in rows.unique()}
 
 
 def of_application(session: Session, application_id: UUID) -> list[AwardOffer]:

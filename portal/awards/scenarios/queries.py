@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, joinedload
 
-from portal.applications.models import Application, Participant, ParticipantState, State, Submission
+from portal.applications.models import Application, State, Submission
+from portal.awards.allocation.inputs import TAKE_PART
 from portal.awards.allocation.problem import SME
 from portal.awards.models import AwardDecision
 from portal.awards.offers import queries as offer_queries
@@ -110,17 +111,6 @@ def standing(session: Session, place: Place) -> Standing | None:
     return Standing(run, ground, names, decision)
 
 
-_MEMBER: Final = aliased(Organisation)
-_TAKE_PART: Final = (
-    select(func.array_agg(_MEMBER.inn))
-    .select_from(Participant)
-    .join(_MEMBER, _MEMBER.id == Participant.organisation_id)
-    .where(Participant.application_id == Application.id, Participant.state == ParticipantState.ACCEPTED)
-    .correlate(Application)
-    .scalar_subquery()
-)
-
-
 def _scores(run: ScoreRun) -> Select[Any]:
     columns: tuple[Any, ...] = (
         Application.id,
@@ -133,7 +123,7 @@ def _scores(run: ScoreRun) -> Select[Any]:
         Organisation.region,
         Organisation.sme,
         Cluster.code.label("cluster"),
-        _TAKE_PART.label("organisations"),
+        TAKE_PART.label("organisations"),
         Score.submission_id,
         Score.sheet["lines"].label("lines"),
         Score.sheet["gates"].label("gates"),
