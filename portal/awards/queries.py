@@ -138,7 +138,7 @@ def _by_id(names: Mapping[str, str] | None) -> dict[UUID, str]:
     return {UUID(key): name for key, name in (names or {}).items()}
 
 
-def _track_id(actor: Actor, decision_id: UUID) -> Select[tuple[UUID]]:
+def _track_id(actor: Actor, decision_id: UUID) -> Select[UUID]:
     every = scope(actor, AwardDecision).where(AwardDecision.id == decision_id)
     return every.with_only_columns(AwardDecision.tender_track_id)
 

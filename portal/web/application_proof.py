@@ -48,7 +48,7 @@ def show(application_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _received(application: Application) -> Select[tuple[Submission, AuditEvent]]:
+def _received(application: Application) -> Select[Submission, AuditEvent]:
     """The submission that counts, without its package, and the row of the trail that tells of it, if any."""
     told = and_(
         AuditEvent.object_type == "application",
