@@ -84,6 +84,7 @@ def complete_run(session: Session, track: TenderTrack) -> ScoreRun:
     )
     scored = select(Score.submission_id).where(Score.run_id == newest, Score.current)
     reviewed = select(func.max(Assignment.submitted_at)).where(Assignment.submission_id.in_(in_play))
+    run: ScoreRun | None
     run, numbers, outside, last = session.execute(
         select(
             ScoreRun,
