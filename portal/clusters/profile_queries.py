@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, union
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 import portal.clusters.policy  # noqa: F401 - registers the rules and scopes
+from portal.clusters import queries
 from portal.clusters.cooperation import Output, Shipment, YearFigures, year_figures
 from portal.clusters.models import Cluster, ClusterMember, MembershipState
 from portal.clusters.policy import Circle
@@ -47,11 +48,62 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class MapLine:
-    """A line of the functional map with the names of its parties and its share of the supplier's output."""
+    """A line of the functional map with its parties."""
 
     supply: Supply
     supplier: Organisation
     buyer: Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is entered of a cluster's members, read once for all that a page makes of it.
+
+    ``members``: in any state, by name, with their organisations; the parties of figures and supplies are among them.
+    ``shipments``: by year, one for each supplier and buyer.
+    """
+
+    cluster: Cluster
+    members: Sequence[ClusterMember]
+    figures: Sequence[MemberYear]
+    shipments: Mapping[int, Sequence[Shipment]]
+
+    @property
+    def confirmed(self) -> list[ClusterMember]:
+        """Confirmed members, final producers first, then by name."""
+        rows = (row for row in self.members if row.state == MembershipState.CONFIRMED)
+        return sorted(rows, key=lambda row: not row.final_producer)
+
+    @property
+    def circle(self) -> Circle:
+        """The cluster with its confirmed members, for the rule about figures."""
+        return Circle(self.cluster, frozenset(row.organisation_id for row in self.confirmed))
+
+    @property
+    def years(self) -> list[int]:
+        """Years with a line of the map or a member's figures, the newest first."""
+        return sorted({row.year for row in self.figures} | self.shipments.keys(), reverse=True)
+
+    @property
+    def parties(self) -> set[UUID]:
+        """Who stands in a supply of the latest year of the map."""
+        latest = self.shipments[max(self.shipments)] if self.shipments else ()
+        return {key for row in latest for key in (row.supplier_id, row.buyer_id)}
+
+    def figures_of(self, year: int) -> list[tuple[Organisation, MemberYear]]:
+        """The members' figures of a year, by the members' names."""
+        rows = {row.organisation_id: row for row in self.figures if row.year == year}
+        return [(row.organisation, rows[row.organisation_id]) for row in self.members if row.organisation_id in rows]
+
+    def history(self) -> list[YearFigures]:
+        """The cluster's figures year by year, oldest first; who makes the final product is as today."""
+        outputs: dict[int, list[Output]] = {}
+        for row in self.figures:
+            outputs.setdefault(row.year, []).append(
+                Output(row.organisation_id, row.output, row.exports, row.jobs, row.hp_jobs, row.value_added)
+            )
+        final = {row.organisation_id for row in self.members if row.final_producer}
+        return [year_figures(year, rows, self.shipments.get(year, ()), final) for year, rows in sorted(outputs.items())]
 
 
 def badges(session: Session, clusters: Sequence[Cluster], today: date) -> dict[UUID, list[Badge]]:
@@ -125,73 +177,32 @@ def document(session: Session, cluster_id: UUID, document_id: UUID) -> ClusterDo
     return row
 
 
-def circle(session: Session, cluster: Cluster) -> Circle:
-    """The cluster with its confirmed members, for the rule about figures."""
-    statement = select(ClusterMember.organisation_id).where(
-        ClusterMember.cluster_id == cluster.id, ClusterMember.state == MembershipState.CONFIRMED
-    )
-    return Circle(cluster, frozenset(session.scalars(statement)))
-
-
-def years_of(session: Session, cluster_id: UUID) -> list[int]:
-    """Years with a line of the map or a member's figures, the newest first."""
-    statement = union(
-        select(Supply.year).where(Supply.cluster_id == cluster_id),
-        select(MemberYear.year).where(MemberYear.cluster_id == cluster_id),
-    )
-    return sorted(session.scalars(statement), reverse=True)
-
-
-def map_lines(session: Session, cluster_id: UUID, year: int) -> list[MapLine]:
-    """The functional map of a year: by supplier's name, larger volumes first."""
-    supplier = select(Organisation).subquery("supplier")
-    statement = (
-        select(Supply)
-        .join(supplier, supplier.c.id == Supply.supplier_id)
-        .where(Supply.cluster_id == cluster_id, Supply.year == year)
-        .order_by(supplier.c.name_ru, Supply.volume.desc(), Supply.id)
-    )
-    rows = list(session.scalars(statement))
-    keys = {row.supplier_id for row in rows} | {row.buyer_id for row in rows}
-    names = {row.id: row for row in session.scalars(select(Organisation).where(Organisation.id.in_(keys)))}
-    return [MapLine(row, names[row.supplier_id], names[row.buyer_id]) for row in rows]
-
-
-def figures_of(session: Session, cluster_id: UUID, year: int) -> list[MemberYear]:
-    """The members' figures of a year with the organisations, by name."""
-    statement = (
-        select(MemberYear)
-        .join(MemberYear.organisation)
-        .options(joinedload(MemberYear.organisation, innerjoin=True))
-        .where(MemberYear.cluster_id == cluster_id, MemberYear.year == year)
-        .order_by(Organisation.name_ru, MemberYear.id)
-    )
-    return list(session.scalars(statement))
-
-
-def history(session: Session, cluster_id: UUID) -> list[YearFigures]:
-    """The cluster's figures year by year, oldest first; who makes the final product is as today."""
-    outputs: dict[int, list[Output]] = {}
-    for row in session.scalars(select(MemberYear).where(MemberYear.cluster_id == cluster_id)):
-        outputs.setdefault(row.year, []).append(
-            Output(row.organisation_id, row.output, row.exports, row.jobs, row.hp_jobs, row.value_added)
-        )
+def ledger(session: Session, cluster: Cluster) -> Ledger:
+    """Members, figures and sums of supplies of a cluster; three queries."""
+    figures = session.scalars(select(MemberYear).where(MemberYear.cluster_id == cluster.id)).all()
     shipments: dict[int, list[Shipment]] = {}
     statement = (
         select(Supply.year, Supply.supplier_id, Supply.buyer_id, func.sum(Supply.volume))
-        .where(Supply.cluster_id == cluster_id)
+        .where(Supply.cluster_id == cluster.id)
         .group_by(Supply.year, Supply.supplier_id, Supply.buyer_id)
     )
     for year, supplier, buyer, volume in session.execute(statement):
         shipments.setdefault(year, []).append(Shipment(supplier, buyer, volume))
-    final = set(
-        session.scalars(
-            select(ClusterMember.organisation_id).where(
-                ClusterMember.cluster_id == cluster_id, ClusterMember.final_producer
-            )
+    return Ledger(cluster, queries.members_in_any_state(session, cluster.id), figures, shipments)
+
+
+def map_lines(session: Session, ledger: Ledger, year: int) -> list[MapLine]:
+    """The functional map of a year: by supplier's name, larger volumes first."""
+    places = {row.organisation_id: place for place, row in enumerate(ledger.members)}
+    rows = session.scalars(select(Supply).where(Supply.cluster_id == ledger.cluster.id, Supply.year == year))
+    return [
+        MapLine(
+            row,
+            ledger.members[places[row.supplier_id]].organisation,
+            ledger.members[places[row.buyer_id]].organisation,
         )
-    )
-    return [year_figures(year, rows, shipments.get(year, []), final) for year, rows in sorted(outputs.items())]
+        for row in sorted(rows, key=lambda row: (places[row.supplier_id], -row.volume, row.id))
+    ]
 
 
 def open_sums(figures: Iterable[YearFigures]) -> list[YearFigures]:
@@ -199,17 +210,12 @@ def open_sums(figures: Iterable[YearFigures]) -> list[YearFigures]:
     return [row for row in figures if row.members >= FEWEST_FOR_SUMS]
 
 
-def case_of(session: Session, cluster: Cluster, figures: Sequence[YearFigures], today: date) -> Case:
+def case_of(session: Session, ledger: Ledger, figures: Sequence[YearFigures], today: date) -> Case:
     """What the requirements ask of a cluster, from the register, the map and the figures of its latest year."""
-    members = session.execute(
-        select(ClusterMember, Organisation.region, Organisation.okved2)
-        .join(ClusterMember.organisation)
-        .where(ClusterMember.cluster_id == cluster.id, ClusterMember.state == MembershipState.CONFIRMED)
-    ).all()
+    cluster, members, parties = ledger.cluster, ledger.confirmed, ledger.parties
     latest = figures[-1] if figures else None
-    parties = _parties(session, cluster.id)
-    alone = {row.organisation_id for row, _, _ in members} - parties
-    remote = {row.organisation_id for row, region, _ in members if region not in cluster.regions}
+    alone = {row.organisation_id for row in members} - parties
+    remote = {row.organisation_id for row in members if row.organisation.region not in cluster.regions}
     kinds = Counter(
         session.scalars(select(InfrastructureObject.kind).where(InfrastructureObject.cluster_id == cluster.id))
     )
@@ -219,17 +225,17 @@ def case_of(session: Session, cluster: Cluster, figures: Sequence[YearFigures], 
         )
     )
     region = session.get(ClusterYear, (cluster.id, latest.year)) if latest else None
-    industrial = {row.organisation_id for row, _, code in members if okved.is_industry(code)}
+    industrial = {row.organisation_id for row in members if okved.is_industry(row.organisation.okved2)}
     return Case(
         industrial=len(industrial),
-        final_producers=sum(row.final_producer and row.organisation_id in industrial for row, _, _ in members),
+        final_producers=sum(row.final_producer and row.organisation_id in industrial for row in members),
         members=len(members),
         regions=len(cluster.regions),
         remote=len(remote),
         remote_alone=len(remote & alone),
-        without_contract=sum(row.organisation_id in alone and not row.spic for row, _, _ in members),
-        special=sum(row.special_territory for row, _, _ in members),
-        starting=sum(row.starting for row, _, _ in members),
+        without_contract=sum(row.organisation_id in alone and not row.spic for row in members),
+        special=sum(row.special_territory for row in members),
+        starting=sum(row.starting for row in members),
         infrastructure=kinds,
         papers=frozenset(papers),
         in_register=cluster.in_register(today),
@@ -239,11 +245,3 @@ def case_of(session: Session, cluster: Cluster, figures: Sequence[YearFigures], 
         year=latest,
         regional_productivity=region.regional_productivity if region else None,
     )
-
-
-def _parties(session: Session, cluster_id: UUID) -> set[UUID]:
-    """Who stands in a supply of the latest year of the map."""
-    newest = select(func.max(Supply.year)).where(Supply.cluster_id == cluster_id).scalar_subquery()
-    here = (Supply.cluster_id == cluster_id) & (Supply.year == newest)
-    statement = union(select(Supply.supplier_id).where(here), select(Supply.buyer_id).where(here))
-    return set(session.scalars(statement))

@@ -56,6 +56,18 @@ def confirmed_members(session: Session, cluster_id: UUID) -> list[ClusterMember]
     return list(session.scalars(statement))
 
 
+def members_in_any_state(session: Session, cluster_id: UUID) -> list[ClusterMember]:
+    """All who are, were or want to be members, with their organisations, by Russian name."""
+    statement = (
+        select(ClusterMember)
+        .join(ClusterMember.organisation)
+        .options(contains_eager(ClusterMember.organisation))
+        .where(ClusterMember.cluster_id == cluster_id)
+        .order_by(_sortable(Organisation.name_ru), ClusterMember.id)
+    )
+    return list(session.scalars(statement))
+
+
 def confirmed_clusters_of(session: Session, organisation_ids: Iterable[UUID]) -> dict[UUID, list[Cluster]]:
     """Clusters of which each organisation is a confirmed member, by name; every given key is answered."""
     found: dict[UUID, list[Cluster]] = {key: [] for key in organisation_ids}

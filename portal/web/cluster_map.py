@@ -17,7 +17,7 @@ from wtforms import BooleanField, SelectField, StringField
 from portal.applications.partners import prospects
 from portal.clusters import columns, cooperation, functional_map, profile_queries, queries
 from portal.clusters.models import ClusterMember
-from portal.clusters.profile_queries import MapLine
+from portal.clusters.profile_queries import Ledger, MapLine
 from portal.clusters.requirements import Edition, check, edition_on, editions
 from portal.core.db import session
 from portal.core.errors import NotFound, Problems
@@ -87,19 +87,19 @@ def show(cluster_id: UUID) -> ResponseReturnValue:
     """Who supplies whom: the picture, and the table with volumes for those who may see them."""
     actor, cluster = opened(cluster_id)
     current = session()
-    years = profile_queries.years_of(current, cluster_id)
-    year = _year(years)
-    lines = profile_queries.map_lines(current, cluster_id, year) if year else []
-    sees = allowed(actor, Permission.CLUSTER_FIGURES, profile_queries.circle(current, cluster))
-    figures = {row.year: row for row in profile_queries.open_sums(profile_queries.history(current, cluster_id))}
+    ledger = profile_queries.ledger(current, cluster)
+    year = _year(ledger.years)
+    lines = profile_queries.map_lines(current, ledger, year) if year else []
+    sees = allowed(actor, Permission.CLUSTER_FIGURES, ledger.circle)
+    figures = {row.year: row for row in profile_queries.open_sums(ledger.history())}
     return render_template(
         "cluster_map/show.html",
         **frame(actor, cluster, "map"),
-        years=years,
+        years=ledger.years,
         year=year,
         lines=lines,
-        shares=_shares(cluster_id, year, lines) if sees and year else [],
-        picture=_picture(cluster_id, lines, sees),
+        shares=_shares(ledger, year, lines) if sees and year else [],
+        picture=_picture(ledger, lines, sees),
         sees=sees,
         drafts=[row for row in prospects.open_drafts(current, actor) if row.cluster_id == cluster_id] if sees else [],
         level=figures[year].level if year in figures else None,
@@ -112,9 +112,10 @@ def table(cluster_id: UUID, extension: str) -> ResponseReturnValue:
     """The functional map of a year as CSV or XLSX, with the columns of the import."""
     actor, cluster = opened(cluster_id)
     current = session()
-    authorize(actor, Permission.CLUSTER_FIGURES, profile_queries.circle(current, cluster))
-    year = _year(profile_queries.years_of(current, cluster_id))
-    lines = profile_queries.map_lines(current, cluster_id, year) if year else []
+    ledger = profile_queries.ledger(current, cluster)
+    authorize(actor, Permission.CLUSTER_FIGURES, ledger.circle)
+    year = _year(ledger.years)
+    lines = profile_queries.map_lines(current, ledger, year) if year else []
     head = [column.name(locale()) for column in columns.SUPPLIES]
     rows = [
         [
@@ -178,25 +179,25 @@ def figures(cluster_id: UUID) -> ResponseReturnValue:
     actor, cluster = opened(cluster_id)
     current = session()
     variables = frame(actor, cluster, "figures")
-    history = profile_queries.history(current, cluster_id)
+    ledger = profile_queries.ledger(current, cluster)
+    history = ledger.history()
     shown = profile_queries.open_sums(history)
     edition = _edition(variables["today"])
-    circle = profile_queries.circle(current, cluster)
-    sees = allowed(actor, Permission.CLUSTER_FIGURES, circle)
+    sees = allowed(actor, Permission.CLUSTER_FIGURES, ledger.circle)
     year = _year([row.year for row in reversed(history)])
     return render_template(
         "cluster_map/figures.html",
         **variables,
         edition=edition,
         editions=editions(),
-        checks=check(profile_queries.case_of(current, cluster, shown, variables["today"]), edition),
+        checks=check(profile_queries.case_of(current, ledger, shown, variables["today"]), edition),
         history=shown,
         charts=_charts(shown),
         sees=sees,
         year=year,
         years=[row.year for row in reversed(history)],
-        rows=profile_queries.figures_of(current, cluster_id, year) if sees and year else [],
-        members=queries.confirmed_members(current, cluster_id) if variables["keeps"] else [],
+        rows=ledger.figures_of(year) if sees and year else [],
+        members=ledger.confirmed if variables["keeps"] else [],
     )
 
 
@@ -283,9 +284,8 @@ def _edition(today: date) -> Edition:
     return next((row for row in editions() if row.since.isoformat() == asked), edition_on(today))
 
 
-def _shares(cluster_id: UUID, year: int, lines: Sequence[MapLine]) -> list[Decimal | None]:
-    rows = profile_queries.figures_of(session(), cluster_id, year)
-    outputs = [cooperation.Output(row.organisation_id, row.output) for row in rows]
+def _shares(ledger: Ledger, year: int, lines: Sequence[MapLine]) -> list[Decimal | None]:
+    outputs = [cooperation.Output(row.organisation_id, row.output) for row in ledger.figures if row.year == year]
     found = cooperation.shares(
         outputs,
         [cooperation.Shipment(line.supply.supplier_id, line.supply.buyer_id, line.supply.volume) for line in lines],
@@ -293,9 +293,9 @@ def _shares(cluster_id: UUID, year: int, lines: Sequence[MapLine]) -> list[Decim
     return [two_places(share) if share is not None else None for share in found]
 
 
-def _picture(cluster_id: UUID, lines: Sequence[MapLine], sees: bool) -> Any:
+def _picture(ledger: Ledger, lines: Sequence[MapLine], sees: bool) -> Any:
     """The drawing of the map; those who may not see volumes get lines of one width."""
-    final = {row.organisation_id for row in queries.confirmed_members(session(), cluster_id) if row.final_producer}
+    final = {row.organisation_id for row in ledger.confirmed if row.final_producer}
     parties: dict[UUID, Organisation] = {}
     volumes: dict[tuple[UUID, UUID], Decimal] = {}
     for line in lines:

@@ -331,15 +331,17 @@ def _signed(view: MeetingView) -> bool:
 
 def _questions(tender_id: UUID) -> list[tuple[str, str]]:
     """What can be put on an agenda, as (value, words)."""
-    current = session()
-    found = [("", "")]
-    for key, track in queries.open_decisions(current, tender_id):
-        found.append((f"decision:{key}", _("Award list: %(track)s", track=say(TRACK_NAMES[Track(track)]))))
-    for key, number in queries.open_appeals(current, tender_id):
-        found.append((f"appeal:{key}", _("Appeal on application %(number)s", number=number)))
-    for key, track in queries.track_keys(current, tender_id):
-        found.append((f"track:{key}", _("Ranking of the projects: %(track)s", track=say(TRACK_NAMES[Track(track)]))))
-    return [*found, (str(ItemKind.OTHER), _("Another question"))]
+    found = [(f"{kind}:{key}", _question(kind, words)) for kind, key, words in queries.questions(session(), tender_id)]
+    return [("", ""), *found, (str(ItemKind.OTHER), _("Another question"))]
+
+
+def _question(kind: ItemKind, words: str) -> str:
+    if kind is ItemKind.APPEAL:
+        return str(_("Appeal on application %(number)s", number=words))
+    track = say(TRACK_NAMES[Track(words)])
+    if kind is ItemKind.DECISION:
+        return str(_("Award list: %(track)s", track=track))
+    return str(_("Ranking of the projects: %(track)s", track=track))
 
 
 def _plan_page(form: PlanForm, tenders: Any) -> str:

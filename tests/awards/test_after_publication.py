@@ -399,7 +399,12 @@ def test_an_admitted_appeal_is_voted_on_by_others(session: Session, stage: Stage
         meetings.add_item(session, stage.officer, held.meeting.id, question)
     judge = awards.person(session, Role.DIRECTOR)
     appeals.examine(session, judge, row.id, admit=True, reason="In time", expected_version=row.version)
-    assert meeting_queries.open_appeals(session, stage.tender.id) == [(row.id, stage.application(3).number)]
+    asked = meeting_queries.questions(session, stage.tender.id)
+    assert asked[0] == (ItemKind.APPEAL, row.id, stage.application(3).number)
+    assert [(kind, words) for kind, _key, words in asked[1:]] == [
+        (ItemKind.TRACK, "import_substitution"),
+        (ItemKind.TRACK, "export"),
+    ]
     item = meetings.add_item(session, stage.officer, held.meeting.id, question)
     with pytest.raises(Conflict, match="on an agenda already"):
         meetings.add_item(session, stage.officer, held.meeting.id, question)

@@ -160,17 +160,18 @@ def test_history_and_the_case_follow_from_map_and_figures(session: Session, stag
     for place in range(3):
         figures(session, stage, place)
     enter(session, stage)
-    found = profile_queries.history(session, stage.cluster.id)
+    ledger = profile_queries.ledger(session, stage.cluster)
+    found = ledger.history()
     assert [(row.year, row.members, row.level.percent) for row in found] == [(2017, 3, Decimal("7.5000"))]
-    case = profile_queries.case_of(session, stage.cluster, found, found_day())
+    case = profile_queries.case_of(session, ledger, found, found_day())
     assert (case.industrial, case.final_producers, case.members, case.without_contract) == (3, 1, 3, 1)
     assert (case.has_map, case.remote, case.regional_productivity) == (True, 0, None)
     functional_map.enter_region(session, stage.keeper, cluster_id=stage.cluster.id, year="2017", productivity="1000000")
-    assert profile_queries.case_of(session, stage.cluster, found, found_day()).regional_productivity == 1_000_000
+    assert profile_queries.case_of(session, ledger, found, found_day()).regional_productivity == 1_000_000
     assert profile_queries.open_sums(found) == found
     session.delete(session.scalars(select(MemberYear)).first())
     session.flush()
-    assert profile_queries.open_sums(profile_queries.history(session, stage.cluster.id)) == []
+    assert profile_queries.open_sums(profile_queries.ledger(session, stage.cluster).history()) == []
 
 
 def found_day() -> Any:
@@ -227,7 +228,7 @@ def test_only_the_keepers_write(session: Session, stage: Stage) -> None:
 
 
 def test_who_sees_the_figures_of_single_members(session: Session, stage: Stage) -> None:
-    circle = profile_queries.circle(session, stage.cluster)
+    circle = profile_queries.ledger(session, stage.cluster).circle
     assert circle == Circle(stage.cluster, frozenset(row.id for row in stage.members))
     waiting = identity.organisation(session)
     clusters.membership(session, stage.cluster, waiting, "requested")
@@ -317,7 +318,8 @@ def test_infrastructure_and_documents_come_and_go(session: Session, stage: Stage
     assert [field for field, _ in codes(caught)] == ["kind", "title", "issued_on"]
     held = profile.add_document(session, stage.keeper, cluster_id=key, stream=io.BytesIO(PDF), **paper)
     assert profile_queries.document(session, key, held.id).file.name == "p.pdf"
-    assert profile_queries.case_of(session, stage.cluster, [], found_day()).papers == {"programme"}
+    ledger = profile_queries.ledger(session, stage.cluster)
+    assert profile_queries.case_of(session, ledger, [], found_day()).papers == {"programme"}
     profile.remove_document(session, stage.keeper, cluster_id=key, document_id=held.id)
     with pytest.raises(NotFound):
         profile_queries.document(session, key, held.id)

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.applications.service import start
 from portal.clusters import functional_map, roadmap
 from portal.clusters.models import Cluster, ClusterMember, RegisterImport
 from portal.clusters.profile_models import ClusterDocument, ClusterProgramme, InfrastructureObject, Supply
@@ -22,7 +23,7 @@ from tests.clusters.test_functional_map import FIGURES, HEAD, SUPPLY
 from tests.clusters.test_roadmap import ACTION
 from tests.conftest import form
 from tests.documents.samples import PDF
-from tests.factories import clusters, identity
+from tests.factories import applications, clusters, identity, tenders
 
 SignIn = Callable[[User], FlaskClient]
 VOLUME = "31415926.53"
@@ -277,4 +278,41 @@ def test_the_number_of_queries_does_not_grow(
         with count_queries() as statements:
             assert client.get(path).status_code == 200
         found[path.removeprefix(stage.url)] = len(statements)
-    assert found == {"/clusters/": 5, "": 9, "/map": 11, "/figures": 12, "/roadmap": 5}
+    assert found == {"/clusters/": 5, "": 9, "/map": 7, "/figures": 9, "/roadmap": 5}
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_map_and_figures_take_few_queries_for_insiders(
+    session: Session, stage: Stage, sign_in: SignIn, count_queries: Any, rows: int
+) -> None:
+    member = identity.member(session, stage.members[0])
+    track = applications.track_id(session, tenders.open_tender(session))
+    start(
+        session,
+        identity.actor(session, member),
+        track_id=track,
+        organisation_id=stage.members[0].id,
+        cluster_id=stage.cluster.id,
+    )
+    for place in range(rows):
+        supply(session, stage, place % 3, (place + 1) % 3, okpd2=f"25.{place}")
+    officer, url = identity.user(session, Role.OFFICER), stage.url
+    session.commit()
+    found = {}
+    for name, reader in (("member", member), ("keeper", stage.keeper), ("officer", officer)):
+        client = sign_in(reader)
+        client.get("/?lang=en")  # opens the session
+        for path, shown in (("map", "31,415,926"), ("figures", "Figures of the members in")):
+            with count_queries() as statements:
+                page = client.get(f"{url}/{path}")
+            assert shown in page.text
+            assert ("Invite into your project" in page.text) is ((name, path) == ("member", "map"))
+            found[name, path] = len(statements)
+    assert found == {
+        ("member", "map"): 10,
+        ("member", "figures"): 10,
+        ("keeper", "map"): 9,
+        ("keeper", "figures"): 10,
+        ("officer", "map"): 8,
+        ("officer", "figures"): 10,
+    }

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import Select, desc, func, literal, null, select, union_all
+from sqlalchemy.orm import Session, joinedload
 
 from portal.applications.models import Application
 from portal.awards.commission import minutes
@@ -26,17 +26,18 @@ from portal.awards.commission.models import (
     Minutes,
     SecretBallot,
 )
-from portal.awards.models import AwardDecision, DecisionLine
+from portal.awards.models import AwardAmount, AwardDecision, DecisionLine
 from portal.budget.models import Envelope
 from portal.core.errors import NotFound
 from portal.identity.models import Role, RoleGrant, User
 from portal.identity.policy import Actor, scope
-from portal.scoring.queries import parsed_rules
+from portal.tenders.kept_rules import rules_with
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.tenders.ruleset import Ballot
 
 ZERO = Decimal("0.00")
 COUNTED = (ItemState.TIED, ItemState.ADOPTED, ItemState.REJECTED, ItemState.NO_QUORUM)
+QUESTION_KINDS = (ItemKind.DECISION, ItemKind.APPEAL, ItemKind.TRACK)
 
 
 def listed(actor: Actor) -> Select[Any]:
@@ -98,7 +99,7 @@ class MeetingView:
 
 
 def meeting_view(session: Session, actor: Actor, meeting_id: UUID) -> MeetingView:
-    """One meeting with members, questions, votes and minutes, through the scope; eight queries."""
+    """One meeting with members, questions, votes and, once it is over, minutes, through the scope; seven queries."""
     meeting = session.scalar(
         scope(actor, Meeting)
         .where(Meeting.id == meeting_id)
@@ -108,20 +109,22 @@ def meeting_view(session: Session, actor: Actor, meeting_id: UUID) -> MeetingVie
     if meeting is None:
         raise NotFound
     keys = [item.id for item in meeting.items]
+    # Of a secret ballot who has voted, and nothing else of the row.
     votes = session.execute(
-        select(MemberVote.item_id, MemberVote.user_id, MemberVote.choice).where(MemberVote.item_id.in_(keys))
+        select(MemberVote.item_id, MemberVote.user_id, MemberVote.choice)
+        .where(MemberVote.item_id.in_(keys))
+        .union_all(
+            select(SecretBallot.item_id, func.unnest(SecretBallot.voters), null()).where(SecretBallot.item_id.in_(keys))
+        )
     ).all()
-    # Who has voted, and nothing else of the row.
-    secret = dict(
-        session.execute(select(SecretBallot.item_id, SecretBallot.voters).where(SecretBallot.item_id.in_(keys))).all()
-    )
     items = []
     for item in meeting.items:
         held = {person: choice for key, person, choice in votes if key == item.id}
-        voted = frozenset(secret.get(item.id, ()) if item.ballot == Ballot.CLOSED else held)
-        items.append(ItemView(item, minutes.title_of(item), voted, held if item.state in COUNTED else {}))
+        shown = held if item.state in COUNTED and item.ballot == Ballot.OPEN else {}
+        items.append(ItemView(item, minutes.title_of(item), frozenset(held), shown))
     members = sorted(meeting.members, key=lambda one: (one.user_id != meeting.chair_id, minutes.name(one.user)))
-    return MeetingView(meeting, members, items, minutes.of_meeting(session, meeting.id))
+    written = minutes.of_meeting(session, meeting.id) if meeting.state == MeetingState.CLOSED else None
+    return MeetingView(meeting, members, items, written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,31 +148,34 @@ class MoneyRow:
 
 
 def money(session: Session, meeting: Meeting) -> list[MoneyRow]:
-    """The envelopes of the tender as they stand this moment, for the years of its rules; four queries.
+    """The envelopes of the tender as they stand this moment, for the years of its rules; three queries.
 
     The tender is loaded.
     """
-    decisions = session.execute(
-        select(AgendaItem.state, TenderTrack.track, AwardDecision)
+    sums = session.execute(
+        select(TenderTrack.track, AwardAmount.year, AgendaItem.state, func.sum(AwardAmount.amount))
+        .select_from(AgendaItem)
         .join(AwardDecision, AwardDecision.id == AgendaItem.decision_id)
         .join(TenderTrack, TenderTrack.id == AwardDecision.tender_track_id)
-        .where(AgendaItem.meeting_id == meeting.id, AwardDecision.signed_at.is_(None))
-        .options(selectinload(AwardDecision.lines).selectinload(DecisionLine.amounts))
-    ).all()
+        .join(DecisionLine, DecisionLine.decision_id == AwardDecision.id)
+        .join(AwardAmount, AwardAmount.line_id == DecisionLine.id)
+        .where(
+            AgendaItem.meeting_id == meeting.id,
+            AgendaItem.state.in_(LIVE),
+            AwardDecision.signed_at.is_(None),
+        )
+        .group_by(TenderTrack.track, AwardAmount.year, AgendaItem.state)
+    )
     taken: dict[tuple[str, int, bool], Decimal] = {}
-    for state, track, decision in decisions:
-        if state in (ItemState.REJECTED, ItemState.NO_QUORUM, ItemState.WITHDRAWN):
-            continue
-        for line in decision.lines:
-            for amount in line.amounts:
-                key = (track, amount.year, state == ItemState.ADOPTED)
-                taken[key] = taken.get(key, ZERO) + amount.amount
-    rules = session.execute(
-        select(TenderTrack.track, RuleSetVersion.content)
+    for track, year, state, amount in sums:
+        key = (track, year, state == ItemState.ADOPTED)
+        taken[key] = taken.get(key, ZERO) + amount
+    wanted = (
+        select(TenderTrack.track)
         .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
         .where(TenderTrack.tender_id == meeting.tender_id)
     )
-    years = {track: parsed_rules(content).years for track, content in rules}
+    years = {track: rules.years for rules, (track,) in rules_with(session, wanted)}
     found = session.execute(
         select(Envelope.track, Envelope.year, Envelope.available)
         .where(Envelope.programme_id == meeting.tender.programme_id, Envelope.track.in_(years))
@@ -182,42 +188,39 @@ def money(session: Session, meeting: Meeting) -> list[MoneyRow]:
     ]
 
 
-def open_decisions(session: Session, tender_id: UUID) -> Sequence[tuple[UUID, str]]:
-    """Lists of a tender that can be put on an agenda: (decision, track)."""
-    taken = select(AgendaItem.decision_id).where(
-        AgendaItem.kind == ItemKind.DECISION,
-        AgendaItem.state.in_(LIVE),
-    )
-    rows = session.execute(
-        select(AwardDecision.id, TenderTrack.track)
+def questions(session: Session, tender_id: UUID) -> Sequence[tuple[ItemKind, UUID, str]]:
+    """What of a tender can be put on an agenda: (kind, key, track or number of the application); one query.
+
+    Lists that are not signed, then admitted appeals, unless they are on an agenda; then the tracks.
+    """
+    live = AgendaItem.state.in_(LIVE)
+    lists = (
+        select(
+            literal(ItemKind.DECISION.value).label("kind"), AwardDecision.id, TenderTrack.track, null().label("number")
+        )
         .join(TenderTrack, TenderTrack.id == AwardDecision.tender_track_id)
         .where(
             TenderTrack.tender_id == tender_id,
             AwardDecision.signed_at.is_(None),
             AwardDecision.discarded_at.is_(None),
-            AwardDecision.id.not_in(taken),
+            AwardDecision.id.not_in(select(AgendaItem.decision_id).where(AgendaItem.kind == ItemKind.DECISION, live)),
         )
-        .order_by(TenderTrack.track.desc())
     )
-    return [(key, track) for key, track in rows]
-
-
-def open_appeals(session: Session, tender_id: UUID) -> Sequence[tuple[UUID, str]]:
-    """Admitted appeals of a tender that are on no agenda: (appeal, number of the application)."""
-    taken = select(AgendaItem.appeal_id).where(AgendaItem.kind == ItemKind.APPEAL, AgendaItem.state.in_(LIVE))
-    rows = session.execute(
-        select(Appeal.id, Application.number)
+    appeals = (
+        select(literal(ItemKind.APPEAL.value), Appeal.id, null(), Application.number)
         .join(Application, Application.id == Appeal.application_id)
-        .where(Application.tender_id == tender_id, Appeal.state == AppealState.ADMITTED, Appeal.id.not_in(taken))
-        .order_by(Application.number)
+        .where(
+            Application.tender_id == tender_id,
+            Appeal.state == AppealState.ADMITTED,
+            Appeal.id.not_in(select(AgendaItem.appeal_id).where(AgendaItem.kind == ItemKind.APPEAL, live)),
+        )
     )
-    return [(key, number or "") for key, number in rows]
-
-
-def track_keys(session: Session, tender_id: UUID) -> Sequence[tuple[UUID, str]]:
-    """The tracks of a tender: (id, track)."""
-    statement = select(TenderTrack.id, TenderTrack.track).where(TenderTrack.tender_id == tender_id)
-    return [(key, track) for key, track in session.execute(statement.order_by(TenderTrack.track.desc()))]
+    tracks = select(literal(ItemKind.TRACK.value), TenderTrack.id, TenderTrack.track, null()).where(
+        TenderTrack.tender_id == tender_id
+    )
+    rows: Sequence[Any] = session.execute(union_all(lists, appeals, tracks).order_by(desc("track"), "number")).all()
+    found = [(ItemKind(kind), key, track or number or "") for kind, key, track, number in rows]
+    return sorted(found, key=lambda row: QUESTION_KINDS.index(row[0]))
 
 
 def holders(session: Session, *roles: Role) -> Sequence[tuple[UUID, str]]:
