@@ -61,7 +61,7 @@ run: assets translations ## start the portal on this machine: http://localhost:8
 .PHONY: test
 test: assets translations ## every test, on throw-away services
 	@$(KEEPING) $(BIN)/python -m compileall -q -j 0 portal tests
-	@$(KEEPING) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	@$(KEEPING) $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .PHONY: check
 check: types style ## style, types, imports between rooms (-j 2: at the same time)

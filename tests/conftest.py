@@ -6,6 +6,7 @@ import gc
 import itertools
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -65,17 +66,16 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first, so that no worker is left alone with one at the end; one with the demo before all others.
 
-    The demo is loaded by the first who wants it while the next one would wait.
+    The demo is loaded by the first who wants it while the next one would wait. Of the others the files with most tests
+    come first: they go to one worker each.
     """
     slow = [item for item in items if item.get_closest_marker("slow")]
     slow.sort(key=lambda item: "demo" in getattr(item, "fixturenames", ()))
     if slow:
         slow.insert(0, slow.pop())
     rest = [item for item in items if not item.get_closest_marker("slow")]
-    for item in rest:
-        # A file's tests go to one worker: what they ask and show alike is compiled, planned and read once, not thrice.
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items[:] = [*slow, *rest]
+    sizes = Counter(item.path for item in rest)
+    items[:] = [*slow, *sorted(rest, key=lambda item: -sizes[item.path])]
 
 
 class FreshClient(FlaskClient):

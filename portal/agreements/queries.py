@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
 
 import portal.agreements.policy  # noqa: F401 - registers the rules of agreements
 from portal.agreements.models import (
@@ -31,6 +31,7 @@ from portal.identity.models import Organisation, User
 from portal.identity.policy import Actor, Permission, authorize, scope
 from portal.tenders.models import Tender
 
+SIGNED = (AgreementState.SIGNED, AgreementState.ENDED)
 OPEN_TRANCHE = and_(Tranche.paid_on.is_(None), Tranche.released < Tranche.planned)
 
 
@@ -169,7 +170,7 @@ class View:
 
 
 def view(session: Session, actor: Actor, agreement_id: UUID) -> View:
-    """One agreement; NotFound through the scope. Nine statements, whatever it holds."""
+    """One agreement; NotFound through the scope. Six statements, whatever it holds."""
     return _view(session, scope(actor, Agreement).where(Agreement.id == agreement_id))
 
 
@@ -183,21 +184,19 @@ def of_application(session: Session, actor: Actor, application_id: UUID) -> View
     return _view(session, wanted)
 
 
-def has_agreement(session: Session, actor: Actor, application_id: UUID) -> bool:
-    """Whether the reader may open the page of an agreement on this application."""
-    wanted = (
+def on_application(session: Session, actor: Actor, application_id: UUID) -> tuple[bool, bool]:
+    """Whether the agreement on an application is signed, or was, which all who take part may know, and whether the
+    reader may open its page.
+    """
+    about = DecisionLine.application_id == application_id
+    signed = select(Agreement.id).join(Agreement.line).where(about, Agreement.state.in_(SIGNED))
+    readable = (
         scope(actor, Agreement)
         .join(Agreement.line)
-        .where(DecisionLine.application_id == application_id, Agreement.state != AgreementState.DISCARDED)
+        .where(about, Agreement.state != AgreementState.DISCARDED)
         .with_only_columns(Agreement.id)
     )
-    return session.scalar(wanted) is not None
-
-
-def is_signed(session: Session, application_id: UUID) -> bool:
-    """Whether the agreement on an application is signed, or was: all who take part may know that."""
-    wanted = select(Agreement.id).join(Agreement.line).where(DecisionLine.application_id == application_id)
-    return session.scalar(wanted.where(Agreement.state.in_((AgreementState.SIGNED, AgreementState.ENDED)))) is not None
+    return session.execute(select(signed.exists(), readable.exists())).one()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,29 +245,34 @@ def postings(session: Session, actor: Actor, line_id: UUID) -> list[Posting]:
 
 
 def _view(session: Session, wanted: Select[Any]) -> View:
-    row = session.scalar(
-        wanted.options(
-            selectinload(Agreement.tranches).selectinload(Tranche.recoveries).selectinload(Recovery.receipts),
+    drafter, signer = aliased(User), aliased(User)
+    line = joinedload(Agreement.line, innerjoin=True)
+    application = line.joinedload(DecisionLine.application, innerjoin=True)
+    found = session.execute(
+        wanted.outerjoin(drafter, drafter.id == Agreement.drafted_by)
+        .outerjoin(signer, signer.id == Agreement.signed_by)
+        .add_columns(*(func.coalesce(func.nullif(who.full_name, ""), who.email) for who in (drafter, signer)))
+        .options(
+            # A tranche is hardly ever asked back twice, so one statement carries all three.
+            selectinload(Agreement.tranches).joinedload(Tranche.recoveries).joinedload(Recovery.receipts),
             selectinload(Agreement.results),
             selectinload(Agreement.dues),
             joinedload(Agreement.organisation, innerjoin=True),
-            joinedload(Agreement.line, innerjoin=True).options(
-                selectinload(DecisionLine.amounts),
-                joinedload(DecisionLine.decision, innerjoin=True),
-                joinedload(DecisionLine.application, innerjoin=True).joinedload(Application.cluster, innerjoin=True),
-            ),
+            line.selectinload(DecisionLine.amounts),
+            line.joinedload(DecisionLine.decision, innerjoin=True),
+            application.joinedload(Application.cluster, innerjoin=True),
+            application.joinedload(Application.tender, innerjoin=True),
         )
-    )
-    if row is None:
+    ).one_or_none()
+    if found is None:
         raise NotFound
+    row, *names = found
     changes = session.scalars(
         select(AgreementChange).where(AgreementChange.agreement_id == row.id).order_by(AgreementChange.id)
     ).all()
-    ids = [key for key in (row.drafted_by, row.signed_by) if key is not None]
-    people = {user.id: user.full_name or user.email for user in session.scalars(select(User).where(User.id.in_(ids)))}
-    tender = session.scalars(select(Tender).where(Tender.id == row.line.application.tender_id)).one()
+    people = {key: name for key, name in zip((row.drafted_by, row.signed_by), names, strict=True) if key is not None}
     given = {amount.year: amount.amount for amount in row.line.amounts}
-    return View(row, row.line.application, tender, given, changes, people)
+    return View(row, row.line.application, row.line.application.tender, given, changes, people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +320,7 @@ def payments(
         .join(Tender, Tender.id == Application.tender_id)
         .where(
             Tender.programme_id == programme_id,
-            Agreement.state.in_((AgreementState.SIGNED, AgreementState.ENDED)),
+            Agreement.state.in_(SIGNED),
             Tranche.released < Tranche.planned,
         )
     )

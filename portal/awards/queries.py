@@ -306,13 +306,19 @@ def _asked(session: Session, decision: AwardDecision) -> dict[UUID, dict[int, De
 
 def lowest_awarded(session: Session, tender_track_id: UUID) -> Decimal | None:
     """The lowest total that was awarded by the signed decision on a track; None without one."""
-    return session.scalar(
+    return session.scalar(lowest_total(tender_track_id))
+
+
+def lowest_total(tender_track_id: UUID) -> Select[Decimal | None]:
+    """The same as a statement."""
+    decision = aliased(AwardDecision)
+    return (
         select(func.min(DecisionLine.total))
-        .join(AwardDecision, AwardDecision.id == DecisionLine.decision_id)
+        .join(decision, decision.id == DecisionLine.decision_id)
         .where(
-            AwardDecision.tender_track_id == tender_track_id,
-            AwardDecision.signed_at.is_not(None),
-            AwardDecision.discarded_at.is_(None),
+            decision.tender_track_id == tender_track_id,
+            decision.signed_at.is_not(None),
+            decision.discarded_at.is_(None),
             DecisionLine.outcome == Award.AWARD,
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -303,11 +303,17 @@ class Explained:
     tender_ru: str
     tender_en: str
     zone: str
+    package: Mapping[str, Any]
 
     @cached_property
     def sheet(self) -> ToldSheet:
         """The score in words."""
         return told(self.score.sheet, self.rules)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The figures of the frozen submission."""
+        return facts(self.package, self.rules)
 
 
 def explained(session: Session, submission_id: UUID) -> Explained | None:
@@ -326,6 +332,7 @@ def explained(session: Session, submission_id: UUID) -> Explained | None:
             Tender.title_ru,
             Tender.title_en,
             Tender.zone,
+            Submission.snapshot,
         )
         .join(Submission, Submission.id == Score.submission_id)
         .join(Application, Application.id == Submission.application_id)
@@ -336,11 +343,6 @@ def explained(session: Session, submission_id: UUID) -> Explained | None:
     ).one_or_none()
     if row is None:
         return None
-    score, application_id, number, title_ru, title_en, sha256, received_at, content, track, ru, en, zone = row
+    score, application_id, number, title_ru, title_en, sha256, received_at, content, *others = row
     rules = parsed_rules(content)
-    return Explained(score, application_id, number, title_ru, title_en, sha256, received_at, rules, track, ru, en, zone)
-
-
-def facts_of_submission(session: Session, submission_id: UUID, rules: RuleSet) -> Facts:
-    """The figures of a frozen submission under rules."""
-    return facts(session.execute(select(Submission.snapshot).where(Submission.id == submission_id)).scalar_one(), rules)
+    return Explained(score, application_id, number, title_ru, title_en, sha256, received_at, rules, *others)

@@ -64,7 +64,8 @@ def shrink(agreement_id: UUID) -> ResponseReturnValue:
         view = queries.view(session(), g.actor, agreement_id)
         return {"view": view, "tranches": [each for each in view.agreement.tranches if each.state == "open"]}
 
-    kept = {each.id: forms.typed_money(each.amount) for each in load()["tranches"]}
+    context = load()
+    kept = {each.id: forms.typed_money(each.amount) for each in context["tranches"]}
 
     def make(typed: dict[str, str], problems: list[Problem]) -> None:
         amounts = {key: forms.amount_of(typed[f"amounts-{key}"], f"amounts.{key}", problems) for key in kept}
@@ -80,7 +81,7 @@ def shrink(agreement_id: UUID) -> ResponseReturnValue:
 
     told = _("What the tranches no longer need is available again.")
     first = {"document": "", "reason": "", **{f"amounts-{key}": text for key, text in kept.items()}}
-    return _form("agreements/shrink.html", load, first, make, told)
+    return _form("agreements/shrink.html", load, first, make, told, context)
 
 
 @page(pages, "/<uuid:agreement_id>/end", get=Permission.AGREEMENT_PAY, post=Permission.AGREEMENT_PAY)
@@ -184,10 +185,12 @@ def due(agreement_id: UUID, due_id: UUID) -> ResponseReturnValue:
     return _form("agreements/due.html", load, first, make, _("Noted."))
 
 
-def _form(template: str, load: Context, first: dict[str, str], make: Verb, told: str) -> ResponseReturnValue:
-    """Show the form, or do what it asks; what was typed stays after a refusal."""
+def _form(
+    template: str, load: Context, first: dict[str, str], make: Verb, told: str, loaded: dict[str, Any] | None = None
+) -> ResponseReturnValue:
+    """Show the form, or do what it asks; what was typed stays after a refusal. ``loaded``: where it is already."""
     form = TypedForm()
-    context = load()
+    context = loaded or load()
     where = url_for("agreements.show", agreement_id=context["view"].agreement.id)
     typed, status = first, 200
     problems: tuple[Problem, ...] = ()

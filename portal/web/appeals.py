@@ -21,6 +21,7 @@ from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
 from portal.core.language import N_
 from portal.identity.policy import Permission, allowed, authorize, scope
+from portal.scoring.queries import rules_of
 from portal.web.forms import PortalForm, as_choices
 from portal.web.page import page
 from portal.web.paging import Page, keyset
@@ -164,7 +165,7 @@ def _appeal_page(
 ) -> ResponseReturnValue:
     current = session()
     application = _own(application_id, Permission.APPEAL_FILE)
-    found = appeals.standing(current, application)
+    found = appeals.standing(current, application, rules_of(current, application.tender_track_id))
     if found is None:
         raise NotFound
     return render_template(

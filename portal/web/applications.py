@@ -10,7 +10,7 @@ from flask import flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.agreements.queries import has_agreement, is_signed
+from portal.agreements.queries import on_application
 from portal.applications import service
 from portal.applications.figures.economics import economics
 from portal.applications.figures.facts import facts
@@ -24,7 +24,6 @@ from portal.applications.queries import (
     own_parts,
     own_select,
     startable,
-    submissions_of,
 )
 from portal.applications.rules import EDITABLE, public_state
 from portal.applications.signatures.signing import unconfirmed
@@ -85,6 +84,12 @@ from portal.web.score_words import lines_above, said
 
 LATEST: Final = 6
 """Lines of the history on the overview."""
+
+_DECIDED: Final = (State.AWARDED, State.RESERVE, State.DECLINED)
+"""What the public may know of: a decision against which one may appeal."""
+
+_ANSWERED: Final = (State.RETURNED, State.REJECTED)
+"""Where the formal check has something to tell the applicant."""
 
 pages = blueprint
 TOPICS = (
@@ -209,8 +214,11 @@ def overview(application_id: UUID) -> ResponseReturnValue:
     tasks = Tasks(dossier, stands)
     state = public_state(application, application.tender)
     requests = requests_of(session(), application_id) if application.number else []
-    agreed = application.state == State.AWARDED and is_signed(session(), application.id)
+    awarded = application.state == State.AWARDED
+    agreed, agreement = on_application(session(), g.actor, application.id) if awarded else (False, False)
     offer = _offer(application)
+    told = application_scores.published(dossier)
+    decided = appeals.standing(session(), application, dossier.rules) if state in _DECIDED else None
     listed = offer_queries.STANDS[OfferState(offer.state)] if offer is not None else None
     return render_template(
         "applications/overview.html",
@@ -227,15 +235,16 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         project_tasks=tasks.project(),
         part_tasks={part.id: tasks.part(part) for part in dossier.accepted},
         confirmations=confirmations(dossier),
-        rounds=submissions_of(session(), application_id) if application.number else [],
-        checks=checks_of(session(), application_id) if application.number else [],
-        exceptions=of_application(session(), dossier) if application.tender.exceptions else [],
-        result=told.sheet if (told := application_scores.published(dossier)) else None,
-        above=lines_above(told) if told else [],
+        filed=bool(application.number),
+        checks=checks_of(session(), application_id) if application.state in _ANSWERED else [],
+        # A later closing is of no use any more when the fund has decided.
+        exceptions=of_application(session(), dossier) if application.tender.exceptions and not told else [],
+        result=told.sheet if told else None,
+        above=lines_above(told, decided) if told else [],
         agreed=agreed,
-        agreement=agreed and has_agreement(session(), g.actor, application.id),
+        agreement=agreed and agreement,
         offer=offer,
-        appeal=_appeal(application, state),
+        appeal=decided if decided and allowed(g.actor, Permission.APPEAL_FILE, application) else None,
         next_step=_next_step(dossier, stands, tasks, requests),
         track_names=TRACK_NAMES,
         Role=ParticipantRole,
@@ -248,15 +257,6 @@ def _offer(application: Application) -> AwardOffer | None:
     if application.state != State.EXPERTISE or not g.actor.acts_for(application.initiator_id):
         return None
     return offer_queries.last_offer(session(), application)
-
-
-def _appeal(application: Application, state: str) -> appeals.Standing | None:
-    """Whether those who act for the initiator may appeal, or have."""
-    if state not in (State.AWARDED, State.RESERVE, State.DECLINED):
-        return None
-    if not allowed(g.actor, Permission.APPEAL_FILE, application):
-        return None
-    return appeals.standing(session(), application)
 
 
 def _dates(dossier: Dossier) -> track.Dates:

@@ -9,12 +9,13 @@ from typing import Final
 
 from flask_babel import gettext as _
 
+from portal.awards.commission.appeals import Standing
 from portal.awards.queries import lowest_awarded
 from portal.core.db import session
 from portal.core.figures import Figure, number
 from portal.core.language import N_, Message
 from portal.scoring.moves import Move, moves
-from portal.scoring.queries import Explained, facts_of_submission
+from portal.scoring.queries import Explained
 from portal.scoring.wording import written
 from portal.tenders.metrics import METRICS
 from portal.web.language import locale, say
@@ -45,26 +46,28 @@ class Line:
     moves: Sequence[MoveWords]
 
 
-def lines_above(found: Explained) -> list[Line]:
-    """The threshold if it was not reached, and the last award if the total is below it; empty while it is open."""
+def lines_above(found: Explained, decided: Standing | None = None) -> list[Line]:
+    """The threshold if it was not reached, and the last award if the total is below it; empty while it is open.
+
+    ``decided``: how the application stands, where that has been read: it tells the last award.
+    """
     total = found.sheet.total
     if total is None:
         return []
     goals = []
     if total < found.rules.threshold:
         goals.append((N_("the threshold"), found.rules.threshold))
-    last = lowest_awarded(session(), found.tender_track_id)
+    last = decided.lowest if decided else lowest_awarded(session(), found.tender_track_id)
     if last is not None and total < last:
         goals.append((N_("the last project that was supported"), last + _CENT))
     if not goals:
         return []
-    facts = facts_of_submission(session(), found.score.submission_id, found.rules)
     return [
         Line(
             title,
             goal,
             goal - total,
-            [_worded(found, move) for move in moves(found.sheet, facts, found.rules, goal)],
+            [_worded(found, move) for move in moves(found.sheet, found.facts, found.rules, goal)],
         )
         for title, goal in goals
     ]

@@ -396,7 +396,7 @@ def test_a_draft_is_not_shown_to_the_recipient(session: Session, agreed: Agreed)
     recipient = identity.actor(session, agreed.recipient())
     with pytest.raises(NotFound):
         queries.of_application(session, recipient, agreed.stage.applications[0])
-    assert not queries.has_agreement(session, recipient, agreed.stage.applications[0])
+    assert queries.on_application(session, recipient, agreed.stage.applications[0]) == (False, False)
 
 
 def test_forecast_by_month(session: Session, agreed: Agreed, signed: Agreement) -> None:

@@ -40,7 +40,7 @@ def secretive(session: Session, monkeypatch: pytest.MonkeyPatch) -> Callable[[Si
         )
         rules = joint.dossier.rules
         changed = from_json({**to_json(rules), "confidential_parts": sight.value})
-        monkeypatch.setattr(dossiers, "rules_of", lambda version: changed)
+        monkeypatch.setattr(dossiers, "rules_in", lambda version: changed)
         session.commit()
         return joint
 

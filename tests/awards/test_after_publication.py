@@ -35,6 +35,7 @@ from portal.core.language import both
 from portal.identity.models import Membership, OrgRole, Role, User
 from portal.identity.policy import Actor
 from portal.notifications.models import Notice
+from portal.scoring.queries import rules_of
 from tests.factories import awards, budget, commission, identity
 from tests.factories.awards import Stage
 
@@ -366,7 +367,7 @@ def test_who_appeals_and_until_when(session: Session, stage: Stage) -> None:
     applicant = owner(stage, 3)
     with pytest.raises(Problems):
         appeals.file(session, applicant, key, text=" ")
-    until = appeals.due(session, first(stage), stage.tender)
+    until = appeals.due(rules_of(session, stage.track.id), first(stage), stage.tender)
     with clock.at(session, until), pytest.raises(Conflict, match="time to appeal is over"):
         appeals.file(session, applicant, key, text="Too late")
     with clock.at(session, until - timedelta(microseconds=1)):

@@ -1,4 +1,5 @@
-"""Every page that a role can reach: axe finds nothing, at a desk and on a phone, in both languages.
+"""Every page that a role can reach: axe finds nothing, at a desk and on a phone, in both languages; the database is
+asked a few times only.
 
 One address stands for all of its endpoint; each role opens the endpoints that no role before it has shown, and
 what is its own. On a phone (320 px) no page is wider than the screen. The combinations of language and width take turns
@@ -12,13 +13,14 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -28,8 +30,6 @@ from portal.identity.models import User
 from tests.journeys.people import DESK, PHONE, Visitor
 from tests.plugins.browser import Site, serving
 from tests.plugins.services import TestServices
-
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 AXE: Final = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 ROLES: Final = ("", "initiator", "signatory", "newcomer", "centre", "reviewer1", "officer", "chair", "commission",
@@ -45,6 +45,8 @@ NEAR: Final = 99 if FULL else 2
 """What another role has shown is opened again only so many links from the start: there the links differ by role."""
 LANGUAGES: Final = ("ru", "en")
 SIZES: Final = [("desk", DESK), ("phone", PHONE)]
+MOST_STATEMENTS: Final = 12
+"""For a page, whatever it shows; its tests say exactly how many, with one row and with three."""
 WIDE: Final = "() => document.scrollingElement.scrollWidth"
 CHECK: Final = """async () => {
   readAxe();
@@ -69,24 +71,51 @@ def demo_people(demo_app: Flask) -> dict[str, str]:
     return {email.partition("@")[0]: uniquifier for email, uniquifier in found}
 
 
-@pytest.fixture(scope="module")
-def pages(demo_app: Flask, services: TestServices) -> dict[str, list[str]]:
-    """For each role (``""``: a visitor) the pages that no role before it has shown, found by following links.
+class Found(NamedTuple):
+    """The pages of the demo.
 
-    Found once in a session: the copies of the demo have the same addresses.
+    ``shown``: for each role (``""``: a visitor) those that no role before it has shown; ``asked``: role and path -> how
+    many statements the database was sent for it.
     """
+
+    shown: dict[str, list[str]]
+    asked: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def pages(demo_app: Flask, services: TestServices) -> Found:
+    """Found by following links, once in a session: the copies of the demo have the same addresses."""
     note = services.mail_folder.parent / "pages.json"
     with services.alone("pages"):
         if not note.exists():
             demo_app.config["WTF_CSRF_ENABLED"] = False
-            seen: set[str] = set()
-            note.write_text(json.dumps({role: _discover(demo_app, role, seen) for role in ROLES}))
+            with _statements(demo_app) as statements:
+                seen: set[str] = set()
+                asked: dict[str, int] = {}
+                shown = {role: _discover(demo_app, role, seen, statements, asked) for role in ROLES}
+            note.write_text(json.dumps(Found(shown, asked)))
             demo_app.config["WTF_CSRF_ENABLED"] = True
-    found: dict[str, list[str]] = json.loads(note.read_text())
-    return found
+    return Found(*json.loads(note.read_text()))
 
 
-def _discover(app: Flask, role: str, seen: set[str]) -> list[str]:
+@contextmanager
+def _statements(app: Flask) -> Iterator[list[str]]:
+    """What the database is sent."""
+    with app.app_context():
+        engine = db.engine
+    statements: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def _discover(app: Flask, role: str, seen: set[str], statements: list[str], asked: dict[str, int]) -> list[str]:
     client = app.test_client()
     if role:
         client.post("/account/login", data={"email": f"{role}@demo.example", "password": PASSWORD})
@@ -101,7 +130,9 @@ def _discover(app: Flask, role: str, seen: set[str]) -> list[str]:
         if kind in seen and links > NEAR:
             continue
         opened.add(kind)
+        statements.clear()
         answer = client.get(path)
+        asked[f"{role} {path}"] = len(statements)
         assert answer.status_code < 500, f"{role} {path}: {answer.status_code}"
         if answer.status_code >= 300:
             waiting.insert(0, (answer.location or "", links))
@@ -115,18 +146,25 @@ def _discover(app: Flask, role: str, seen: set[str]) -> list[str]:
     return shown
 
 
+def test_no_page_asks_the_database_often(pages: Found) -> None:
+    often = {page: count for page, count in pages.asked.items() if count > MOST_STATEMENTS}
+    assert often == {}
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_axe_finds_nothing_on_any_page(
-    chromium: Any, demo_site: Site, demo_people: dict[str, str], pages: dict[str, list[str]], language: str
+    chromium: Any, demo_site: Site, demo_people: dict[str, str], pages: Found, language: str
 ) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed: run `make assets`")
-    assert sum(len(paths) for paths in pages.values()) > 70, pages
+    assert sum(len(paths) for paths in pages.shown.values()) > 70, pages.shown
     visitor = Visitor(chromium, demo_site, language)
     # Sent to the browser once; a page that asks for it makes it from its text.
     visitor.context.add_init_script(f"window.readAxe = () => (0, eval)({json.dumps(AXE.read_text())})")
     faults: list[str] = []
-    for role, paths in pages.items():
+    for role, paths in pages.shown.items():
         visitor.enter(demo_people.get(role, ""))
         for name, size, chosen in _turns(paths, language):
             visitor.page.set_viewport_size(size)

@@ -189,6 +189,24 @@ def test_what_an_upheld_appeal_asks_for_at_first_sight(
     assert (change.application_id, change.outcome, change.amounts) == (made.applications[place], outcome, amounts)
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_what_an_applicant_reads_of_a_decided_application_asks_seldom(
+    session: Session, sign_in: SignIn, count_queries: Callable[[], Any], number: int
+) -> None:
+    made = awards.stage(session, [{2018: 1}] * number, {2018: 100})
+    decision = service.draft(session, made.chair, made.track.id)
+    service.sign(session, made.member, decision.id)
+    service.publish(session, made.officer, decision.id)
+    client = sign_in(person_of(made, 0))
+    client.post(f"/applications/{made.applications[0]}/appeal", data=form(text="Wrong points"))
+    asked = {}
+    client.get("/")  # takes what the appeal said
+    for path in ("", "/appeal"):
+        with count_queries() as statements:
+            asked[path] = client.get(f"/applications/{made.applications[0]}{path}").status_code, len(statements)
+    assert asked == {"": (200, 12), "/appeal": (200, 5)}
+
+
 def test_the_list_of_appeals_asks_a_fixed_number_of_times(
     session: Session, sign_in: SignIn, count_queries: Callable[[], Any]
 ) -> None:

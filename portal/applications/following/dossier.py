@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import TIMESTAMP, ColumnElement, Select, Uuid, and_, bindparam, cast, func, null, select
+from sqlalchemy import ARRAY, TIMESTAMP, ColumnElement, Select, Uuid, and_, bindparam, cast, func, null, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload, undefer
 
 import portal.applications.policy  # noqa: F401
@@ -214,11 +214,12 @@ def correction_open() -> ColumnElement[bool]:
 
 
 @cache
-def _statements() -> tuple[Select[Any], Select[Any], Select[Any], Select[Any]]:
-    """Application, members, sections and attachments by ``:application``; built once, for every page asks them."""
+def _statements() -> tuple[Select[Any], Select[Any], Select[Any]]:
+    """Application, sections and attachments by ``:application``; built once, for every page asks them."""
     wanted = bindparam("application", type_=Uuid)
+    later = later_closing()
     application = (
-        select(Application, func.portal_now(), intake_open(later_closing()), correction_open(), later_closing())
+        select(Application, func.portal_now(), intake_open(later), correction_open(), later, _members())
         .join(Application.tender)
         .join(Application.tender_track)
         .join(TenderTrack.rule_set)
@@ -236,16 +237,6 @@ def _statements() -> tuple[Select[Any], Select[Any], Select[Any], Select[Any]]:
         .where(Application.id == wanted)
         .execution_options(populate_existing=True)
     )
-    members = (
-        select(ClusterMember.organisation_id)
-        .join(Participant, Participant.organisation_id == ClusterMember.organisation_id)
-        .join(Application, Application.id == Participant.application_id)
-        .where(
-            Participant.application_id == wanted,
-            ClusterMember.cluster_id == Application.cluster_id,
-            ClusterMember.state == MembershipState.CONFIRMED,
-        )
-    )
     sections = select(Section).where(Section.application_id == wanted).execution_options(populate_existing=True)
     attachments = (
         select(Attachment)
@@ -254,7 +245,22 @@ def _statements() -> tuple[Select[Any], Select[Any], Select[Any], Select[Any]]:
         .order_by(Attachment.id)
         .execution_options(populate_existing=True)
     )
-    return application, members, sections, attachments
+    return application, sections, attachments
+
+
+def _members() -> ColumnElement[list[UUID]]:
+    """Those of the participants that are confirmed members of the application's cluster."""
+    members = (
+        select(ClusterMember.organisation_id)
+        .join(Participant, Participant.organisation_id == ClusterMember.organisation_id)
+        .where(
+            Participant.application_id == Application.id,
+            ClusterMember.cluster_id == Application.cluster_id,
+            ClusterMember.state == MembershipState.CONFIRMED,
+        )
+        .correlate(Application)
+    )
+    return func.array(members.scalar_subquery(), type_=ARRAY(Uuid))
 
 
 def load(
@@ -264,20 +270,20 @@ def load(
     lock: bool = False,
     permit: Callable[[Application], None] | None = None,
 ) -> Dossier:
-    """The whole of one application in five queries; :class:`NotFound` where there is none.
+    """The whole of one application in four queries; :class:`NotFound` where there is none.
 
     Asks for no right: verbs and pages authorise with what they get, or give ``permit``, which raises before more is
     read than the application and its participants. ``lock`` holds the application's row until the transaction ends,
     so that what was read stays what is written.
     """
-    statement, members, sections, attachments = _statements()
+    statement, sections, attachments = _statements()
     wanted = {"application": application_id}
     if lock:
         statement = statement.with_for_update(of=Application)
     row = session.execute(statement, wanted).one_or_none()
     if row is None:
         raise NotFound
-    application, now, is_open, correction, later = row
+    application, now, is_open, correction, later, members = row
     if permit is not None:
         permit(application)
     return Dossier(
@@ -286,5 +292,5 @@ def load(
         intake=Intake(now, is_open, correction, later),
         sections={(row.participant_id, row.name): row for row in session.scalars(sections, wanted)},
         attachments=list(session.scalars(attachments, wanted)),
-        members=frozenset(session.scalars(members, wanted)),
+        members=frozenset(members),
     )

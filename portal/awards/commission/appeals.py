@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from portal.applications.models import Application
 from portal.audit.service import record
 from portal.awards.commission.appeal_models import Appeal, AppealState
 from portal.awards.models import AwardDecision, DecisionLine, DecisionSignature
+from portal.awards.queries import lowest_total
 from portal.core.calendar import deadline
 from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
@@ -33,6 +35,7 @@ from portal.notifications.service import tell
 from portal.review import barring
 from portal.scoring.queries import rules_of
 from portal.tenders.models import Tender
+from portal.tenders.ruleset import RuleSet
 
 APPEAL_DAYS: Final = 10
 MAX_TEXT: Final = 5_000
@@ -41,40 +44,58 @@ FILED: Final = declare("appeal_filed", Topic.DECISION, N_("An appeal is filed"),
 STAFF: Final = (Role.OFFICER, Role.CHAIR, Role.DIRECTOR)
 
 
-def due(session: Session, decision: AwardDecision, tender: Tender) -> datetime:
-    """The instant from which it is too late to appeal against a published decision."""
+def due(rules: RuleSet, decision: AwardDecision, tender: Tender) -> datetime:
+    """The instant from which it is too late to appeal against a published decision, by the rules of its track."""
     assert decision.published_at is not None
-    commission = rules_of(session, decision.tender_track_id).commission
     zone = ZoneInfo(tender.zone)
-    days = commission.appeal_days if commission else APPEAL_DAYS
+    days = rules.commission.appeal_days if rules.commission else APPEAL_DAYS
     return deadline(decision.published_at.astimezone(zone).date(), days, zone)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An application's appeals, the earliest first, and whether its initiator may file one, before ``until``."""
+    """An application's appeals, the earliest first, and whether its initiator may file one, before ``until``.
+
+    ``lowest``: the total of the last award of its track.
+    """
 
     decision: AwardDecision
     rows: Sequence[Appeal]
     until: datetime
     may: bool
+    lowest: Decimal | None
 
 
-def standing(session: Session, application: Application) -> Standing | None:
-    """How an application stands with appeals; None before a decision on it is published. The tender is loaded."""
-    decision = decision_on(session, application.id)
-    if decision is None:
+def standing(session: Session, application: Application, rules: RuleSet) -> Standing | None:
+    """How an application stands with appeals; None before a decision on it is published. The tender is loaded.
+
+    One statement; ``rules`` are those of its track.
+    """
+    filed = aliased(Appeal)
+    rows = session.execute(
+        _decisions(application.id)
+        .outerjoin(filed, filed.application_id == application.id)
+        .add_columns(filed, func.portal_now(), lowest_total(application.tender_track_id).scalar_subquery())
+        .order_by(AwardDecision.number.desc(), filed.filed_at)
+    ).all()
+    if not rows:
         return None
-    filed = select(Appeal).where(Appeal.application_id == application.id).order_by(Appeal.filed_at)
-    rows = session.scalars(filed).all()
-    until = due(session, decision, application.tender)
-    may = now(session) < until and all(row.decision_id != decision.id for row in rows)
-    return Standing(decision, rows, until, may)
+    decision, _, instant, lowest = rows[0]
+    found = [appeal for held, appeal, *_ in rows if held is decision and appeal is not None]
+    until = due(rules, decision, application.tender)
+    may = instant < until and all(row.decision_id != decision.id for row in found)
+    return Standing(decision, found, until, may, lowest)
 
 
 def decision_on(session: Session, application_id: UUID) -> AwardDecision | None:
     """The last published decision on an application."""
-    return session.scalars(
+    wanted = _decisions(application_id).order_by(AwardDecision.number.desc()).limit(1)
+    return session.scalars(wanted).first()
+
+
+def _decisions(application_id: UUID) -> Select[Any]:
+    """The published decisions on an application."""
+    return (
         select(AwardDecision)
         .join(DecisionLine, DecisionLine.decision_id == AwardDecision.id)
         .where(
@@ -82,9 +103,7 @@ def decision_on(session: Session, application_id: UUID) -> AwardDecision | None:
             AwardDecision.published_at.is_not(None),
             AwardDecision.discarded_at.is_(None),
         )
-        .order_by(AwardDecision.number.desc())
-        .limit(1)
-    ).first()
+    )
 
 
 def file(session: Session, actor: Actor, application_id: UUID, *, text: str) -> Appeal:
@@ -104,7 +123,8 @@ def file(session: Session, actor: Actor, application_id: UUID, *, text: str) -> 
     if not 0 < len(plain) <= MAX_TEXT:
         message = N_("Say in 1 to %(limit)s characters what you appeal against and why.", limit=MAX_TEXT)
         raise Problems.one("required", "text", message)
-    at, until = now(session), due(session, decision, session.get_one(Tender, application.tender_id))
+    rules = rules_of(session, decision.tender_track_id)
+    at, until = now(session), due(rules, decision, session.get_one(Tender, application.tender_id))
     if at >= until:
         raise Conflict(N_("The time to appeal is over."))
     assert actor.user_id is not None
