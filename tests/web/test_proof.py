@@ -100,7 +100,7 @@ def test_an_applicant_sees_its_line(
     mine = next(each for each in held[f"{PLACE}/submissions.json"] if each["number"] == application.number)
     with count_queries() as statements:
         page = client.get(url).text
-    assert len(statements) == 8
+    assert len(statements) == 7
     assert "exactly as it was received" in page
     assert f"--number {application.number} \\\n  --sha256 {mine['sha256']}" in page
     assert mine["figures"]["hpj_per_100m"] in page
