@@ -7,8 +7,8 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
-# Two more than there are processors: tests in browsers wait now and then, and one waits for the demo.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+# One more than there are processors: a test in a browser waits now and then.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # A `python3.12` on the PATH may be a stub of a version manager: take the first that really runs.
 FIND_PYTHON = for p in $${PYTHON:-} python3.12 python3.11 python3.13 python3 python; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done || true
