@@ -161,12 +161,6 @@ class Panel:
         """Whether the reviews asked for are in, but differ by more than the limit."""
         return len(self.values) == self.lane.reviewers and difference(self.values) > rules.spread_limit
 
-    @property
-    def mean(self) -> Decimal:
-        """The mean of the reviewers' values, to four decimals."""
-        with exact():
-            return four_places(sum(self.values, Decimal(0)) / len(self.values))
-
 
 def panels(criterion: Criterion, reviews: Sequence[Marks], rules: RuleSet) -> list[Panel]:
     """The lanes that score a criterion, each with its reviewers' values."""
@@ -175,20 +169,6 @@ def panels(criterion: Criterion, reviews: Sequence[Marks], rules: RuleSet) -> li
         for lane in rules.expertise
         if (aspects := lane.of(criterion))
     ]
-
-
-def points_of(scored: Sequence[Panel], instead: Sequence[Decimal | None] = ()) -> Decimal:
-    """The points of a criterion, 0..10: the mean over its aspects of the means of their lanes, to four decimals.
-
-    ``instead``: for each lane the value that takes the place of its mean, None where the mean stays.
-    """
-    means = instead or [None] * len(scored)
-    with exact():
-        total = sum(
-            ((panel.mean if own is None else own) * panel.aspects for panel, own in zip(scored, means, strict=True)),
-            Decimal(0),
-        )
-        return four_places(total / sum(panel.aspects for panel in scored))
 
 
 def part_key(criterion: Criterion, lane: Lane) -> str:

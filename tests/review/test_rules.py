@@ -17,13 +17,13 @@ from portal.review.rules import (
     of_lane,
     panels,
     parse_score,
-    points_of,
     review_value,
     spread,
 )
 from portal.tenders.rulebook import load_lanes
 from portal.tenders.ruleset import RuleSet
 from tests.factories.packages import marks, package, rules
+from tests.factories.points import mean_of, points_of
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_points_are_the_mean_over_the_aspects_of_the_means_of_their_lanes() -> N
     used, criterion = laned(), rules().criterion("CR-10")
     reviews = [of("technical", "8"), of("technical", "7"), of("financial", "6"), of("financial", "6"), of("legal", "2")]
     scored = panels(criterion, reviews, used)
-    assert [(panel.lane.code, panel.aspects, panel.mean) for panel in scored] == [
+    assert [(panel.lane.code, panel.aspects, mean_of(panel)) for panel in scored] == [
         ("technical", 2, Decimal("7.5")),
         ("financial", 2, Decimal("6")),
         ("legal", 1, Decimal("2")),

@@ -15,7 +15,7 @@ from portal.core.canonical import canonical_text
 from portal.core.errors import Problems
 from portal.core.figures import exact, four_places, percent, two_places
 from portal.core.language import Message, kept
-from portal.review.rules import panels, part_key, points_of
+from portal.review.rules import panels, part_key
 from portal.scoring.engine import Scorer
 from portal.scoring.manifests import Scored, output_digest
 from portal.scoring.measuring import Measured
@@ -37,6 +37,7 @@ from portal.tenders.ruleset import (
     to_json,
 )
 from tests.factories.packages import marks, rules
+from tests.factories.points import points_of
 
 D = Decimal
 NUMBERS = sorted(name for name, metric in METRICS.items() if metric.unit is not Unit.FLAG)
