@@ -34,10 +34,9 @@ def environment(services: Services) -> dict[str, str]:
 
 def migrated(variables: dict[str, str]) -> Flask:
     """The portal on an empty, migrated database."""
-    from flask_migrate import upgrade
-
     os.environ.update(variables)
     from portal.app import create_app
+    from portal.schema import upgrade
 
     app = create_app()
     with app.app_context():

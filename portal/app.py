@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from flask import Flask
-from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import StrictUndefined
 from redis import Redis
@@ -28,6 +27,7 @@ from portal.web.headers import init_headers
 from portal.web.language import init_language
 from portal.web.limits import init_limits
 from portal.web.page import check_routes, views_of_letters
+from portal.web.routes import init_routes
 from portal.web.security import LIBRARY_ROUTES, init_security
 from portal.web.sessions import DatabaseSessions
 from portal.web.static_files import init_static_files
@@ -72,6 +72,7 @@ def create_app(config: Config | None = None) -> Flask:
         template_folder=str(ROOT / "templates"),
         static_folder=str(Path(__file__).resolve().parent / "static"),
     )
+    init_routes(app)
     app.config.update(_settings(config))
     app.extensions["portal"] = config
     app.jinja_env.undefined = StrictUndefined
@@ -79,7 +80,6 @@ def create_app(config: Config | None = None) -> Flask:
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, config.proxies, config.proxies, config.proxies, config.proxies)  # type: ignore[method-assign]
     db.init_app(app)
-    Migrate(app, db, directory=str(ROOT / "migrations"))
     configure_rooms(config)
     csrf = CSRFProtect(app)
     init_static_files(app)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, ScriptInfo
 
 portal = AppGroup("portal", help="Run and check the portal.")
 
 
 def register_commands(app: Flask) -> None:
     app.cli.add_command(portal)
+    app.cli.add_command(migrations)
+
+
+@click.command("db", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def migrations(context: click.Context, words: tuple[str, ...]) -> None:
+    """Perform database migrations."""
+    from portal.schema import commands
+
+    script = context.ensure_object(ScriptInfo)
+    commands(script.load_app()).main(list(words), prog_name=context.command_path, obj=script)
 
 
 @portal.command("worker")

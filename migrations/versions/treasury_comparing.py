@@ -9,14 +9,14 @@ down_revision = "offers_of_parts"
 branch_labels = None
 depends_on = None
 
-NAME = op.f("ck_treasury_work_kind")
+NAME = "ck_treasury_work_kind"
 
 
 def upgrade() -> None:
-    op.drop_constraint(NAME, "treasury_work", type_="check")
-    op.create_check_constraint(NAME, "treasury_work", "kind in ('read', 'compare', 'book')")
+    op.drop_constraint(op.f(NAME), "treasury_work", type_="check")
+    op.create_check_constraint(op.f(NAME), "treasury_work", "kind in ('read', 'compare', 'book')")
 
 
 def downgrade() -> None:
-    op.drop_constraint(NAME, "treasury_work", type_="check")
-    op.create_check_constraint(NAME, "treasury_work", "kind in ('read', 'book')")
+    op.drop_constraint(op.f(NAME), "treasury_work", type_="check")
+    op.create_check_constraint(op.f(NAME), "treasury_work", "kind in ('read', 'book')")

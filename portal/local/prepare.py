@@ -20,10 +20,9 @@ def prepare() -> None:
     The program is compiled once for all its processes, also where Python is told to keep no bytecode by itself.
     """
     compiled()
-    from flask_migrate import upgrade
-
     from portal.app import create_app
     from portal.core.db import db
+    from portal.schema import upgrade
 
     app = create_app()
     with app.app_context():

@@ -26,7 +26,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import create_engine, func, select, text, update
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import Session
@@ -40,6 +39,7 @@ from portal.core.errors import PortalError
 from portal.identity.models import Role
 from portal.identity.policy import Actor
 from portal.local import postgres
+from portal.schema import upgrade
 from portal.tenders.models import Track
 from tests.conftest import make_app
 from tests.factories import budget, identity

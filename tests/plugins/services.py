@@ -246,10 +246,9 @@ def _note_migration(note: str) -> None:
 
 
 def _migrate() -> None:
-    from flask_migrate import upgrade
-
     from portal.app import create_app
     from portal.core.db import db
+    from portal.schema import upgrade
 
     app = create_app()
     with app.app_context():

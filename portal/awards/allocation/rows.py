@@ -8,11 +8,13 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from math import ceil, floor
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from portal.awards.allocation.problem import EACH, PROJECTS, ROUBLES, SME, Candidate, Limit, Problem, rank_order
+
+if TYPE_CHECKING:  # pages walk rows too, and need not carry what the solver computes with
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,15 @@ class Model:
     @cached_property
     def all_points(self) -> npt.NDArray[np.int64]:
         """Of each candidate; the last is 0: nobody."""
+        import numpy as np
+
         return np.array([*self.points, 0], dtype=np.int64)
 
     def column(self, row: int) -> npt.NDArray[np.int64]:
         """What each candidate takes of a row; the last is 0: nobody."""
         if row not in self._columns:
+            import numpy as np
+
             self._columns[row] = np.zeros(len(self.candidates) + 1, dtype=np.int64)
             self._columns[row][list(self.rows[row].members)] = self.rows[row].takes
         return self._columns[row]
