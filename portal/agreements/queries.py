@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -201,11 +201,14 @@ def on_application(session: Session, actor: Actor, application_id: UUID) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What money of the ledger is held for: the award of an application, and its agreement where there is one."""
+    """What money of the ledger is held for: the award of an application, the decision that gave it, and its agreement
+    where there is one (``signed_at``: None while it is written)."""
 
     number: str
     tender_track_id: UUID
+    decision_id: UUID
     agreement_id: UUID | None
+    signed_at: datetime | None
 
 
 def held_for(session: Session, line_ids: Sequence[UUID]) -> dict[UUID, Held]:
@@ -214,12 +217,19 @@ def held_for(session: Session, line_ids: Sequence[UUID]) -> dict[UUID, Held]:
         return {}
     live = and_(Agreement.line_id == DecisionLine.id, Agreement.state != AgreementState.DISCARDED)
     rows = session.execute(
-        select(DecisionLine.id, Application.number, Application.tender_track_id, Agreement.id)
+        select(
+            DecisionLine.id,
+            Application.number,
+            Application.tender_track_id,
+            DecisionLine.decision_id,
+            Agreement.id,
+            Agreement.signed_at,
+        )
         .join(Application, Application.id == DecisionLine.application_id)
         .outerjoin(Agreement, live)
         .where(DecisionLine.id.in_(line_ids))
     )
-    return {key: Held(number or "", track, agreement) for key, number, track, agreement in rows}
+    return {key: Held(number or "", *rest) for key, number, *rest in rows}
 
 
 def lines_of(session: Session, number: str) -> list[UUID]:

@@ -35,6 +35,11 @@ class Asked:
     uncounted: int = 0
     years: Mapping[int, Decimal] = field(default_factory=dict)
 
+    @property
+    def known(self) -> bool:
+        """Whether what is asked for can be read: not before sealed applications are opened."""
+        return not self.tender.sealed or self.tender.unsealed_at is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

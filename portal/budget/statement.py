@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, selectinload
 from portal.budget.models import Account, Envelope, EnvelopeBalance, Posting, PostingKind, PostingLine
 from portal.core.db import end_read_only
 from portal.identity.policy import Actor, scope
+from portal.tenders.models import Track
 
 MAX_WORDS: Final = 100
 
@@ -24,12 +25,13 @@ class Filters:
     """What narrows a statement.
 
     ``until`` is exclusive; ``document`` and ``words`` are looked for anywhere in the text; ``subjects`` are keys of
-    what the money is held for (None: all); amounts are of a single line, without its sign, roubles. ``envelopes``:
-    those of the programme, where they are known (:func:`resolved`).
+    what the money is held for (None: all); amounts are of a single line, without its sign, roubles. ``track``: all years
+    of it. ``envelopes``: those of the programme or the track, where they are known (:func:`resolved`).
     """
 
     programme_id: UUID
     envelope_id: UUID | None = None
+    track: Track | None = None
     account: Account | None = None
     kind: PostingKind | None = None
     since: datetime | None = None
@@ -47,8 +49,12 @@ def resolved(session: Session, filters: Filters) -> Filters:
     and begins with them where they are few."""
     if filters.envelopes is not None or filters.envelope_id is not None:
         return filters
-    found = session.scalars(select(Envelope.id).where(Envelope.programme_id == filters.programme_id)).all()
-    return replace(filters, envelopes=found)
+    return replace(filters, envelopes=session.scalars(_envelopes(filters)).all())
+
+
+def _envelopes(filters: Filters) -> Select[UUID]:
+    found = select(Envelope.id).where(Envelope.programme_id == filters.programme_id)
+    return found if filters.track is None else found.where(Envelope.track == filters.track)
 
 
 def postings(actor: Actor, filters: Filters) -> Select[Posting]:
@@ -113,6 +119,8 @@ def rows(session: Session, actor: Actor, filters: Filters, most: int) -> Iterato
     )
     if filters.envelope_id is not None:
         lines = lines.where(PostingLine.envelope_id == filters.envelope_id)
+    if filters.track is not None:
+        lines = lines.where(Envelope.track == filters.track)
     if filters.account is not None:
         lines = lines.where(PostingLine.account == filters.account)
     # A cursor needs a transaction, and a file is to be one picture of the ledger.
@@ -190,8 +198,7 @@ def _touching(filters: Filters) -> ColumnElement[bool]:
         )
         line = line.where(PostingLine.envelope_id.in_(keys))
     else:
-        envelopes = select(Envelope.id).where(Envelope.programme_id == filters.programme_id)
-        line = line.where(PostingLine.envelope_id.in_(envelopes))
+        line = line.where(PostingLine.envelope_id.in_(_envelopes(filters)))
     if filters.account is not None:
         line = line.where(PostingLine.account == filters.account)
     if filters.least is not None:

@@ -169,6 +169,7 @@ def as_text(filters: Filters) -> dict[str, Any]:
     return {
         "programme_id": str(filters.programme_id),
         "envelope_id": str(filters.envelope_id) if filters.envelope_id else None,
+        "track": filters.track,
         "account": filters.account,
         "kind": filters.kind,
         "since": filters.since.isoformat() if filters.since else None,
@@ -186,6 +187,7 @@ def from_text(held: Mapping[str, Any]) -> Filters:
     return Filters(
         programme_id=UUID(held["programme_id"]),
         envelope_id=UUID(held["envelope_id"]) if held["envelope_id"] else None,
+        track=Track(held["track"]) if held.get("track") else None,
         account=Account(held["account"]) if held["account"] else None,
         kind=PostingKind(held["kind"]) if held["kind"] else None,
         since=datetime.fromisoformat(held["since"]) if held["since"] else None,
@@ -208,6 +210,8 @@ def _narrowed(session: Session, filters: Filters, locale: str) -> Iterator[Messa
         envelope = session.get_one(Envelope, filters.envelope_id)
         track = TRACK_NAMES[Track(envelope.track)]
         yield N_("Envelope: %(track)s, %(year)s", track=track, year=envelope.year)
+    if filters.track is not None:
+        yield N_("Track: %(track)s", track=TRACK_NAMES[filters.track])
     if filters.account is not None:
         yield N_("Account of the ledger: %(account)s", account=ACCOUNT_NAMES[filters.account])
     if filters.kind is not None:

@@ -18,10 +18,10 @@ NBSP: Final = "\u00a0"
 
 # The least amount of a scale is the first that would be rounded to "1 000" of the scale below it.
 _SCALES: Final = (
-    (Decimal(10) ** 12, Decimal("999_950_000_000"), "трлн", "tn"),
-    (Decimal(10) ** 9, Decimal("999_950_000"), "млрд", "bn"),
-    (Decimal(10) ** 6, Decimal("999_950"), "млн", "m"),
-    (Decimal(10) ** 3, Decimal("1_000"), "тыс.", "k"),
+    (Decimal(10) ** 12, Decimal("999_995_000_000"), "трлн", "tn", 2),
+    (Decimal(10) ** 9, Decimal("999_950_000"), "млрд", "bn", 2),
+    (Decimal(10) ** 6, Decimal("999_950"), "млн", "m", 1),
+    (Decimal(10) ** 3, Decimal("1_000"), "тыс.", "k", 1),
 )
 _DATES: Final = {"ru": "dd.MM.yyyy", "en": "d MMM yyyy"}
 _LONG_DATES: Final = {"ru": "d MMMM y 'г'.", "en": "d MMMM y"}
@@ -39,14 +39,14 @@ def format_amount(value: Decimal, locale: str) -> str:
 
 
 def format_money_short(value: Decimal, locale: str) -> str:
-    """The amount to one decimal of its scale: ``5,1 млрд ₽``, ``247,5 млн ₽`` or ``RUB 5.1 bn``.
+    """The amount to one decimal of its scale, from a billion on to two: ``5,13 млрд ₽``, ``247,5 млн ₽``, ``RUB 5.13 bn``.
 
-    Below a thousand roubles it is the amount itself, without kopecks when there are none.
+    A decimal of a billion is more than most awards: what one takes from an envelope has to be seen. Below a thousand roubles it is the amount itself, without kopecks when there are none.
     """
-    for scale, least, russian, english in _SCALES:
+    for scale, least, russian, english, places in _SCALES:
         if abs(value) >= least:
             unit = russian if locale == "ru" else english
-            return _with_currency(f"{format_number(value / scale, locale, 1)}{NBSP}{unit}", locale)
+            return _with_currency(f"{format_number(value / scale, locale, places)}{NBSP}{unit}", locale)
     places = 0 if value == value.to_integral_value() else 2
     return _with_currency(_places(value, places, locale), locale)
 

@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import IntegerField, RadioField, SelectField, StringField
 
 from portal.budget import alarms, queries, rules, service
-from portal.budget.ledger import Overdrawn
+from portal.budget.ledger import Overdrawn, Shortage
 from portal.budget.models import Account
 from portal.budget.queries import EnvelopeFigures
 from portal.core.db import session
@@ -243,6 +243,10 @@ def _order(envelope_id: UUID, form: PostingForm, make: Callable[[Decimal], None]
     down = isinstance(form, AdjustForm) and form.direction.data == "down"
     change = -amount if down else amount
     step = request.form.get("step")
+    if step != "change" and envelope.available + change < 0:
+        taken = Shortage(envelope.id, envelope.track, envelope.year, Account.AVAILABLE, -change, envelope.available)
+        form.attach([Problem("overdrawn", "amount", taken.message)])
+        return render_template("budget/order.html", **context), 422
     if step == "confirm":
         try:
             make(change)

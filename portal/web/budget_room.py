@@ -257,13 +257,19 @@ def _columns(periods: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _asked(programme_id: UUID) -> list[dict[str, Any]]:
     """Each track of a current tender with its years."""
     current = session()
-    available = {
-        (each.track, each.year): each.available for each in queries.by_programme(current, g.actor, programme_id)
-    }
+    envelopes = {(each.track, each.year): each for each in queries.by_programme(current, g.actor, programme_id)}
+    available = {key: each.available for key, each in envelopes.items()}
     rows = []
     for row in pressure.asked(current, g.actor, programme_id):
         places = pressure.places(row, available)
-        rows.append({"asked": row, "places": places, "bars": [_pressure_bar(place) for place in places]})
+        rows.append(
+            {
+                "asked": row,
+                "places": places,
+                "bars": [_pressure_bar(place) for place in places] if row.known else [],
+                "envelopes": {year: each.id for (track, year), each in envelopes.items() if track == row.track},
+            }
+        )
     return rows
 
 
@@ -354,7 +360,8 @@ def _asked_table(row: Programme) -> list[list[str]]:
             each["asked"].tender.code,
             track_name(each["asked"].track),
             str(place.year),
-            *(_sum(value) for value in (place.available, place.asked, place.could_take, place.lacking)),
+            _sum(place.available),
+            *(_sum(value) if each["asked"].known else "" for value in (place.asked, place.could_take, place.lacking)),
         ]
         for each in _asked(row.id)
         for place in each["places"]

@@ -25,7 +25,7 @@ from portal.core.language import N_
 from portal.core.money import MoneyError, parse_money
 from portal.documents.kinds import PDF, XLSX
 from portal.identity.policy import Permission, find
-from portal.tenders.models import Programme
+from portal.tenders.models import Programme, Track
 from portal.web.budget_words import account_name, kind_name, track_name
 from portal.web.days import begins, ends, read_day
 from portal.web.files import disposition
@@ -119,7 +119,8 @@ def listing(
     held = typed or _typed(request.args)
     filters, problems = _filters(programme, held, envelope)
     envelopes = queries.by_programme(current, g.actor, programme.id)
-    filters = replace(filters, envelopes=[each.id for each in envelopes])
+    track = filters.track
+    filters = replace(filters, envelopes=[each.id for each in envelopes if track in (None, each.track)])
     account = filters.account or Account.AVAILABLE
     listed: Page[Posting] = keyset(
         current,
@@ -136,6 +137,11 @@ def listing(
         "problems": problems,
         "filtered": any(text for key, text in held.items() if not (envelope and key == "envelope")),
         "envelopes": {each.id: f"{track_name(each.track)}, {each.year}" for each in envelopes},
+        "tracks": [
+            (each.value, _("%(track)s, every year", track=track_name(each)))
+            for each in Track
+            if any(envelope.track == each for envelope in envelopes)
+        ],
         "one": one,
         "account": account,
         "moved": statement.after(current, one, account, listed.rows) if one else {},
@@ -175,6 +181,7 @@ def _filters(
     chosen = Filters(
         programme_id=programme.id,
         envelope_id=envelope.id if envelope else _uuid(typed["envelope"]),
+        track=Track(typed["envelope"]) if typed["envelope"] in set(Track) and envelope is None else None,
         account=Account(typed["account"]) if typed["account"] in set(Account) else None,
         kind=PostingKind(typed["kind"]) if typed["kind"] in set(PostingKind) else None,
         since=begins(since) if since else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.budget.models import Envelope, Posting
+from portal.documents import tables
 from portal.identity.models import Role, User
 from portal.tenders.models import Programme, Track
 from tests.conftest import form
@@ -102,6 +104,8 @@ def test_lowering_obeys_the_floor(session: Session, office: FlaskClient, envelop
     assert answer.status_code == 422
     assert "RUB\u00a00.01 short" in answer.text
     assert 'value="1000000.01"' in answer.text
+    looked = office.post(url, data=form(**down, step="check"))
+    assert (looked.status_code, "RUB\u00a00.01 short" in looked.text) == (422, True)
     assert office.post(url, data=form(**{**down, "amount": "1000000"}, step="confirm")).status_code == 303
     assert available(session, envelope) == 0
 
@@ -146,6 +150,30 @@ def test_balances_on_an_earlier_day(office: FlaskClient, envelope: Envelope, pro
     assert ">1,000,000<" not in earlier
     assert "replayed from the postings" in earlier
     assert "Give a day such as" in office.get(f"{url}?on=soon").text
+
+
+def test_totals_lead_to_their_postings(
+    session: Session, office: FlaskClient, envelope: Envelope, programme: Programme
+) -> None:
+    budget.envelope(session, programme.id, Track.EXPORT, amount=MILLION)
+    session.commit()
+    page = office.get(f"/staff/budget/programmes/{programme.id}?on=31.12.2099").text
+    links = [link.replace("&amp;", "&") for link in re.findall(r'href="([^"]*/statement[?][^"]*)"', page)]
+    until = "&until=31.12.2099"
+    assert [link.split("?")[1] for link in links] == [
+        *(f"account={key}{until}" for key in ("appropriation", "reserved", "committed", "paid", "available")),
+        *(
+            f"account={key}&envelope={track}{until}"
+            for track in (envelope.track, Track.EXPORT.value)
+            for key in ("appropriation", "available")
+        ),
+    ]
+    assert [office.get(link).text.count('data-label="No."') for link in links[-2:]] == [1, 1]
+    assert office.get(links[0]).text.count('data-label="No."') == 2
+    sheet = office.get(links[-1].replace("/statement?", "/statement/xlsx?")).data
+    found = tables.rows(sheet, "a.xlsx")
+    assert "Track: Export" in str(found[1][0])
+    assert {row[2] for row in found[3:]} == {"Export"}
 
 
 def test_pages_by_role(session: Session, sign_in: SignIn, envelope: Envelope, programme: Programme) -> None:

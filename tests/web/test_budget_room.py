@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -20,8 +21,9 @@ from portal.core.jobs import Claim, Task
 from portal.documents import tables
 from portal.identity.models import Role, User
 from portal.identity.policy import Actor
+from portal.tenders.models import RuleSetVersion, TenderTrack, Track
 from tests.conftest import form
-from tests.factories import agreements, awards, budget, identity
+from tests.factories import agreements, awards, budget, identity, sealed
 from tests.factories.agreements import Agreed
 
 SignIn = Callable[[User], FlaskClient]
@@ -82,6 +84,25 @@ def test_what_an_open_tender_asks(session: Session, sign_in: SignIn) -> None:
         ["2018", "100.00", "120.00", "0.00", "20.00"],
         ["2019", "9.00", "0.00", "9.00", "0.00"],
     ]
+    page = client.get(f"/staff/budget/programmes/{stage.tender.programme_id}/asked").text
+    assert (page.count("?account=available"), "jp-chart" in page) == (2, True)
+
+
+def test_what_a_sealed_tender_asks_is_not_called_nothing(session: Session, sign_in: SignIn) -> None:
+    tender = sealed.tender(session).tender
+    rules = session.scalars(
+        select(RuleSetVersion.content)
+        .join(TenderTrack, TenderTrack.rule_set_id == RuleSetVersion.id)
+        .where(TenderTrack.tender_id == tender.id, TenderTrack.track == Track.EXPORT)
+    ).one()
+    budget.envelope(session, tender.programme_id, Track.EXPORT, rules["years"][0], 100)
+    officer = identity.user(session, Role.OFFICER)
+    session.commit()
+    client = sign_in(officer)
+    url = f"/staff/budget/programmes/{tender.programme_id}/asked"
+    page = client.get(url).text
+    assert ("known when they are opened" in page, "<span>—</span>" in page, "jp-chart" in page) == (True, True, False)
+    assert f"Export;{rules['years'][0]};100.00;;;\r\n" in client.get(f"{url}.csv").text
 
 
 def test_a_statement_leads_to_what_the_money_is_held_for(sign_in: SignIn, agreed: Agreed) -> None:
@@ -90,6 +111,8 @@ def test_a_statement_leads_to_what_the_money_is_held_for(sign_in: SignIn, agreed
     page = client.get(f"{url}?subject=R-1").text
     assert ("/staff/agreements/" in page, "Commitment by an agreement" in page) == (True, True)
     assert "Demo appropriation" not in page
+    documents = dict(re.findall(r'href="/staff/(agreements|decisions)/[^"]*">([^<]*)</a><br><span', page))
+    assert set(documents) == {"decisions", "agreements"}
     for query, found in (
         ("kind=pay", True),
         ("document=%3D1", True),
