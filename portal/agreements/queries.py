@@ -229,7 +229,10 @@ def held_for(session: Session, line_ids: Sequence[UUID]) -> dict[UUID, Held]:
         .outerjoin(Agreement, live)
         .where(DecisionLine.id.in_(line_ids))
     )
-    return {key: Held(number or "", *rest) for key, number, *rest in rows}
+    return {
+        key: Held(number or "", track, decision, agreement, signed)
+        for key, number, track, decision, agreement, signed in rows
+    }
 
 
 def lines_of(session: Session, number: str) -> list[UUID]:

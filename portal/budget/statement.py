@@ -25,8 +25,8 @@ class Filters:
     """What narrows a statement.
 
     ``until`` is exclusive; ``document`` and ``words`` are looked for anywhere in the text; ``subjects`` are keys of
-    what the money is held for (None: all); amounts are of a single line, without its sign, roubles. ``track``: all years
-    of it. ``envelopes``: those of the programme or the track, where they are known (:func:`resolved`).
+    what the money is held for (None: all); amounts are of a single line, without its sign, roubles. ``track``: all
+    years of it. ``envelopes``: those of the programme or the track, where they are known (:func:`resolved`).
     """
 
     programme_id: UUID

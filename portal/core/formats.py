@@ -39,9 +39,10 @@ def format_amount(value: Decimal, locale: str) -> str:
 
 
 def format_money_short(value: Decimal, locale: str) -> str:
-    """The amount to one decimal of its scale, from a billion on to two: ``5,13 млрд ₽``, ``247,5 млн ₽``, ``RUB 5.13 bn``.
+    """The amount to one decimal of its scale: ``247,5 млн ₽`` or ``RUB 247.5 m``; from a billion on to two.
 
-    A decimal of a billion is more than most awards: what one takes from an envelope has to be seen. Below a thousand roubles it is the amount itself, without kopecks when there are none.
+    A tenth of a billion is more than most awards: what one takes from an envelope has to be seen. Below a thousand
+    roubles it is the amount itself, without kopecks when there are none.
     """
     for scale, least, russian, english, places in _SCALES:
         if abs(value) >= least:
