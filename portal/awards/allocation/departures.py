@@ -11,19 +11,17 @@ All is in whole numbers: steps of points times ``UNIT``, rounded so that a bound
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from portal.awards.allocation.ground import UNIT, Ground, priced
+from portal.awards.allocation.counting import Count, Counts, packed
+from portal.awards.allocation.ground import FREE, UNIT, Ground, priced
 from portal.awards.allocation.pairing import PRICED, Sums, TooMany, Wanted, Whole, Window, pairs
 from portal.awards.allocation.rows import Row
-
-FREE: Final = 2**62
-"""A side that a row does not have."""
 
 BINS: Final = 400
 WINDOWS: Final = 3
@@ -66,28 +64,40 @@ class _Half:
 
 class Part:
     """The candidates of ``ground``. ``worth`` of each: its points less what it takes of shared rows at their
-    multipliers. ``multipliers``: of FINE."""
+    multipliers. ``multipliers``: of FINE.
 
-    def __init__(self, ground: Ground, multipliers: Sequence[int]) -> None:
+    ``used``: what others take of the shared rows, if that is known. Then these rows are like the part's own, and
+    whoever finds no room beside the others is out.
+    """
+
+    def __init__(self, ground: Ground, multipliers: Sequence[int], used: Mapping[int, int] | None = None) -> None:
         self.ground, self.model = ground, ground.model
         self.multipliers = multipliers
-        groups, settled = ground.groups(multipliers)
-        self.own = [row for row in ground.own if row not in settled]
+        self.beside = used is not None
+        taken = used or {}
+        fits = ground.fits(taken) if self.beside else np.ones(len(ground.members), dtype=bool)
+        groups, settled = ground.groups(multipliers, fits, taken if self.beside else None)
+        self.own = [row for row in (ground.rows if self.beside else ground.own) if row not in settled]
         takes = ground.prices(multipliers)
-        unsettled = np.array([row not in settled for row in ground.rows], dtype=bool) & ground.is_own
-        worth = ground.points * UNIT - ground.sums(np.where(ground.is_own[ground.row], 0, takes))
+        own = ground.is_own | self.beside
+        unsettled = np.array([row not in settled for row in ground.rows], dtype=bool) & own
+        worth = ground.points * UNIT - ground.sums(np.where(own[ground.row], 0, takes))
         net = worth - ground.sums(np.where(unsettled[ground.row], takes, 0))
         self.worth = np.zeros(len(ground.at), dtype=np.int64)
         self.worth[ground.members] = worth
-        self.most = sum(side_price(self.model.rows[row], multipliers[row]) for row in self.own if multipliers[row])
-        self._depart(groups, net)
-        self.taken = ground.taken(self.base)
+        self.most = sum(
+            side_price(self.model.rows[row], multipliers[row], taken.get(row, 0))
+            for row in self.own
+            if multipliers[row]
+        )
+        self._depart(groups, net, fits)
+        self.taken = {row: amount + taken.get(row, 0) for row, amount in ground.taken(self.base).items()}
 
-    def _depart(self, groups: Sequence[Sequence[int]], net: Whole) -> None:
+    def _depart(self, groups: Sequence[Sequence[int]], net: Whole, fits: npt.NDArray[np.bool_]) -> None:
         """The choice that reaches the bound, and every departure from it: ``cost``, cheapest first, who ``enters`` and
         who ``leaves`` (-1: nobody), and which choice it is ``about``."""
         ground = self.ground
-        apart = np.ones(len(ground.members), dtype=bool)
+        apart = fits.copy()
         apart[ground.at[[at for group in groups for at in group]]] = False
         single, gain = ground.members[apart], net[apart]
         self.base = single[gain > 0].tolist()
@@ -163,52 +173,65 @@ class Part:
         money.sort(key=lambda row: not self.multipliers[row])
         sides = [sides_of(self.model.rows[row], self.taken[row]) for row in money]
         worth = int(self.worth[self.base].sum())
+        counts = packed(self._counts(near, [row for row in rows if self.model.counts(row)]), near)
+        early = counts if self.beside else packed((), near)
         wanted = Wanted(
             np.array([most for _, most in sides], dtype=np.int64),
             np.array([least for least, _ in sides], dtype=np.int64),
             self.most - loss - worth,
             loss,
             windows(money, self.multipliers),
+            early.start,
+            early.guard,
         )
         changes = np.zeros((near, len(money)), dtype=np.int64)
         for column, row in enumerate(money):
             changes[:, column] = self._change(self.model.column(row), near)
-        one, other = (self._half(loss, half, near, changes) for half in (0, 1))
+        one, other = (self._half(loss, half, near, changes, early) for half in (0, 1))
         found = [(left, right) for _, left, right in pairs(one.sums, other.sums, wanted) if len(left)]
         left = np.concatenate([each for each, _ in found]) if found else np.zeros(0, dtype=np.int64)
         right = np.concatenate([each for _, each in found]) if found else np.zeros(0, dtype=np.int64)
         ways = np.concatenate([one.told(left), other.told(right)], axis=1)
-        return self._checked(one.sums.worth[left] + other.sums.worth[right] + worth, ways, set(rows) - set(money))
+        total = one.sums.worth[left] + other.sums.worth[right] + worth
+        if early is counts:
+            return self._sets(total, ways)
+        sound = np.ones(len(ways), dtype=bool)
+        for word, start, guard in zip(counts.changes.T, counts.start, counts.guard, strict=True):
+            sound &= ((_summed(word, ways) + start) & guard) == 0
+        return self._sets(total[sound], ways[sound])
 
-    def _half(self, loss: int, half: int, near: int, changes: Whole) -> _Half:
+    def _counts(self, near: int, rows: Sequence[int]) -> Iterator[Count]:
+        """What sets have to keep beside money: one departure of a choice, and the rows that count."""
+        numbers, often = np.unique(self.about[:near], return_counts=True)
+        for number in numbers[often > 1].tolist():
+            yield Count((self.about[:near] == number).astype(np.int64), 0, 1)
+        for row in rows:
+            least, most = sides_of(self.model.rows[row], self.taken[row])
+            change = self._change(self.model.column(row), near)
+            if most < FREE:
+                yield Count(change, 0, most)
+            if least > -FREE:
+                yield Count(-change, 0, -least)
+
+    def _half(self, loss: int, half: int, near: int, changes: Whole, counts: Counts) -> _Half:
         """All sums of every other departure that cost at most ``loss``."""
-        cost_of, use_of = self.cost[:near][half::2], changes[half::2]
+        cost_of, use_of, count_of = self.cost[:near][half::2], changes[half::2], counts.changes[half::2]
         worth_of = self._change(self.worth, near)[half::2]
         cost, worth, last = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.full(1, -1, dtype=np.int32)
-        use = np.zeros((1, changes.shape[1]), dtype=np.int64)
-        levels = [(cost, worth, use, np.zeros(1, dtype=np.int32), last)]
+        use, count = (np.zeros((1, each.shape[1]), dtype=np.int64) for each in (changes, counts.changes))
+        levels = [(cost, worth, use, count, np.zeros(1, dtype=np.int32), last)]
         while len(cost):
             children = np.maximum(np.searchsorted(cost_of, loss - cost, "right") - last - 1, 0)
             parent = np.repeat(np.arange(len(cost), dtype=np.int32), children)
             before = np.cumsum(children) - children
             way = (np.arange(len(parent)) - before[parent] + last[parent] + 1).astype(np.int32)
             cost, worth, use = cost[parent] + cost_of[way], worth[parent] + worth_of[way], use[parent] + use_of[way]
+            count = count[parent] + count_of[way]
             last = way
-            levels.append((cost, worth, use, parent, way))
-        costs, worths, uses, parents, ways = zip(*levels, strict=True)
-        return _Half(
-            half, Sums(np.concatenate(costs), np.concatenate(worths), np.concatenate(uses)), list(parents), list(ways)
-        )
-
-    def _checked(self, worth: Whole, ways: Whole, counted: Iterable[int]) -> Sets:
-        """Those that choose once of each group and keep the rows that count."""
-        chosen = np.sort(np.append(self.about, -1)[ways], axis=1)
-        sound = ~((chosen[:, 1:] == chosen[:, :-1]) & (chosen[:, 1:] >= 0)).any(axis=1)
-        for row in sorted(counted):
-            least, most = sides_of(self.model.rows[row], self.taken[row])
-            change = self.changed(self.model.column(row), ways)
-            sound &= (change <= most) & (change >= least)
-        return self._sets(worth[sound], ways[sound])
+            levels.append((cost, worth, use, count, parent, way))
+        costs, worths, uses, all_counts, parents, ways = zip(*levels, strict=True)
+        sums = Sums(*(np.concatenate(each) for each in (costs, worths, uses, all_counts)))
+        return _Half(half, sums, list(parents), list(ways))
 
     def _sets(self, worth: Whole, ways: Whole) -> Sets:
         points = self.model.value(self.base) + self.changed(self.model.all_points, ways)
@@ -216,22 +239,7 @@ class Part:
 
     def changed(self, amounts: Whole, ways: Whole) -> Whole:
         """What the departures of each set change in the sum of ``amounts``, one for each candidate and 0 for nobody."""
-        each = np.append(self._change(amounts, int(ways.max(initial=-1)) + 1), 0)
-        total = np.zeros(len(ways), dtype=np.int64)
-        for place in range(ways.shape[1]):
-            total += each[ways[:, place]]
-        return total
-
-    def all_changed(self, rows: Sequence[int], ways: Whole) -> list[Whole]:
-        """:meth:`changed` for what is taken of each of these rows."""
-        near = int(ways.max(initial=-1)) + 1
-        each = np.zeros((near + 1, len(rows)), dtype=np.int64)
-        for place, row in enumerate(rows):
-            each[:near, place] = self._change(self.model.column(row), near)
-        total = np.zeros((len(ways), len(rows)), dtype=np.int64)
-        for place in range(ways.shape[1]):
-            total += each[ways[:, place]]
-        return list(total.T)
+        return _summed(self._change(amounts, int(ways.max(initial=-1)) + 1), ways)
 
     def _change(self, amounts: Whole, near: int) -> Whole:
         return np.asarray(amounts[self.enters[:near]] - amounts[self.leaves[:near]], dtype=np.int64)
@@ -244,6 +252,15 @@ class Part:
                 found.discard(int(self.leaves[way]))
                 found.add(int(self.enters[way]))
         return sorted(found - {-1})
+
+
+def _summed(amounts: Whole, ways: Whole) -> Whole:
+    """The sum of what each of a line's ways has; -1 has nothing."""
+    each = np.append(amounts, 0)
+    total = np.zeros(len(ways), dtype=np.int64)
+    for place in range(ways.shape[1]):
+        total += each[ways[:, place]]
+    return total
 
 
 def windows(rows: Sequence[int], multipliers: Sequence[int]) -> list[Window]:

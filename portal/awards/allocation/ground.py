@@ -18,6 +18,9 @@ from portal.awards.allocation.rows import Model, Row
 UNIT: Final = FINE // PRICED
 """Units of one step of points."""
 
+FREE: Final = 2**62
+"""A side that a row does not have."""
+
 HALF: Final = 2**20
 """The root of ``PRICED``."""
 
@@ -50,8 +53,13 @@ class Ground:
         self.at[self.members] = np.arange(len(members))
         inside = set(members)
         self.single = [
-            (row, [at for at in model.rows[row].members if at in inside]) for row in own if one_at_most(model.rows[row])
+            (row, [at for at in model.rows[row].members if at in inside])
+            for row in self.rows
+            if one_at_most(model.rows[row])
         ]
+        self.all = {row: int(self.take[self.row == number].sum()) for row, number in place.items()}
+        """What all members together take of each row."""
+        self.mosts = np.array([FREE if (most := model.rows[row].most) is None else most for row in self.rows])
 
     def sums(self, amounts: Whole) -> Whole:
         """Of one amount for each line the sum for each member."""
@@ -67,16 +75,30 @@ class Ground:
         each = np.array([duals[row] for row in self.rows])
         return list((self.points - np.bincount(self.of, each[self.row] * self.take, len(self.members))).tolist())
 
-    def groups(self, multipliers: Sequence[int]) -> tuple[list[list[int]], set[int]]:
-        """Members of which at most one may be in, by the dearest rows first; and the rows that this settles."""
-        free = set(self.members.tolist())
+    def fits(self, used: Mapping[int, int]) -> npt.NDArray[np.bool_]:
+        """Which members keep every upper side alone when so much is used of some rows."""
+        left = self.mosts - np.array([used.get(row, 0) for row in self.rows], dtype=np.int64)
+        return np.asarray(self.sums((self.take > left[self.row]).astype(np.int64)) == 0, dtype=np.bool_)
+
+    def groups(
+        self, multipliers: Sequence[int], fits: npt.NDArray[np.bool_], used: Mapping[int, int] | None
+    ) -> tuple[list[list[int]], set[int]]:
+        """Members of which at most one may be in, by the dearest rows first; and the rows that this settles.
+        Shared rows only where it is known what is ``used`` of them."""
+        free = set(self.members[fits].tolist())
+        possible = set(free)
         found: list[list[int]] = []
         settled: set[int] = set()
-        for row, there in sorted(self.single, key=lambda each: (-multipliers[each[0]], each[0])):
-            if there and free.issuperset(there):
+        own = set(self.own)
+        for row, members in sorted(self.single, key=lambda each: (-multipliers[each[0]], each[0])):
+            if row not in own and used is None:
+                continue
+            there = [at for at in members if at in possible]
+            if free.issuperset(there):
                 settled.add(row)
-                free.difference_update(there)
-                found.append(there)
+                if there:
+                    free.difference_update(there)
+                    found.append(there)
         return found, settled
 
     def taken(self, chosen: Sequence[int]) -> Mapping[int, int]:

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from portal.awards.allocation.completions import TIES, Best, Completions
-from portal.awards.allocation.departures import FREE, Part, Sets, kept, side_price, sides_of, windows
-from portal.awards.allocation.ground import UNIT, Ground, may_bind
+from portal.awards.allocation.departures import Part, Sets, kept, side_price, sides_of, windows
+from portal.awards.allocation.ground import FREE, UNIT, Ground, may_bind
 from portal.awards.allocation.pairing import Sums, Wanted, pairs
 from portal.awards.allocation.rows import Model
 
@@ -165,6 +165,7 @@ class TwoParts:
                 part.most - sets.worth,
                 sets.points,
                 np.array([change[row] for row in gridded], dtype=np.int64).reshape(len(gridded), len(sets.worth)).T,
+                np.zeros((len(sets.worth), 0), dtype=np.int64),
             )
             for part, sets, change in zip(self.parts, seen, changes, strict=True)
         ]
@@ -174,6 +175,8 @@ class TwoParts:
             max(value, 0),
             loss,
             windows(gridded, self.multipliers),
+            np.zeros(0, dtype=np.int64),
+            np.zeros(0, dtype=np.int64),
         )
         best, all_ties = value, True
         found: list[tuple[int, ...]] = []

@@ -40,11 +40,13 @@ class TooMany(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """One line for each sum. ``cost``: at least 0; ``use``: what it takes, a column for each row."""
+    """One line for each sum. ``cost``: at least 0; ``use``: what it takes, a column for each row; ``counts``: packed
+    (see ``counting.py``), a column for each word."""
 
     cost: Whole
     worth: Whole
     use: Whole
+    counts: Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,15 @@ class Window:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Pairs that take between ``lower`` and ``upper`` of each row and are worth at least ``least``; those pairs cost
-    at most ``loss``."""
+    at most ``loss``. ``start``, ``guard``: of the counts that they keep."""
 
     upper: Whole
     lower: Whole
     least: int
     loss: int
     windows: Sequence[Window]
+    start: Whole
+    guard: Whole
 
 
 def pairs(one: Sums, other: Sums, wanted: Wanted) -> Iterator[tuple[int, Whole, Whole]]:
@@ -159,5 +163,8 @@ def _sound(
         first, second = first[kept], second[kept]
         use = one.use[first] + other.use[second]
         kept = ((use <= wanted.upper) & (use >= wanted.lower)).all(axis=1)
+        first, second = first[kept], second[kept]
+        counts = one.counts[first] + other.counts[second] + wanted.start
+        kept = ((counts & wanted.guard) == 0).all(axis=1)
         yield first[kept], second[kept]
         begin = stop

@@ -197,7 +197,7 @@ class _Allocating:
             return Budget(
                 core=300,
                 sums=(20_000, 100_000),
-                completed=(10_000, 40_000, 160_000, 500_000),
+                completed=(10_000, 40_000, 160_000, 500_000, 2_000_000),
                 work=20_000_000,
                 turns=5,
                 proof=10_000,
