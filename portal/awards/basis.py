@@ -8,28 +8,22 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from portal.applications.models import Application, State
 from portal.awards import proposal
-from portal.awards.allocation.inputs import is_plain, lines_of, problem_of, refused_parts
-from portal.awards.allocation.models import AllocationRun, RunState
+from portal.awards.allocation.inputs import is_plain, limit_names, lines_of, problem_of
+from portal.awards.allocation.models import AllocationRun, RunState, together
 from portal.awards.allocation.problem import Outcome, Policy, outcome_of
 from portal.awards.allocation.rank_order import walk
 from portal.awards.allocation.rows import Model
 from portal.awards.models import Award, AwardDecision
 from portal.awards.proposal import Line
-from portal.budget import queries as budget
+from portal.awards.ranks import Ranks, ranks
 from portal.core.canonical import digest
-from portal.core.errors import Problem, Problems
+from portal.core.errors import Problems
 from portal.core.figures import roubles
 from portal.core.language import N_, Message
-from portal.review.models import Assignment
-from portal.scoring import queries as scoring
-from portal.scoring.models import Score, ScoreRun
-from portal.scoring.ranking import Ranked
 from portal.tenders.models import TenderTrack
 from portal.tenders.ruleset import RuleSet
 
@@ -60,116 +54,35 @@ def present(session: Session, track: TenderTrack, rules: RuleSet | None = None) 
 
     Raises :class:`Problems` with everything that is still open.
     """
-    return _follow(session, track, ranks(session, track, complete_run(session, track), rules))
+    held = ranks(session, track, rules)
+    own = next(side for side in held if side.track.id == track.id)
+    lines = _lines(session, own, held)
+    totals = {item.entry.application_id: item.entry.total for item in own.ranked}
+    output = own.run.output_digest or ""
+    covered = _digest(own, output, lines, totals)
+    return Basis(own.run.id, output, own.available, lines, totals, covered)
 
 
-def complete_run(session: Session, track: TenderTrack) -> ScoreRun:
-    """The newest scoring run, when everything is in it; one query.
-
-    Raises :class:`Problems` with everything that is open.
-    """
-    any_run = aliased(ScoreRun)
-    newest = (
-        select(any_run.id)
-        .where(any_run.tender_track_id == track.id, any_run.kind == "track")
-        .order_by(any_run.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    unchecked = select(func.array_agg(aggregate_order_by(Application.number, Application.number))).where(
-        Application.tender_track_id == track.id, Application.state.in_((State.SUBMITTED, State.RETURNED))
-    )
-    in_play = select(Application.submission_id).where(
-        Application.tender_track_id == track.id, Application.state == State.EXPERTISE
-    )
-    scored = select(Score.submission_id).where(Score.run_id == newest, Score.current)
-    reviewed = select(func.max(Assignment.submitted_at)).where(Assignment.submission_id.in_(in_play))
-    run: ScoreRun | None
-    run, numbers, outside, last = session.execute(
-        select(
-            ScoreRun,
-            unchecked.scalar_subquery(),
-            in_play.where(Application.submission_id.not_in(scored)).exists(),
-            reviewed.scalar_subquery(),
-        )
-        .select_from(TenderTrack)
-        .outerjoin(ScoreRun, ScoreRun.id == newest)
-        .where(TenderTrack.id == track.id)
-    ).one()
-    problems = [_unchecked(number) for number in numbers or ()]
-    if run is None:
-        problems.append(Problem("no_run", "run", N_("The applications of this track are not scored yet: start a run.")))
-    elif run.ended_at is None:
-        problems.append(Problem("running", "run", N_("A scoring run is going on: wait until it has ended.")))
-    elif outside or (last is not None and last > run.created_at):
-        message = N_("Applications or reviews were handed in after the last scoring run: start another one.")
-        problems.append(Problem("old_run", "run", message))
-    if problems or run is None:
-        raise Problems(problems)
-    return run
-
-
-def _unchecked(number: str) -> Problem:
-    """Of an application whose formal check is not finished."""
-    message = N_("%(number)s: the formal check is not finished.", number=number)
-    return Problem("unchecked", f"application.{number}", message)
-
-
-@dataclass(frozen=True, slots=True)
-class Ranks:
-    """What the list of a run is made of: the ranked applications in expertise, the rules, and roubles by year, of
-    the years that the rules or the requests name: what is given for others changes nothing here."""
-
-    run: ScoreRun
-    ranked: list[Ranked]
-    rules: RuleSet
-    available: Mapping[int, Decimal]
-
-
-def ranks(session: Session, track: TenderTrack, run: ScoreRun, rules: RuleSet | None = None) -> Ranks:
-    """Two queries, one more for rules that are not given.
-
-    Raises :class:`Problems` when there is nothing to decide on.
-    """
-    ranking = scoring.ranking(session, run, rules)
-    ranked = [place.ranked for place in ranking.places if place.state == State.EXPERTISE]
-    if not ranked:
-        raise Problems.one("nothing", "", N_("There is no application to decide on."))
-    available = budget.available(session, track.tender.programme_id, track.track)
-    asked = {year for item in ranked for year, amount in item.entry.amounts.items() if amount}
-    years = asked.union(ranking.rules.years)
-    return Ranks(run, ranked, ranking.rules, {year: amount for year, amount in available.items() if year in years})
-
-
-def _follow(session: Session, track: TenderTrack, found: Ranks) -> Basis:
-    run, ranked, available = found.run, found.ranked, found.available
-    lines = _lines(session, track, ranked, found.rules, available)
-    totals = {item.entry.application_id: item.entry.total for item in ranked}
-    output = run.output_digest or ""
-    return Basis(run.id, output, available, lines, totals, _digest(track.id, output, available, lines, totals))
-
-
-def _lines(
-    session: Session, track: TenderTrack, ranked: Sequence[Ranked], rules: RuleSet, available: Mapping[int, Decimal]
-) -> list[Line]:
+def _lines(session: Session, own: Ranks, held: Sequence[Ranks]) -> list[Line]:
     """By the policy and the limits of the rules; the best total is the one that was computed for just this."""
-    if is_plain(rules):
-        return proposal.propose(ranked, available)
-    unwilling = refused_parts(session, track, rules)
-    problem = problem_of(session, track, ranked, rules, available, unwilling)
+    tender = own.track.tender
+    if is_plain(own.rules) and not tender.joint_limits:
+        return proposal.propose(own.ranked, own.available)
+    problem = problem_of(session, held)
+    names = limit_names(tender, {side.track.track: side.rules for side in held})
     if problem.policy is not Policy.BEST_TOTAL:
         model = Model(problem)
         walked = walk(model, problem.policy)
         by_key = {model.candidates[at].key: outcome for at, outcome in walked.items()}
-        return lines_of(ranked, by_key, rules, unwilling)
-    return lines_of(ranked, _computed(session, track, problem.digest), rules)
+        return lines_of(own.ranked, by_key, names, own.unwilling)
+    return lines_of(own.ranked, _computed(session, own.track, problem.digest), names, {})
 
 
 def _computed(session: Session, track: TenderTrack, problem_digest: str) -> Mapping[str, Outcome]:
     run = session.scalar(
         select(AllocationRun)
         .where(
-            AllocationRun.tender_track_id == track.id,
+            AllocationRun.tender_track_id.in_(together(track)),
             AllocationRun.state == RunState.DONE,
             AllocationRun.problem_digest == problem_digest,
         )
@@ -218,11 +131,13 @@ def _money_changed(available: Mapping[int, Decimal], before: Mapping[str, str]) 
     return N_("the envelopes have changed")
 
 
-def recorded(decision: AwardDecision, output: str) -> dict[str, Any]:
-    """What the digest of a kept decision (lines and amounts loaded) covers; ``output``: the digest of its run."""
+def recorded(decision: AwardDecision, output: str, joint: str | None) -> dict[str, Any]:
+    """What the digest of a kept decision (lines and amounts loaded) covers; ``output``: the digest of its run,
+    ``joint``: that of the limits over the tracks of its tender, if there are any."""
     return {
         "track": str(decision.tender_track_id),
         "scores": output,
+        **_joint(joint),
         "available": dict(decision.available),
         "lines": [
             _covered(
@@ -237,24 +152,24 @@ def recorded(decision: AwardDecision, output: str) -> dict[str, Any]:
     }
 
 
-def _digest(
-    track_id: UUID,
-    output: str,
-    available: Mapping[int, Decimal],
-    lines: Sequence[Line],
-    totals: Mapping[str, Decimal | None],
-) -> str:
+def _digest(own: Ranks, output: str, lines: Sequence[Line], totals: Mapping[str, Decimal | None]) -> str:
     return digest(
         {
-            "track": str(track_id),
+            "track": str(own.track.id),
             "scores": output,
-            "available": as_text(available),
+            **_joint(own.track.tender.joint_digest),
+            "available": as_text(own.available),
             "lines": [
                 _covered(line.application_id, line.place, line.outcome, totals[line.application_id], line.amounts)
                 for line in lines
             ],
         }
     )
+
+
+def _joint(limits: str | None) -> dict[str, str]:
+    """Decisions of tenders without such limits cover what they always did."""
+    return {} if limits is None else {"joint_limits": limits}
 
 
 def _covered(

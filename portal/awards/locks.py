@@ -5,12 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, contains_eager, selectinload
+from sqlalchemy.orm import Session, aliased, contains_eager, selectinload
 
 from portal.awards.models import AwardDecision, DecisionLine
 from portal.core.errors import Conflict, NotFound, Stale
 from portal.core.language import N_
-from portal.tenders.models import TenderTrack
+from portal.tenders.models import Tender, TenderTrack
 
 
 def locked_decision(session: Session, decision_id: UUID, expected_version: int | None) -> AwardDecision:
@@ -35,6 +35,31 @@ def locked_decision(session: Session, decision_id: UUID, expected_version: int |
             decision.version,
         )
     return decision
+
+
+def lock_together(session: Session, decision_id: UUID) -> list[UUID]:
+    """The first decisions on all tracks of a tender with limits over them, when ``decision_id`` is one of them.
+
+    They take effect and are published together. All are locked, always in the same order; one query. Of any other
+    decision: nothing.
+    """
+    track, own, mine = aliased(TenderTrack), aliased(TenderTrack), aliased(AwardDecision)
+    wanted = (
+        select(AwardDecision.id)
+        .join(track, track.id == AwardDecision.tender_track_id)
+        .join(Tender, Tender.id == track.tender_id)
+        .join(own, own.tender_id == Tender.id)
+        .join(mine, mine.tender_track_id == own.id)
+        .where(
+            mine.id == decision_id,
+            mine.number == 1,
+            Tender.joint_digest.is_not(None),
+            AwardDecision.number == 1,
+            AwardDecision.discarded_at.is_(None),
+        )
+        .order_by(AwardDecision.id)
+    )
+    return list(session.scalars(wanted.with_for_update(of=AwardDecision)))
 
 
 def locked_track(session: Session, tender_track_id: UUID) -> TenderTrack:

@@ -19,10 +19,10 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import amending, basis, decision_letters, reserve_list, sign_offs
+from portal.awards import amending, basis, decision_letters, joint, reserve_list, sign_offs
 from portal.awards.commission.meetings import on_agenda
 from portal.awards.commission.models import ItemState
-from portal.awards.locks import locked_decision, locked_track
+from portal.awards.locks import lock_together, locked_decision, locked_track
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine, DecisionSignature
 from portal.awards.offers import service as offers
 from portal.awards.policy import Signing, interest_refusal
@@ -149,12 +149,14 @@ def _put_away(session: Session, actor: Actor, decision_id: UUID, expected_versio
 def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
     """A signature; the last one that the amount asks for books every award and gives each application its outcome.
 
-    All of it or nothing. Raises :class:`Refused` for the drafter, for those whose signature is not asked for, for
-    anybody of a winning organisation, and when the drafter is of one; :class:`Conflict` when it is signed already,
+    Where the tender has limits over its tracks, the lists of all tracks take effect together, with the last signature
+    of all. All of it or nothing. Raises :class:`Refused` for the drafter, for those whose signature is not asked for,
+    for anybody of a winning organisation, and when the drafter is of one; :class:`Conflict` when it is signed already,
     by this person or in this capacity, or when the ranking or the money has changed since the draft;
     :class:`~portal.budget.ledger.Overdrawn` when an envelope lacks money.
     """
     authorize(actor, Permission.AWARD_SIGN)
+    together = lock_together(session, decision_id)
     decision = locked_decision(session, decision_id, expected_version)
     winners = [line.application_id for line in decision.lines if line.outcome == Award.AWARD]
     signatures = sign_offs.given(session, decision.id)
@@ -165,6 +167,30 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     barring.refuse_barred(session, [*people, *signers], paid)
     if decision.signed_at is not None:
         raise Conflict(N_("This decision is signed already."))
+    rules = _require_ready(session, decision)
+    needed = sign_offs.listed(rules, sign_offs.awarded(decision), signatures)
+    office = sign_offs.office_for(actor, needed)
+    assert actor.user_id is not None
+    session.add(
+        DecisionSignature(decision_id=decision.id, office=office, signed_by=actor.user_id, digest=decision.digest)
+    )
+    session.flush()
+    missing = [item.office for item in needed if not item.given and item.office != office]
+    others = joint.others_to_sign(session, decision, together)
+    if missing or (together and not joint.all_signed(session, decision, others)):
+        step = {"digest": decision.digest, "office": office, "missing": ", ".join(missing)}
+        record(session, actor, "awards:decision:sign_off", "award_decision", decision.id, step)
+        return decision
+    for other in others:
+        barring.refuse_barred(session, [other.drafted_by], [line.application_id for line in other.lines])
+        _require_ready(session, other)
+    for each in sorted([decision, *others], key=lambda held: held.id):
+        _take_effect(session, actor, each)
+    return decision
+
+
+def _require_ready(session: Session, decision: AwardDecision) -> RuleSet:
+    """Nothing but signatures is missing: the list follows, parts are agreed to, the commission has adopted it."""
     track = locked_track(session, decision.tender_track_id)
     rules = rules_of(session, track.id)
     if decision.number == 1:
@@ -176,31 +202,24 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
     item = on_agenda(session, decision.id)
     if rules.commission and (item is None or item.state != ItemState.ADOPTED):
         raise Conflict(N_("The commission has not adopted this list yet: it is signed after the meeting."))
-    needed = sign_offs.listed(rules, sign_offs.awarded(decision), signatures)
-    office = sign_offs.office_for(actor, needed)
-    assert actor.user_id is not None
-    session.add(
-        DecisionSignature(decision_id=decision.id, office=office, signed_by=actor.user_id, digest=decision.digest)
-    )
-    session.flush()
-    missing = [item.office for item in needed if not item.given and item.office != office]
-    if missing:
-        step = {"digest": decision.digest, "office": office, "missing": ", ".join(missing)}
-        record(session, actor, "awards:decision:sign_off", "award_decision", decision.id, step)
-        return decision
-    decision.signed_by, decision.signed_at = actor.user_id, now(session)
+    return rules
+
+
+def _take_effect(session: Session, actor: Actor, decision: AwardDecision) -> None:
+    """Every signature is given: book the awards and give each application its outcome; ``actor`` signed last of all."""
+    last = sign_offs.given(session, decision.id)[-1]
+    decision.signed_by, decision.signed_at = last.signed_by, now(session)
     session.flush()
     for line in decision.lines:
         _carry_out(session, actor, decision, line)
     changes = {
         "digest": decision.digest,
         "drafted_by": decision.drafted_by,
-        "office": office,
-        "awards": len(winners),
+        "office": last.office,
+        "awards": sum(line.outcome == Award.AWARD for line in decision.lines),
         "lines": len(decision.lines),
     }
     record(session, actor, "awards:decision:sign", "award_decision", decision.id, changes)
-    return decision
 
 
 def changed(
@@ -263,10 +282,12 @@ def _approve(session: Session, actor: Actor, decision: AwardDecision, line: Deci
 def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
     """Make a signed decision public and write to every applicant; the last one of a tender ends the tender.
 
-    The letters wait for as long as the rules say, and can be stopped meanwhile (:func:`stop_letters`). Conflict when
-    it is not signed, or published already.
+    Where the tender has limits over its tracks, the first decisions on all of them become public together. The letters
+    wait for as long as the rules say, and can be stopped meanwhile (:func:`stop_letters`). Conflict when it is not
+    signed, or published already.
     """
     authorize(actor, Permission.AWARD_PUBLISH)
+    together = lock_together(session, decision_id)
     decision = locked_decision(session, decision_id, expected_version)
     if decision.signed_at is None:
         raise Conflict(N_("A decision is published after it is signed."))
@@ -275,6 +296,15 @@ def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
     track = locked_track(session, decision.tender_track_id)
     # Decisions on the tracks of a tender are published one after the other, so that one of them is the last.
     session.scalars(select(Tender.id).where(Tender.id == track.tender_id).with_for_update()).one()
+    _make_public(session, actor, decision, track)
+    for other in joint.others_to_publish(session, decision, together):
+        _make_public(session, actor, other, locked_track(session, other.tender_track_id))
+    if track.tender.results_published_at is None and not _open_tracks(session, track.tender_id):
+        tenders.note_results(session, actor, track.tender_id)
+    return decision
+
+
+def _make_public(session: Session, actor: Actor, decision: AwardDecision, track: TenderTrack) -> None:
     decision.published_at = now(session)
     commission = rules_of(session, track.id).commission
     held = commission.letters_held_minutes if commission else 0
@@ -286,9 +316,6 @@ def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_versi
     bundles.make_later(session, track.tender_id, decision.id)
     changes = {"tender": track.tender.code, "track": track.track, "digest": decision.digest}
     record(session, actor, "awards:decision:publish", "award_decision", decision.id, changes)
-    if track.tender.results_published_at is None and not _open_tracks(session, track.tender_id):
-        tenders.note_results(session, actor, track.tender_id)
-    return decision
 
 
 def stop_letters(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -160,12 +160,20 @@ def remaining(session: Session, programme_id: UUID | None = None) -> list[Remain
 
 def available(session: Session, programme_id: UUID, track: str) -> dict[int, Decimal]:
     """Year -> roubles available now in the envelopes of a track."""
+    return available_by_track(session, programme_id, [track])[track]
+
+
+def available_by_track(session: Session, programme_id: UUID, tracks: Collection[str]) -> dict[str, dict[int, Decimal]]:
+    """Track -> year -> roubles available now in its envelopes; one query for all tracks."""
     rows = session.execute(
-        select(Envelope.year, Envelope.available)
-        .where(Envelope.programme_id == programme_id, Envelope.track == track)
+        select(Envelope.track, Envelope.year, Envelope.available)
+        .where(Envelope.programme_id == programme_id, Envelope.track.in_(tracks))
         .order_by(Envelope.year)
     )
-    return dict(rows.all())
+    found: dict[str, dict[int, Decimal]] = {track: {} for track in tracks}
+    for track, year, amount in rows:
+        found[track][year] = amount
+    return found
 
 
 def programmes_with_envelopes(session: Session, actor: Actor) -> list[tuple[Programme, int]]:

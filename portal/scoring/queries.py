@@ -91,9 +91,16 @@ def latest_runs(session: Session, tender_track_ids: Sequence[UUID]) -> dict[UUID
 def ranking(session: Session, run: ScoreRun, rules: RuleSet | None = None) -> Ranking:
     """The ranking by an ended run: one query whatever the number of applications, and one for the rules of the track
     where they are not given."""
-    rules = rules or rules_of(session, run.tender_track_id)
+    (found,) = rankings(session, [(run, rules or rules_of(session, run.tender_track_id))])
+    return found
+
+
+def rankings(session: Session, runs: Sequence[tuple[ScoreRun, RuleSet]]) -> list[Ranking]:
+    """The ranking by each of these ended runs, with the rules of its track; one query for all."""
+    draws = any(TieRule.DRAW in rules.tie_rules for _run, rules in runs)
     statement = (
         select(
+            Score.run_id,
             Application.id.label("application_id"),
             Application.number,
             Application.title_ru,
@@ -109,17 +116,19 @@ def ranking(session: Session, run: ScoreRun, rules: RuleSet | None = None) -> Ra
             Score.amounts,
             Score.hpj,
             Score.sheet["gates"].label("gates"),
-            (_RANDOMNESS if TieRule.DRAW in rules.tie_rules else null()).label("randomness"),
+            (_RANDOMNESS if draws else null()).label("randomness"),
         )
         .join(Submission, Submission.id == Score.submission_id)
         .join(Application, Application.id == Submission.application_id)
         .join(Organisation, Organisation.id == Application.initiator_id)
-        .where(Score.run_id == run.id)
+        .where(Score.run_id.in_([run.id for run, _rules in runs]))
     )
-    rows = session.execute(statement).all()
-    by_id = {str(row.application_id): row for row in rows}
-    ranked = rank([_entry(row) for row in rows], rules)
-    return Ranking(run, rules, [_place(each, by_id[each.entry.application_id]) for each in ranked])
+    rows = {str(row.application_id): row for row in session.execute(statement)}
+    found = []
+    for run, rules in runs:
+        ranked = rank([_entry(row) for row in rows.values() if row.run_id == run.id], rules)
+        found.append(Ranking(run, rules, [_place(each, rows[each.entry.application_id]) for each in ranked]))
+    return found
 
 
 _RANDOMNESS: Final = (

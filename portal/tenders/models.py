@@ -64,6 +64,8 @@ class Tender(Keyed, Stamped, Base):
     ``exceptions`` counts the exceptions from the closing; a trigger moves it, so that whoever waits for this
     row reads them anew. ``sealed``: applications stay sealed until two keepers open them (decision 20);
     ``unsealed_at`` is when the first of the two did so, and from then on nothing is taken any more.
+    ``joint_limits``: limits over all tracks as JSON (:mod:`portal.tenders.joint_limits`), [] for none;
+    ``joint_digest``: their digest, once they are frozen with the publication (a trigger holds it).
     """
 
     __tablename__ = "tender"
@@ -76,6 +78,10 @@ class Tender(Keyed, Stamped, Base):
         CheckConstraint("(cancelled_at is null) = (cancel_reason is null)", name="cancelled"),
         CheckConstraint("question_days between 0 and 60", name="question_days"),
         CheckConstraint("unsealed_at is null or sealed", name="unsealed"),
+        CheckConstraint(
+            "(joint_digest is not null) = (published_at is not null and joint_limits <> '[]'::jsonb)",
+            name="joint_limits",
+        ),
         Index("ix_tender_closes", "closes_at"),
     )
 
@@ -99,6 +105,8 @@ class Tender(Keyed, Stamped, Base):
     exceptions: Mapped[int] = mapped_column(default=0, server_default="0")
     sealed: Mapped[bool] = mapped_column(default=False, server_default="false")
     unsealed_at: Mapped[datetime | None]
+    joint_limits: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    joint_digest: Mapped[str | None]
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}

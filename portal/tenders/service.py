@@ -17,12 +17,13 @@ from sqlalchemy.orm.attributes import flag_modified
 
 import portal.tenders.policy  # noqa: F401 - registers the room's rules
 from portal.audit.service import record
+from portal.core.canonical import digest
 from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Stale
 from portal.core.language import N_, Message
 from portal.identity.policy import Actor, Permission, authorize
+from portal.tenders import joint_limits, seal_queries
 from portal.tenders import rules as life
-from portal.tenders import seal_queries
 from portal.tenders.models import Programme, RuleSetVersion, Tender, TenderTrack, Track
 from portal.tenders.rules import TenderStatus
 from portal.tenders.ruleset import RuleSet, from_json, rules_digest, settled, to_json
@@ -102,6 +103,7 @@ def create_tender(
     session.flush()
     for track, source in sources.items():
         session.add(TenderTrack(tender_id=row.id, track=track, rule_set_id=_new_rules(session, row, track, source)))
+    row.joint_limits = _copied_limits(session, list(sources.values()))
     session.flush()
     changes = {**asdict(values), "tracks": {track: key or "official" for track, key in tracks.items()}}
     record(session, actor, "tenders:tender:create", "tender", row.id, changes)
@@ -210,8 +212,29 @@ def edit_rules(
     return row
 
 
+def edit_joint_limits(
+    session: Session, actor: Actor, tender_id: UUID, *, content: object, expected_version: int
+) -> Tender:
+    """Write all limits over the tracks of a tender in preparation (JSON of ``joint_limits.to_json``).
+
+    Problems: all faults at once. Conflict when the tender is published, Stale when somebody else changed it.
+    """
+    row = locked(session, actor, tender_id, "edit")
+    expect(row.version, expected_version)
+    limits = joint_limits.from_json(content)
+    if not storable(content):
+        raise Problems.one("unstorable", "", UNSTORABLE)
+    before = digest(row.joint_limits)
+    row.joint_limits = joint_limits.to_json(limits)
+    _touch(row)
+    session.flush()
+    changes = {"before": before, "after": digest(row.joint_limits)}
+    record(session, actor, "tenders:limits:edit", "tender", row.id, changes)
+    return row
+
+
 def publish(session: Session, actor: Actor, tender_id: UUID, *, expected_version: int) -> Tender:
-    """Announce the tender and freeze its rule sets with their digests.
+    """Announce the tender and freeze its rule sets, and the limits over its tracks, with their digests.
 
     The version covers the rules as well: rules that changed after the page was opened make it Stale.
     """
@@ -227,13 +250,19 @@ def publish(session: Session, actor: Actor, tender_id: UUID, *, expected_version
         found.append(Problem("required", "tracks", N_("Choose at least one track.")))
     for rules in rule_sets:
         found += _faults(rules)
+    if not found:
+        found += joint_limits.publication_problems(row, {held.track: from_json(held.content) for held in rule_sets})
     _refuse(found)
     for rules in rule_sets:
         rules.frozen_at, rules.digest = at, rules_digest(rules.content)
     row.published_at = at
+    if row.joint_limits:
+        row.joint_digest = digest(row.joint_limits)
     session.flush()
     frozen = {rules.track: rules.digest for rules in rule_sets}
     changes = {"opens_at": row.opens_at, "closes_at": row.closes_at, "rules": frozen}
+    if row.joint_digest is not None:
+        changes["joint_limits"] = row.joint_digest
     record(session, actor, "tenders:tender:publish", "tender", row.id, changes)
     return row
 
@@ -306,6 +335,18 @@ def _source(session: Session, track: Track, key: UUID | None, found: list[Proble
         message = N_("The rules to copy are gone, or they belong to another track.")
         found.append(Problem("unknown", f"rules_{track}", message))
     return source
+
+
+def _copied_limits(session: Session, sources: list[RuleSetVersion | None]) -> list[Any]:
+    """The limits over the tracks of the tender that all rules are copied from; [] when it is not one tender."""
+    keys = [source.id for source in sources if source is not None]
+    if len(keys) < len(sources) or len(keys) < 2:
+        return []
+    copied = session.scalars(
+        select(Tender).join(TenderTrack).where(TenderTrack.rule_set_id.in_(keys)).order_by(Tender.id)
+    ).unique()
+    found = copied.all()
+    return list(found[0].joint_limits) if len(found) == 1 else []
 
 
 def _new_rules(session: Session, tender: Tender, track: Track, source: RuleSetVersion | None) -> UUID:

@@ -209,6 +209,17 @@ def signed(stage: Stage, requests: Sequence[Amounts]) -> list[UUID]:
     return lines
 
 
+def limited(session: Session, tender: Tender, limits: Sequence[Mapping[str, Any]]) -> None:
+    """Limits over all tracks of a tender that was published without them."""
+    session.execute(text("alter table tender disable trigger guard_joint_limits"))
+    session.execute(
+        text("update tender set joint_limits = cast(:content as jsonb), joint_digest = :digest where id = :key"),
+        {"content": json.dumps(list(limits), ensure_ascii=False), "digest": digest(list(limits)), "key": tender.id},
+    )
+    session.execute(text("alter table tender enable trigger guard_joint_limits"))
+    session.expire_all()
+
+
 def ruled(stage: Stage, **changes: Any) -> None:
     """Other rules for the track than those that were published."""
     session, key = stage.session, stage.track.rule_set_id

@@ -1,11 +1,14 @@
-"""Allocations of a track: asked for by a person, computed in the background, kept with the digest of what decided."""
+"""Allocations of a track, or of all tracks that share limits: asked for by a person, computed in the background.
+
+Each is kept with the digest of what decided.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,16 +18,17 @@ import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications.models import Application
 from portal.audit.service import record
 from portal.awards import basis
-from portal.awards.allocation.inputs import problem_of, refused_parts
-from portal.awards.allocation.models import AllocationRun, RunState
-from portal.awards.allocation.problem import Problem
+from portal.awards.allocation.inputs import problem_of
+from portal.awards.allocation.models import AllocationRun, RunState, together
+from portal.awards.allocation.problem import Allocation, Problem
+from portal.awards.ranks import ranks
 from portal.core import jobs
 from portal.core.clock import now
 from portal.core.errors import NotFound, Problems
 from portal.core.errors import Problem as Fault
 from portal.identity.policy import Actor, Permission, authorize, system_actor
-from portal.scoring.queries import rules_of
-from portal.tenders.models import TenderTrack
+from portal.tenders.kept_rules import rules_with
+from portal.tenders.models import RuleSetVersion, TenderTrack
 from portal.tenders.ruleset import RuleSet
 
 TASK: Final = "allocate_track"
@@ -39,10 +43,13 @@ def start(session: Session, actor: Actor, *, tender_track_id: UUID) -> Allocatio
     Raises :class:`Problems` with everything that is still open before anything can be allocated.
     """
     authorize(actor, Permission.AWARD_DRAFT)
-    track = _track(session, tender_track_id, lock=True)
+    track = _track(session, tender_track_id)
+    session.scalars(
+        select(TenderTrack.id).where(TenderTrack.id.in_(together(track))).order_by(TenderTrack.id).with_for_update()
+    ).all()
     going_on = session.scalar(
         select(AllocationRun).where(
-            AllocationRun.tender_track_id == track.id, AllocationRun.state == RunState.COMPUTING
+            AllocationRun.tender_track_id.in_(together(track)), AllocationRun.state == RunState.COMPUTING
         )
     )
     if going_on is not None:
@@ -76,13 +83,10 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
     problem = present_problem(session, _track(session, run.tender_track_id))
     allocation = allocate(problem, seconds=SECONDS)
     ended = now(session)
-    left = {str(year): f"{amount:.2f}" for (_, year), amount in sorted(allocation.left.items())}
-    shadow = {str(year): f"{points:.2f}" for (_, year), points in sorted(allocation.shadow.items())}
     run.problem_digest, run.digest = problem.digest, allocation.digest
     run.candidates = len(problem.candidates)
     run.result = allocation.to_plain() | {
-        "left": left,
-        "shadow": shadow,
+        **_money(allocation),
         "places": {each.key: each.place for each in problem.candidates},
         "asked": {each.key: basis.as_text(each.asked) for each in problem.candidates},
     }
@@ -100,28 +104,33 @@ def step(session: Session, run_id: UUID) -> jobs.Progress:
     return jobs.Progress(PHASES, PHASES)
 
 
+def _money(allocation: Allocation) -> dict[str, Any]:
+    """What is left of each year's envelope, and what another million would bring; by track where they are several."""
+    by_track: dict[str, dict[str, dict[str, str]]] = {}
+    for name, figures in (("left", allocation.left), ("shadow", allocation.shadow)):
+        for (track, year), figure in sorted(figures.items()):
+            by_track.setdefault(track, {"left": {}, "shadow": {}})[name][str(year)] = f"{figure:.2f}"
+    if len(by_track) > 1:
+        return {"tracks": by_track}
+    return next(iter(by_track.values()), {"left": {}, "shadow": {}})
+
+
 def present_problem(session: Session, track: TenderTrack) -> Problem:
     """What would be decided on now. Raises :class:`Problems` with everything that is still open."""
-    return _problem(session, track)[0]
-
-
-def _problem(session: Session, track: TenderTrack) -> tuple[Problem, RuleSet]:
-    found = basis.ranks(session, track, basis.complete_run(session, track))
-    unwilling = refused_parts(session, track, found.rules)
-    return problem_of(session, track, found.ranked, found.rules, found.available, unwilling), found.rules
+    return problem_of(session, ranks(session, track))
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """The newest allocation of a track. ``stale``: why it is not about what is true now, as problems, or ();
-    ``applications``: those of its outcomes by key."""
+    """The newest allocation of a track, or of the tracks that share limits with it. ``problems``: what is still open;
+    ``applications``: those of its outcomes by key; ``rules``: by track, in their order."""
 
     run: AllocationRun | None
     task: jobs.Task | None
     current: bool
     problems: tuple[Fault, ...]
     applications: Mapping[str, Application]
-    rules: RuleSet
+    rules: Mapping[str, RuleSet]
 
 
 def view(session: Session, track: TenderTrack) -> RunView:
@@ -129,7 +138,7 @@ def view(session: Session, track: TenderTrack) -> RunView:
     row = session.execute(
         select(AllocationRun, jobs.Task)
         .outerjoin(jobs.Task, jobs.Task.id == AllocationRun.task_id)
-        .where(AllocationRun.tender_track_id == track.id)
+        .where(AllocationRun.tender_track_id.in_(together(track)))
         .order_by(AllocationRun.id.desc())
         .limit(1)
         .options(joinedload(AllocationRun.creator))
@@ -138,15 +147,26 @@ def view(session: Session, track: TenderTrack) -> RunView:
     current = False
     problems: tuple[Fault, ...] = ()
     try:
-        problem, rules = _problem(session, track)
-        current = run is not None and run.problem_digest == problem.digest
+        held = ranks(session, track)
+        current = run is not None and run.problem_digest == problem_of(session, held).digest
+        rules = {side.track.track: side.rules for side in held}
     except Problems as open_points:
-        problems, rules = tuple(open_points.problems), rules_of(session, track.id)
+        problems, rules = tuple(open_points.problems), _rules(session, track)
     keys = [UUID(key) for key in run.result.get("outcomes", {})] if run is not None else []
     rows = session.scalars(
         select(Application).where(Application.id.in_(keys)).options(joinedload(Application.initiator, innerjoin=True))
     )
     return RunView(run, task, current, problems, {str(row.id): row for row in rows}, rules)
+
+
+def _rules(session: Session, track: TenderTrack) -> dict[str, RuleSet]:
+    wanted = (
+        select(TenderTrack.track)
+        .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
+        .where(TenderTrack.id.in_(together(track)))
+        .order_by(TenderTrack.track)
+    )
+    return {name: rules for rules, (name,) in rules_with(session, wanted)}
 
 
 def _enqueue(session: Session, run: AllocationRun) -> None:
@@ -157,14 +177,13 @@ def _enqueue(session: Session, run: AllocationRun) -> None:
     run.task_id = task_id or run.task_id
 
 
-def _track(session: Session, tender_track_id: UUID, *, lock: bool = False) -> TenderTrack:
-    statement = (
+def _track(session: Session, tender_track_id: UUID) -> TenderTrack:
+    track = session.scalar(
         select(TenderTrack)
         .join(TenderTrack.tender)
         .where(TenderTrack.id == tender_track_id)
         .options(contains_eager(TenderTrack.tender))
     )
-    track = session.scalar(statement.with_for_update(of=TenderTrack) if lock else statement)
     if track is None:
         raise NotFound
     return track

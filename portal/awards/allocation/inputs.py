@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.applications.models import Application, Participant, ParticipantState
 from portal.awards.allocation.problem import SME, Candidate, Limit, Outcome, Policy, Problem, smallest_part
 from portal.awards.allocation.words import told
 from portal.awards.models import Award
-from portal.awards.offers import queries as offer_queries
 from portal.awards.offers.models import AwardOffer, OfferState
 from portal.awards.proposal import Line, declined, not_scored
+from portal.awards.ranks import Ranks
 from portal.clusters.models import Cluster
 from portal.core.errors import Problem as Fault
 from portal.core.errors import Problems
@@ -24,9 +23,12 @@ from portal.core.figures import roubles
 from portal.core.language import N_, Message
 from portal.identity.models import Organisation
 from portal.scoring.ranking import Ranked
-from portal.tenders.models import TenderTrack
-from portal.tenders.ruleset import Allotment, RuleSet
+from portal.tenders.joint_limits import limits_of as joint_limits_of
+from portal.tenders.models import Tender
+from portal.tenders.ruleset import AllocationLimit, Allotment, RuleSet
 
+JOINT: Final = "joint:"
+"""Before the codes of limits over all tracks; those of a track stand behind its name then."""
 NO_SME = "none"
 _MEMBER: Final = aliased(Organisation)
 TAKE_PART: Final = (
@@ -45,87 +47,90 @@ def is_plain(rules: RuleSet) -> bool:
     return rules.allotment is Allotment.STRICT and not rules.limits
 
 
-def problem_of(
-    session: Session,
-    track: TenderTrack,
-    ranked: Sequence[Ranked],
-    rules: RuleSet,
-    available: Mapping[int, Decimal],
-    unwilling: Mapping[str, AwardOffer],
-) -> Problem:
-    """The recommended applications under the policy and limits of the rules; one query.
+def problem_of(session: Session, held: Sequence[Ranks]) -> Problem:
+    """The recommended applications under the policy and limits of the rules, and the limits over all tracks of the
+    tender; one query.
 
-    Under partial funding whoever has not refused a part (``unwilling``: :func:`refused_parts`) is taken to agree to
-    what the rules call one. Raises Problems for applications whose score is open, and for one that asks for nothing.
+    ``held``: :func:`portal.awards.ranks.ranks`. Under partial funding whoever has not refused a part is taken to agree
+    to what the rules call one. Raises Problems for applications whose score is open, and for one that asks for nothing.
     """
-    _refuse_unfit(ranked)
-    wanted = [item for item in ranked if item.entry.recommended]
-    keys = [UUID(item.entry.application_id) for item in wanted]
+    _refuse_unfit([item for side in held for item in side.ranked])
+    wanted = [(side, item) for side in held for item in side.ranked if item.entry.recommended]
     facts = {
         row.id: row
         for row in session.execute(
             select(Application.id, Organisation.region, Organisation.sme, Cluster.code, TAKE_PART.label("members"))
             .join(Organisation, Organisation.id == Application.initiator_id)
             .join(Cluster, Cluster.id == Application.cluster_id)
-            .where(Application.id.in_(keys))
+            .where(Application.id.in_([UUID(item.entry.application_id) for _side, item in wanted]))
         )
     }
-    parts = rules.allotment is Allotment.PARTIAL
-    candidates = []
-    for item, key in zip(wanted, keys, strict=True):
-        entry, fact = item.entry, facts[key]
-        assert entry.total is not None
-        candidates.append(
-            Candidate(
-                key=entry.application_id,
-                number=entry.number,
-                track=track.track,
-                place=item.place,
-                points=entry.total,
-                asked={year: amount for year, amount in entry.amounts.items() if amount},
-                least=smallest_part(entry.amounts, rules.smallest_part)
-                if parts and entry.application_id not in unwilling
-                else None,
-                organisations=frozenset(fact.members or ()),
-                region=fact.region,
-                cluster=fact.code,
-                categories=frozenset() if fact.sme == NO_SME else frozenset({SME, fact.sme}),
-            )
-        )
-    envelopes = {(track.track, year): amount for year, amount in available.items()}
-    return Problem(tuple(candidates), envelopes, Policy(rules.allotment.value), limits_of(rules))
+    candidates = [_candidate(side, item, facts[UUID(item.entry.application_id)]) for side, item in wanted]
+    envelopes = {(side.track.track, year): amount for side in held for year, amount in side.available.items()}
+    (policy,) = {Policy(side.rules.allotment.value) for side in held}
+    return Problem(tuple(candidates), envelopes, policy, _all_limits(held))
 
 
-def refused_parts(session: Session, track: TenderTrack, rules: RuleSet) -> Mapping[str, AwardOffer]:
-    """Whose initiators did not agree to a part, with the last offer; nothing where the rules do not name parts."""
-    return offer_queries.refused(session, track.id) if rules.allotment is Allotment.PARTIAL else {}
-
-
-def limits_of(rules: RuleSet) -> tuple[Limit, ...]:
-    return tuple(
-        Limit(item.code, item.field.value, item.value.strip(), item.least, item.most, item.unit.value)
-        for item in rules.limits
+def _candidate(side: Ranks, item: Ranked, fact: Row[*tuple[Any, ...]]) -> Candidate:
+    entry = item.entry
+    assert entry.total is not None
+    parts = side.rules.allotment is Allotment.PARTIAL and entry.application_id not in side.unwilling
+    return Candidate(
+        key=entry.application_id,
+        number=entry.number,
+        track=side.track.track,
+        place=item.place,
+        points=entry.total,
+        asked={year: amount for year, amount in entry.amounts.items() if amount},
+        least=smallest_part(entry.amounts, side.rules.smallest_part) if parts else None,
+        organisations=frozenset(fact.members or ()),
+        region=fact.region,
+        cluster=fact.code,
+        categories=frozenset() if fact.sme == NO_SME else frozenset({SME, fact.sme}),
     )
 
 
-def limit_names(rules: RuleSet) -> dict[str, Message]:
-    """What the limits are called, for sentences: code -> title in both languages."""
-    titles = {item.code: {"ru": item.title.ru, "en": item.title.en} for item in rules.limits}
-    return {code: Message("%(title)s", {"title": title}) for code, title in titles.items()}
+def limits_of(limits: Sequence[AllocationLimit], prefix: str = "", track: str = "") -> tuple[Limit, ...]:
+    """Limits of rules as an allocation takes them; ``prefix``: before their codes, ``track``: the one they look at."""
+    return tuple(
+        Limit(prefix + item.code, item.field.value, item.value.strip(), item.least, item.most, item.unit.value, track)
+        for item in limits
+    )
+
+
+def _all_limits(held: Sequence[Ranks]) -> tuple[Limit, ...]:
+    """Those over all tracks come first: of two minimums that exclude each other theirs is kept."""
+    over_all = joint_limits_of(held[0].track.tender)
+    if not over_all:
+        return limits_of(held[0].rules.limits)
+    own = (limits_of(side.rules.limits, f"{side.track.track}:", side.track.track) for side in held)
+    return (*limits_of(over_all, JOINT), *(limit for limits in own for limit in limits))
+
+
+def limit_names(tender: Tender, rules: Mapping[str, RuleSet]) -> dict[str, Message]:
+    """What the limits of an allocation are called, for sentences: code -> title in both languages; ``rules``: track ->
+    its rules."""
+    over_all = joint_limits_of(tender)
+    if not over_all:
+        return {item.code: _name(item) for held in rules.values() for item in held.limits}
+    own = {f"{track}:{item.code}": _name(item) for track, held in rules.items() for item in held.limits}
+    return {JOINT + item.code: _name(item) for item in over_all} | own
+
+
+def _name(limit: AllocationLimit) -> Message:
+    return Message("%(title)s", {"title": {"ru": limit.title.ru, "en": limit.title.en}})
 
 
 def lines_of(
     ranked: Sequence[Ranked],
     outcomes: Mapping[str, Outcome],
-    rules: RuleSet,
-    unwilling: Mapping[str, AwardOffer] | None = None,
+    names: Mapping[str, Message],
+    answers: Mapping[str, AwardOffer],
 ) -> list[Line]:
     """The list in the order of the ranking: who is granted money, who stands on the reserve list, who is declined.
 
-    ``unwilling``: those of :func:`refused_parts`, whose reason is what they answered.
+    ``names``: those of :func:`limit_names`; ``answers``: of who refused a part, which is the reason then.
     """
-    answers = unwilling or {}
-    names = limit_names(rules)
     lines = []
     for item in sorted(ranked, key=lambda each: each.place):
         entry = item.entry

@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Select, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.core.db import Base, Keyed, Stamped
 from portal.identity.models import User, one_of
+from portal.tenders.models import TenderTrack
 
 
 class RunState(StrEnum):
@@ -21,7 +22,8 @@ class RunState(StrEnum):
 
 
 class AllocationRun(Keyed, Stamped, Base):
-    """``result``: :meth:`portal.awards.allocation.policies.Allocation.to_plain` with what is left of each envelope;
+    """``result``: :meth:`portal.awards.allocation.policies.Allocation.to_plain` with what is left of each envelope
+    (``left`` and ``shadow`` by year, under ``tracks`` where they are several);
     ``problem_digest``: that of everything that decided. A row that is done is never changed (trigger)."""
 
     __tablename__ = "allocation_run"
@@ -55,3 +57,13 @@ class AllocationRun(Keyed, Stamped, Base):
     done_at: Mapped[datetime | None]
 
     creator: Mapped[User] = relationship(lazy="raise")
+
+
+def together(track: TenderTrack) -> Select[UUID]:
+    """The tracks whose allocation is one: all of a tender that has limits over them, otherwise the track alone.
+
+    Such an allocation belongs to the track for which it was asked first, and is that of the others as well.
+    """
+    if track.tender.joint_limits:
+        return select(TenderTrack.id).where(TenderTrack.tender_id == track.tender_id)
+    return select(TenderTrack.id).where(TenderTrack.id == track.id)

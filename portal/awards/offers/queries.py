@@ -125,13 +125,16 @@ def of_applications(session: Session, application_ids: Sequence[UUID]) -> Sequen
     return rows.unique().all()
 
 
-def refused(session: Session, tender_track_id: UUID) -> dict[str, AwardOffer]:
-    """Application -> the last offer that its initiator did not agree to: it is whole or nothing from then on."""
+def refused(session: Session, tender_track_ids: Sequence[UUID]) -> dict[str, AwardOffer]:
+    """Of these tracks: application -> the last offer that its initiator did not agree to.
+
+    It is whole or nothing from then on.
+    """
     rows = session.scalars(
         select(AwardOffer)
         .join(AwardOffer.application)
         .where(
-            AwardOffer.tender_track_id == tender_track_id,
+            AwardOffer.tender_track_id.in_(tender_track_ids),
             AwardOffer.state.in_(REFUSED),
             AwardOffer.submission_id == Application.submission_id,
         )

@@ -16,10 +16,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from portal.awards import basis
-from portal.awards.allocation.models import AllocationRun
+from portal.awards.allocation.models import AllocationRun, together
 from portal.awards.models import Award
 from portal.awards.offers import queries as offer_queries
 from portal.awards.offers.models import OfferState
@@ -37,6 +37,8 @@ from portal.tenders.models import Tender, TenderTrack
 from portal.tenders.ruleset import Allotment, ExpertMean, TieRule, rules_digest
 
 FORMAT: Final = 2
+JOINT_FORMAT: Final = 3
+"""Of bundles with limits over all tracks, which verifiers of before do not know."""
 ALWAYS: Final = ("npv", "hpj")
 """The figures that gates and tie rules take, whatever the criteria score."""
 
@@ -49,7 +51,7 @@ Files = dict[str, Any]
 def tender_file(tender: Tender, held: Sequence[Track], version: int, former: str | None) -> dict[str, Any]:
     """What the bundle is about; ``former``: the SHA-256 of the version before."""
     return {
-        "format": FORMAT,
+        "format": JOINT_FORMAT if tender.joint_limits else FORMAT,
         "version": version,
         "former": former,
         "code": tender.code,
@@ -58,6 +60,14 @@ def tender_file(tender: Tender, held: Sequence[Track], version: int, former: str
         "closes_at": _utc(tender.closes_at),
         "tracks": [track.name for track in held],
     }
+
+
+def joint_file(tender: Tender) -> Files:
+    """The limits over all tracks, within which one allocation was found for all of them; nothing without any.
+
+    Their digest stands in what each decision's digest covers.
+    """
+    return {"joint_limits.json": tender.joint_limits} if tender.joint_limits else {}
 
 
 def track_files(session: Session, track: Track) -> Files:
@@ -197,7 +207,7 @@ def _allocation(session: Session, track: Track) -> dict[str, Any]:
     numbers = {str(each.application.id): each.number for each in track.decided}
     content = {
         "digest": track.decision.digest,
-        "covered": basis.recorded(track.decision, track.run.output_digest or ""),
+        "covered": basis.recorded(track.decision, track.run.output_digest or "", track.tender.joint_digest),
         "numbers": numbers,
     }
     if track.rules.allotment is Allotment.BEST_TOTAL:
@@ -215,17 +225,23 @@ def _allocation(session: Session, track: Track) -> dict[str, Any]:
 
 def _gap(session: Session, track: Track) -> str:
     """That of the allocation which the list follows: the newest before it with the same awards."""
+    own = {str(line.application_id) for line in track.decision.lines}
     awards = {str(line.application_id) for line in track.decision.lines if line.outcome == Award.AWARD}
+    place = session.get_one(TenderTrack, track.decision.tender_track_id, options=[joinedload(TenderTrack.tender)])
     runs = session.execute(
         select(AllocationRun.gap, AllocationRun.result["outcomes"])
         .where(
-            AllocationRun.tender_track_id == track.decision.tender_track_id,
+            AllocationRun.tender_track_id.in_(together(place)),
             AllocationRun.done_at <= track.decision.created_at,
             AllocationRun.reproducible,
         )
         .order_by(AllocationRun.id.desc())
     )
-    same = (gap for gap, outcomes in runs if awards == {key for key, each in outcomes.items() if each["granted"]})
+    same = (
+        gap
+        for gap, outcomes in runs
+        if awards == {key for key, each in outcomes.items() if each["granted"] and key in own}
+    )
     return plain_decimal(next(same, None) or Decimal(0))
 
 

@@ -76,6 +76,7 @@ def make(session: Session, tender_id: UUID) -> ResultsBundle | None:
         "tender.json": bundle.tender_file(tender, tracks, version, former[0].file.sha256 if former else None),
         "audit.json": trail(session, tracks),
     }
+    files |= bundle.joint_file(tender)
     for track in tracks:
         files |= bundle.track_files(session, track)
     content = archive(files)

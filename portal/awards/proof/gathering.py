@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -57,13 +57,14 @@ class Track:
     decision: AwardDecision
     since: Since
     name: str
+    tender: Tender
     rule_set: RuleSetVersion
     rules: RuleSet
     run: ScoreRun
     manifest: Manifest | None
     scores: Sequence[Scored]
     pseudonyms: Mapping[str, str]
-    groups: Mapping[UUID, Mapping[str, Any]]
+    groups: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def numbers(self) -> dict[UUID, str]:
@@ -101,13 +102,18 @@ def tracks(
     """What each decision rests on; ``since``: by track, what followed it, read where it is not given."""
     found = list(decisions)
     later = followed(session, found) if since is None else since
-    return [_track(session, decision, later[decision.tender_track_id]) for decision in found]
+    held = [_track(session, decision, later[decision.tender_track_id]) for decision in found]
+    if held and held[0].tender.joint_limits:
+        groups = _groups(session, held, held[0].tender.id)
+        return [replace(track, groups=groups) for track in held]
+    return [replace(each, groups=_groups(session, [each], each.decision.tender_track_id)) for each in held]
 
 
 def _track(session: Session, decision: AwardDecision, since: Since) -> Track:
-    name, rule_set = session.execute(
-        select(TenderTrack.track, RuleSetVersion)
+    name, rule_set, tender = session.execute(
+        select(TenderTrack.track, RuleSetVersion, Tender)
         .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
+        .join(Tender, Tender.id == TenderTrack.tender_id)
         .where(TenderTrack.id == decision.tender_track_id)
     ).one()
     rules = parsed_rules(rule_set.content)
@@ -117,13 +123,13 @@ def _track(session: Session, decision: AwardDecision, since: Since) -> Track:
         decision=decision,
         since=since,
         name=name,
+        tender=tender,
         rule_set=rule_set,
         rules=rules,
         run=run,
         manifest=session.get(Manifest, run.id),
         scores=scores,
         pseudonyms=_pseudonyms(session, rules, scores, decision.tender_track_id),
-        groups=_groups(session, rule_set.content, scores, decision.tender_track_id),
     )
 
 
@@ -180,16 +186,17 @@ def _pseudonyms(session: Session, rules: RuleSet, scores: Sequence[Scored], tend
     return {str(review): names[person] for review, person in people.items()}
 
 
-def _groups(
-    session: Session, content: Mapping[str, Any], scores: Sequence[Scored], tender_track_id: UUID
-) -> dict[UUID, dict[str, Any]]:
-    """What the limits of the rules count a recommended application under; nothing where there are none.
+def _groups(session: Session, held: Sequence[Track], secret: UUID) -> dict[UUID, dict[str, Any]]:
+    """What the limits of the rules, or over the tracks, count a recommended application under; nothing where there are
+    none.
 
-    Organisations stand under pseudonyms, but for those that the rules name: that somebody takes part in two projects
-    is told, not who it is.
+    Organisations stand under pseudonyms, the same ones throughout ``held``, but for those that a limit names: that
+    somebody takes part in two projects is told, not who it is. ``secret``: what the order of the pseudonyms hangs on.
     """
-    fields = {limit["field"] for limit in content.get("limits", ())}
-    keys = [each.application.id for each in scores if each.score.recommended]
+    own = [limit for track in held for limit in track.rule_set.content.get("limits", ())]
+    limits = [*held[0].tender.joint_limits, *own]
+    fields = {limit["field"] for limit in limits}
+    keys = [each.application.id for track in held for each in track.scores if each.score.recommended]
     if not fields or not keys:
         return {}
     members: dict[UUID, set[str]] = defaultdict(set)
@@ -199,9 +206,9 @@ def _groups(
         .where(Participant.application_id.in_(keys), Participant.state == ParticipantState.ACCEPTED)
     ):
         members[application_id].add(inn)
-    key = signing.secret(f"organisations:{tender_track_id}")
+    key = signing.secret(f"organisations:{secret}")
     shuffled = sorted(set().union(*members.values()), key=lambda one: hmac.new(key, one.encode(), "sha256").digest())
-    named = {limit["value"].strip() for limit in content["limits"]}
+    named = {limit["value"].strip() for limit in limits}
     names = {one: one if one in named else f"organisation-{at}" for at, one in enumerate(shuffled, start=1)}
     rows = session.execute(
         select(Application.id, Organisation.region, Organisation.sme, Cluster.code)

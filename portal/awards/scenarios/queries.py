@@ -94,7 +94,7 @@ def standing(session: Session, place: Place) -> Standing | None:
     drawn = lots_of(session, place.id) if TieRule.DRAW in place.rules.tie_rules else {}
     rows = session.execute(_scores(run)).all()
     asked_in_vain = place.rules.allotment is Allotment.PARTIAL
-    unwilling = offer_queries.refused(session, place.id) if asked_in_vain else {}
+    unwilling = offer_queries.refused(session, [place.id]) if asked_in_vain else {}
     projects = [_project(row, drawn.get(row.number, ""), str(row.id) in unwilling) for row in rows]
     years = years_of(place.rules, projects)
     ground = Ground(

@@ -59,7 +59,7 @@ def broken(rules: RuleSet) -> list[Problem]:
     return [
         *_parameters(rules),
         *_texts(rules),
-        *(problem for name in _LISTS for problem in _codes(name, getattr(rules, name))),
+        *(problem for name in _LISTS for problem in codes(name, getattr(rules, name))),
         *(problem for at, rule in enumerate(rules.eligibility) for problem in _rule(f"eligibility.{at}", rule, rules)),
         *_caps(rules),
         *_criteria(rules),
@@ -96,7 +96,7 @@ def _within(field: str, value: Decimal, most: Decimal) -> Iterator[Problem]:
 
 
 def _texts(rules: RuleSet) -> Iterator[Problem]:
-    yield from _filled("title", rules.title)
+    yield from filled("title", rules.title)
     for name in (
         "eligibility",
         "categories",
@@ -108,18 +108,20 @@ def _texts(rules: RuleSet) -> Iterator[Problem]:
         "lanes",
     ):
         for at, item in enumerate(getattr(rules, name)):
-            yield from _filled(f"{name}.{at}.title", item.title)
+            yield from filled(f"{name}.{at}.title", item.title)
     for at, declaration in enumerate(rules.declarations):
-        yield from _filled(f"declarations.{at}.statement", declaration.statement)
+        yield from filled(f"declarations.{at}.statement", declaration.statement)
 
 
-def _filled(field: str, text: Text) -> Iterator[Problem]:
+def filled(field: str, text: Text) -> Iterator[Problem]:
+    """What is missing of a text, which is given in both languages."""
     for locale in ("ru", "en"):
         if not text[locale].strip():
             yield Problem("required", f"{field}.{locale}", N_("Give this text in both languages."))
 
 
-def _codes(name: str, items: Sequence[_Coded]) -> Iterator[Problem]:
+def codes(name: str, items: Sequence[_Coded]) -> Iterator[Problem]:
+    """Items of a list without a code, or with that of another one."""
     seen: set[str] = set()
     for at, item in enumerate(items):
         if not item.code.strip():
@@ -179,16 +181,16 @@ def _criterion(field: str, criterion: Criterion) -> Iterator[Problem]:
     for at, component in enumerate(criterion.components):
         yield from _component(f"{field}.components.{at}", component)
     for at, aspect in enumerate(criterion.aspects):
-        yield from _filled(f"{field}.aspects.{at}.title", aspect.title)
+        yield from filled(f"{field}.aspects.{at}.title", aspect.title)
         yield from _anchors(f"{field}.aspects.{at}", aspect)
-    yield from _codes(f"{field}.aspects", criterion.aspects)
+    yield from codes(f"{field}.aspects", criterion.aspects)
 
 
 def _anchors(field: str, aspect: Aspect) -> Iterator[Problem]:
     """Anchors, where there are any, go from 0 to 10 without gaps."""
     following = 0
     for at, anchor in enumerate(aspect.anchors):
-        yield from _filled(f"{field}.anchors.{at}.text", anchor.text)
+        yield from filled(f"{field}.anchors.{at}.text", anchor.text)
         if anchor.least != following or anchor.most < anchor.least:
             message = N_(
                 "The scores go from 0 to 10 in ascending order: this one begins with %(score)s.", score=following
