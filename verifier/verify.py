@@ -33,7 +33,7 @@ from itertools import pairwise
 from math import ceil, floor, gcd
 
 setcontext(Context(prec=60, rounding=ROUND_HALF_UP))
-MANIFEST, SIGNATURE = "manifest.json", "signature.json"
+MANIFEST, SIGNATURE, JOINT = "manifest.json", "signature.json", "joint_limits.json"
 MOST = 20  # differences that are shown
 SECONDS = 300.0  # after which the search for a better total ends, and says how far it came
 FEW = 60  # candidates up to which equally good sets are compared one by one
@@ -51,6 +51,7 @@ TEXTS = {
     "scores": ("{}: {} scores computed anew", "{}: пересчитано оценок — {}"),
     "draw": ("{}: the draw of lots", "{}: жребий"),
     "ranking": ("{}: the order of {} applications", "{}: порядок заявок, всего — {}"),
+    "joint": ("Limits over the tracks: {}, over tracks: {}", "Ограничения на все направления: {}, направлений: {}"),
     "allocation": ("{}: the awards ({})", "{}: распределение ({})"),
     "chain": ("{}: {} decisions in a row, {} outcomes stand", "{}: решений подряд — {}, действуют исходы — {}"),
     "addenda": ("{}: {} adopted addenda, by digest", "{}: принятых приложений — {}, по контрольным суммам"),
@@ -324,12 +325,19 @@ class Track:
         self.raw = files
         self.totals: dict[str, tuple[Decimal | None, bool | None]] = {}
         self.lots: dict[str, str] = {}
+        self.answer: tuple | None = None
 
     def where(self, file: str) -> str:
         return f"tracks/{self.name}/{file}.json"
 
     def read(self, file: str):
         return json.loads(self.raw[self.where(file)])
+
+    @property
+    def lines(self):
+        """The list of the first decision, by number."""
+        held = self.read("allocation")
+        return {held["numbers"][line["application"]]: line for line in held["covered"]["lines"]}
 
     @property
     def submissions(self):
@@ -622,9 +630,14 @@ def ranking(report: Report, track: Track) -> list[object]:
 # The awards, in whole points and whole kopecks.
 
 
-def allocation(report: Report, track: Track) -> list[object]:
-    """The digest that was signed covers this list, and the list follows from ranking, money, policy and limits."""
+def allocation(report: Report, track: Track, sides: list[Track]) -> list[object]:
+    """The digest that was signed covers this list, and the list follows from ranking, money, policy and limits.
+
+    ``sides``: the tracks that share limits, whose money is given out in one go; otherwise the track alone.
+    """
     held = track.read("allocation")
+    if ("joint_limits" in held["covered"]) != (JOINT in track.raw):
+        report.differs(JOINT, JOINT in track.raw, "joint_limits" in held["covered"])
     covered, numbers, place = held["covered"], held["numbers"], track.where("allocation")
     report.same(f"{place} digest", held["digest"], digest(covered))
     report.same(f"{place} scores", covered["scores"], track.read("run")["output"])
@@ -633,22 +646,8 @@ def allocation(report: Report, track: Track) -> list[object]:
     for line, ranked in zip(lines, track.read("ranking")):
         report.same(f"{place} {line['number']} place", line["place"], ranked["place"])
         report.same(f"{place} {line['number']} total", line["total"], ranked["total"])
-    policy = track.read("rules").get("allotment", "strict")
-    if policy not in ("strict", "skipping", "partial", "best_total"):
-        raise Skip(report.text("unknown_policy", policy))
-    asked = asked_for(track, covered, lines, policy)
-    said = {
-        at: {year: kopecks(text) for year, text in line["amounts"].items()}
-        for at, line in enumerate(line for line in lines if line["number"] in asked["numbers"])
-    }
-    told = policy
-    if policy == "best_total":
-        right, within = best(report, place, asked, said, Fraction(held.get("gap", "0")))
-        if within:
-            told = report.text("within", policy, f"{float(within) * 100:.3f}")
-    else:
-        right = walked(asked)
-    consent(report, place, asked, right, held.get("offers", []))
+    asked, right, told = decided(report, place, sides)
+    consent(report, place, asked, right, held.get("offers", []), track.name)
     for line in lines:
         at = asked["numbers"].get(line["number"])
         given = {} if at is None else right.get(at, {})
@@ -659,44 +658,101 @@ def allocation(report: Report, track: Track) -> list[object]:
     return [track.name, told]
 
 
-def asked_for(track: Track, covered, lines, policy: str):
-    """The recommended applications in rank order, what is in the envelopes, and the limits of the rules."""
-    rules, candidates = track.read("rules"), []
-    share = Fraction(Decimal(str(rules.get("smallest_part", "50")))) / 100
-    unwilling = {each["number"] for each in track.read("allocation").get("offers", []) if each["answer"] != "accepted"}
-    for line in lines:
-        recommended = track.totals.get(line["number"], (None, line["outcome"] != "decline"))[1]
-        if recommended:
-            held = track.submissions[line["number"]]
-            least = {
-                year: plain(Decimal(ceil(kopecks(amount) * share)) / 100) for year, amount in held["amounts"].items()
+def decided(report: Report, place: str, sides: list[Track]):
+    """What was asked of the money, who gets how much of it, and the policy in words; once for tracks that share limits."""
+    first = sides[0]
+    if first.answer is None:
+        policies = [side.read("rules").get("allotment", "strict") for side in sides]
+        for side, policy in zip(sides, policies):
+            report.same(f"{side.where('rules')} allotment", policy, policies[0])
+            if policy not in ("strict", "skipping", "partial", "best_total"):
+                raise Skip(report.text("unknown_policy", policy))
+        asked, told = asked_for(sides, policies[0]), policies[0]
+        if told == "best_total":
+            said = {
+                asked["numbers"][number]: {year: kopecks(text) for year, text in line["amounts"].items()}
+                for side in sides
+                for number, line in side.lines.items()
+                if number in asked["numbers"]
             }
-            candidates.append(
-                {
-                    **held,
-                    **held.get("groups", {}),
-                    "points": line["total"],
-                    "asked": held["amounts"],
-                    "least": None if line["number"] in unwilling else least,
+            gaps = [Fraction(side.read("allocation").get("gap", "0")) for side in sides]
+            right, within = best(report, place, asked, said, max(gaps))
+            if within:
+                told = report.text("within", told, f"{float(within) * 100:.3f}")
+        else:
+            right = walked(asked)
+        first.answer = asked, right, told
+    return first.answer
+
+
+def asked_for(sides: list[Track], policy: str):
+    """The recommended applications in canonical order, what is in the envelopes, and the limits of the rules."""
+    candidates, money = [], {}
+    for side in sides:
+        held, submissions = side.read("allocation"), side.submissions
+        share = Fraction(Decimal(str(side.read("rules").get("smallest_part", "50")))) / 100
+        unwilling = {each["number"] for each in held.get("offers", []) if each["answer"] != "accepted"}
+        for number, line in side.lines.items():
+            if side.totals.get(number, (None, line["outcome"] != "decline"))[1]:
+                each = submissions[number]
+                least = {
+                    year: plain(Decimal(ceil(kopecks(amount) * share)) / 100)
+                    for year, amount in each["amounts"].items()
                 }
-            )
+                candidates.append(
+                    {
+                        **each,
+                        **each.get("groups", {}),
+                        "track": side.name,
+                        "place": line["place"],
+                        "key": line["application"],
+                        "points": line["total"],
+                        "asked": each["amounts"],
+                        "least": None if number in unwilling else least,
+                    }
+                )
+        for year, amount in held["covered"]["available"].items():
+            money[side.name, year] = max(kopecks(amount), 0)
+    candidates.sort(key=lambda each: (each["place"], each["track"], each["key"]))
     return {
         "policy": policy,
         "candidates": candidates,
         "numbers": {each["number"]: at for at, each in enumerate(candidates)},
-        "money": {year: max(kopecks(amount), 0) for year, amount in covered["available"].items()},
-        "limits": rules.get("limits", []),
+        "money": money,
+        "limits": all_limits(sides),
     }
 
 
-def consent(report: Report, place: str, asked, given, offers) -> None:
-    """Whoever gets less than it asked for has agreed to just that."""
+def all_limits(sides: list[Track]):
+    """The limits of the rules; where there are some over all tracks, these first, and each with the track that it
+    looks at."""
+    if JOINT not in sides[0].raw:
+        return [{**limit, "track": ""} for limit in sides[0].read("rules").get("limits", [])]
+    return [{**limit, "code": f"joint:{limit['code']}", "track": ""} for limit in json.loads(sides[0].raw[JOINT])] + [
+        {**limit, "code": f"{side.name}:{limit['code']}", "track": side.name}
+        for side in sides
+        for limit in side.read("rules").get("limits", [])
+    ]
+
+
+def over_all(report: Report, tracks: list[Track]) -> list[object]:
+    """The limits over all tracks are those that the digest of every first decision covers."""
+    for track in tracks:
+        place = f"{track.where('allocation')} joint_limits"
+        report.same(JOINT, sha256(track.raw[JOINT]), track.read("allocation")["covered"].get("joint_limits"))
+        if digest(json.loads(track.raw[JOINT])) != sha256(track.raw[JOINT]):
+            report.differs(place, sha256(track.raw[JOINT]), digest(json.loads(track.raw[JOINT])))
+    return [len(json.loads(tracks[0].raw[JOINT])), len(tracks)]
+
+
+def consent(report: Report, place: str, asked, given, offers, track: str) -> None:
+    """Whoever of a track gets less than it asked for has agreed to just that."""
     agreed = {each["number"]: each["offered"] for each in offers if each["answer"] == "accepted"}
     for at, amounts in given.items():
         each = asked["candidates"][at]
         whole = {year: kopecks(text) for year, text in each["asked"].items() if kopecks(text)}
         said = {year: kopecks(text) for year, text in agreed.get(each["number"], {}).items()}
-        if amounts != whole and amounts != said:
+        if each["track"] == track and amounts != whole and amounts != said:
             report.differs(f"{place} {each['number']} consent", agreed.get(each["number"]), sorted(amounts.items()))
 
 
@@ -728,14 +784,17 @@ def rows_of(asked, without: frozenset[str] = frozenset()):
     ``without``: codes of limits whose minimum cannot be reached.
     """
     sums = [{year: kopecks(text) for year, text in each["asked"].items()} for each in asked["candidates"]]
-    for year in sorted({*asked["money"], *(year for years in sums for year, amount in years.items() if amount)}):
-        yield {at: s[year] for at, s in enumerate(sums) if s.get(year)}, None, asked["money"].get(year, 0), "", "", year
-    whole = sum(asked["money"].values())
+    of = [each["track"] for each in asked["candidates"]]
+    wanted_years = {(of[at], year) for at, years in enumerate(sums) for year, amount in years.items() if amount}
+    for track, year in sorted({*asked["money"], *wanted_years}):
+        takes = {at: s[year] for at, s in enumerate(sums) if of[at] == track and s.get(year)}
+        yield takes, None, asked["money"].get((track, year), 0), "", "", year
     for limit in asked["limits"]:
+        whole = sum(amount for (track, _year), amount in asked["money"].items() if limit["track"] in ("", track))
         wanted = "sme" if limit["field"] == "sme" else limit["value"].strip()
         found: dict[str, dict[int, int]] = {} if wanted == "*" else {wanted: {}}
         for at, each in enumerate(asked["candidates"]):
-            for group in groups(each, limit["field"]):
+            for group in groups(each, limit["field"]) if limit["track"] in ("", each["track"]) else ():
                 if wanted in ("*", group):
                     found.setdefault(group, {})[at] = 1 if limit["unit"] == "projects" else sum(sums[at].values())
         factor = {"projects": Fraction(1), "roubles": Fraction(100), "percent": Fraction(whole, 100)}[limit["unit"]]
@@ -746,11 +805,14 @@ def rows_of(asked, without: frozenset[str] = frozenset()):
 
 
 def walked(asked) -> dict[int, dict[str, int]]:
-    """Down the ranking: who breaks an upper limit is passed over; lack of money ends it, or passes over too."""
+    """Down the ranking: who breaks an upper limit is passed over; lack of money ends a track, or passes over too."""
     rows = list(rows_of(asked))
     left = [row[2] for row in rows]
     given: dict[int, dict[str, int]] = {}
+    ended: set[str] = set()
     for at, each in enumerate(asked["candidates"]):
+        if each["track"] in ended:
+            continue
         wanted = {year: kopecks(text) for year, text in each["asked"].items() if kopecks(text)}
         mine = [(place, row) for place, row in enumerate(rows) if at in row[0] and row[2] is not None]
         short = [row for place, row in mine if row[0][at] > left[place]]
@@ -765,7 +827,7 @@ def walked(asked) -> dict[int, dict[str, int]]:
                 taken = sum(granted.values()) if row[3] else granted.get(row[5], 0)
                 left[place] -= 1 if row[4] == "projects" else taken
         elif asked["policy"] == "strict" and not any(row[3] for row in short):
-            break
+            ended.add(each["track"])
     return given
 
 
@@ -978,6 +1040,8 @@ def former(report: Report, files: dict[str, bytes], path: str) -> list[object]:
     report.same(f"{path} code", told["code"], about["code"])
     if told.get("version", 1) == about["version"] - 1:
         report.same("tender.json former", about["former"], sha256(content))
+    if JOINT in earlier and files.get(JOINT) != earlier[JOINT]:
+        report.differs(JOINT, sha256(files.get(JOINT, b"")), sha256(earlier[JOINT]))
     for name in told["tracks"]:
         for file in ("rules", "run", "submissions", "reviews", "sheets", "ranking", "allocation", "draw", "addenda"):
             place = f"tracks/{name}/{file}.json"
@@ -1228,7 +1292,13 @@ def check(path: str, options: argparse.Namespace) -> int:
 
     report.stage("", "tender.json", about)
     for track in tracks:
-        check_track(report, track, found)
+        check_scores(report, track)
+        if JOINT not in files:
+            check_decision(report, track, [track], found)
+    if JOINT in files:
+        report.stage("joint", JOINT, lambda: over_all(report, tracks))
+        for track in tracks:
+            check_decision(report, track, tracks, found)
     if options.former:
         report.stage("former", options.former, lambda: former(report, files, options.former))
     if options.heads:
@@ -1242,17 +1312,20 @@ def check(path: str, options: argparse.Namespace) -> int:
     return 0
 
 
-def check_track(report: Report, track: Track, found: Trail) -> None:
+def check_scores(report: Report, track: Track) -> None:
     for name, file, work in (
         ("inputs", "run", inputs),
         ("calibration", "calibration", calibration),
         ("scores", "sheets", scores),
         ("draw", "draw", draw),
         ("ranking", "ranking", ranking),
-        ("allocation", "allocation", allocation),
     ):
         if file not in ("calibration", "draw") or track.where(file) in track.raw:
             report.stage(name, track.where(file), lambda work=work: work(report, track))
+
+
+def check_decision(report: Report, track: Track, sides: list[Track], found: Trail) -> None:
+    report.stage("allocation", track.where("allocation"), lambda: allocation(report, track, sides))
     report.stage("postings", track.where("postings"), lambda: postings(report, track, found))
     if json.loads(track.raw["tender.json"])["format"] > 1:
         report.stage("chain", track.where("decisions"), lambda: chain(report, track, found))

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
@@ -88,7 +88,7 @@ def _sides(session: Session, track: TenderTrack) -> list[tuple[TenderTrack, Rule
     signed = select(AwardDecision.id).where(
         AwardDecision.tender_track_id == TenderTrack.id, AwardDecision.signed_at.is_not(None)
     )
-    wanted = (
+    wanted: Select[Any] = (
         select(TenderTrack, in_play.exists(), signed.exists())
         .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
         .where(TenderTrack.tender_id == track.tender_id)

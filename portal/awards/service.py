@@ -182,8 +182,13 @@ def sign(session: Session, actor: Actor, decision_id: UUID, *, expected_version:
         record(session, actor, "awards:decision:sign_off", "award_decision", decision.id, step)
         return decision
     for other in others:
-        barring.refuse_barred(session, [other.drafted_by], [line.application_id for line in other.lines])
-        _require_ready(session, other)
+        try:
+            _require_ready(session, other)
+        except Conflict as refusal:
+            message = N_(
+                "The list of the other track has to be drafted and signed anew first. %(why)s", why=refusal.reason
+            )
+            raise Conflict(message) from refusal
     for each in sorted([decision, *others], key=lambda held: held.id):
         _take_effect(session, actor, each)
     return decision

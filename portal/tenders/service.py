@@ -260,7 +260,7 @@ def publish(session: Session, actor: Actor, tender_id: UUID, *, expected_version
         row.joint_digest = digest(row.joint_limits)
     session.flush()
     frozen = {rules.track: rules.digest for rules in rule_sets}
-    changes = {"opens_at": row.opens_at, "closes_at": row.closes_at, "rules": frozen}
+    changes: dict[str, Any] = {"opens_at": row.opens_at, "closes_at": row.closes_at, "rules": frozen}
     if row.joint_digest is not None:
         changes["joint_limits"] = row.joint_digest
     record(session, actor, "tenders:tender:publish", "tender", row.id, changes)

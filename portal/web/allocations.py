@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -17,7 +17,7 @@ from portal.applications.models import Application
 from portal.awards import queries
 from portal.awards.allocation import computing as allocating
 from portal.awards.allocation.computing import RunView
-from portal.awards.allocation.inputs import limit_names
+from portal.awards.allocation.inputs import JOINT, limit_names
 from portal.awards.allocation.problem import PROJECTS, Outcome, Policy, outcome_of
 from portal.awards.allocation.words import POLICY_NAMES, told
 from portal.core.db import session
@@ -25,7 +25,7 @@ from portal.core.errors import Problems
 from portal.core.figures import Figure, number, percent
 from portal.core.language import Message
 from portal.identity.policy import Permission
-from portal.tenders.models import Track
+from portal.tenders.models import Tender, Track
 from portal.tenders.rules import TRACK_NAMES
 from portal.web.forms import ActionForm
 from portal.web.language import say
@@ -88,17 +88,31 @@ def _show(tender_track_id: UUID, problems: Any = ()) -> str:
         track_name=say(TRACK_NAMES[Track(row.track.track)]),
         policy=POLICY_NAMES[Policy(found.run.result["policy"])] if done and found.run else None,
         policies=_policies(found) if done else [],
-        rows=_rows(found)[:SHOWN] if done else [],
-        years=_years(found) if done else [],
-        limits=_limits(found) if done else [],
+        projects=_projects(found, row.track.tender) if done else [],
+        money=_money(found) if done else [],
+        limits=_limits(found, row.track.tender) if done else [],
+        joint=row.track.tender.joint_limits,
         problems=problems,
         form=ActionForm(formdata=None),
     )
 
 
-def _rows(found: RunView) -> list[Row]:
+def _projects(found: RunView, tender: Tender) -> list[tuple[str, list[Row]]]:
+    """The projects of each track that the allocation is about; no name where it is about one."""
+    rows = _rows(found, tender)
+    tracks = {row.application.track for row in rows}
+    if len(tracks) < 2:
+        return [("", rows[:SHOWN])]
+    return [
+        (say(TRACK_NAMES[Track(track)]), [row for row in rows if row.application.track == track][:SHOWN])
+        for track in found.rules
+        if track in tracks
+    ]
+
+
+def _rows(found: RunView, tender: Tender) -> list[Row]:
     assert found.run is not None
-    names = limit_names(found.rules)
+    names = limit_names(tender, found.rules)
     result = found.run.result
     rows = []
     for key, plain in result["outcomes"].items():
@@ -108,16 +122,38 @@ def _rows(found: RunView) -> list[Row]:
     return sorted(rows, key=lambda row: row.place)
 
 
-def _years(found: RunView) -> list[dict[str, Any]]:
-    """A bar for each year that somebody asks for: what is granted, and what is left of the envelope."""
+@dataclass(frozen=True, slots=True)
+class Money:
+    """The envelopes of a track by year; ``name``: the track's, "" where the allocation is about one; ``shadow``: year
+    -> what another million roubles would bring, in points."""
+
+    name: str
+    years: list[dict[str, Any]]
+    shadow: Mapping[str, str]
+
+
+def _money(found: RunView) -> list[Money]:
     assert found.run is not None
     result = found.run.result
-    asked = {year for amounts in result["asked"].values() for year, amount in amounts.items() if Decimal(amount)}
+    if "tracks" not in result:
+        return [Money("", _years(result, result["left"], list(result["outcomes"])), result["shadow"])]
+    tracks: dict[str, list[str]] = {track: [] for track in result["tracks"]}
+    for key in result["outcomes"]:
+        tracks[found.applications[key].track].append(key)
+    return [
+        Money(say(TRACK_NAMES[Track(track)]), _years(result, figures["left"], tracks[track]), figures["shadow"])
+        for track, figures in result["tracks"].items()
+    ]
+
+
+def _years(result: Mapping[str, Any], held: Mapping[str, str], keys: Sequence[str]) -> list[dict[str, Any]]:
+    """A bar for each year that somebody asks for: what is granted, and what is left of the envelope."""
+    asked = {year for key in keys for year, amount in result["asked"][key].items() if Decimal(amount)}
     rows = []
-    for year, left in sorted(result["left"].items()):
+    for year, left in sorted(held.items()):
         if asked and year not in asked:
             continue
-        granted = sum((Decimal(each["granted"].get(year, 0)) for each in result["outcomes"].values()), Decimal(0))
+        granted = sum((Decimal(result["outcomes"][key]["granted"].get(year, 0)) for key in keys), Decimal(0))
         parts = [
             {"key": "granted", "label": _("Would be granted"), "value": granted, "css": "jp-fill-2"},
             {"key": "left", "label": _("Left"), "value": Decimal(left), "css": "jp-fill-4"},
@@ -126,10 +162,10 @@ def _years(found: RunView) -> list[dict[str, Any]]:
     return rows
 
 
-def _limits(found: RunView) -> list[dict[str, Any]]:
-    """Each limit for each group that it counts, with its price."""
+def _limits(found: RunView, tender: Tender) -> list[dict[str, Any]]:
+    """Each limit for each group that it counts, with its price; ``of``: the track that it looks at, among several."""
     assert found.run is not None
-    names = limit_names(found.rules)
+    names = limit_names(tender, found.rules)
     prices = {each["code"]: each for each in found.run.result["prices"]}
     rows = []
     for each in found.run.result["limits"]:
@@ -138,6 +174,7 @@ def _limits(found: RunView) -> list[dict[str, Any]]:
             {
                 "name": say(names[each["code"]]) if each["code"] in names else each["code"],
                 "value": each["value"],
+                "of": _looks_at(each["code"], tender),
                 "money": money,
                 "used": Decimal(each["used"]),
                 "least": None if each["least"] is None else Decimal(each["least"]),
@@ -150,6 +187,12 @@ def _limits(found: RunView) -> list[dict[str, Any]]:
         )
     # A limit for each value has a row for each: those that are used stand first.
     return sorted(rows, key=lambda row: (row["met"], not row["used"]))[:SHOWN]
+
+
+def _looks_at(code: str, tender: Tender) -> str:
+    if not tender.joint_limits:
+        return ""
+    return _("both tracks") if code.startswith(JOINT) else say(TRACK_NAMES[Track(code.partition(":")[0])])
 
 
 def _policies(found: RunView) -> list[tuple[str, Decimal]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from portal.awards.allocation import computing as allocating
 from portal.awards.models import AwardDecision
 from portal.core.errors import Conflict, Problems
 from portal.core.jobs import Task
+from portal.core.language import render
 from portal.tenders.models import Track
-from tests.factories import awards
+from tests.factories import awards, budget
 from tests.factories import tenders as tenders_factory
-from tests.factories.awards import Stage, limited, ruled
+from tests.factories.awards import Stage, over_both, ruled
 
 REGION = {
     "code": "L1",
@@ -30,13 +32,17 @@ REGION = {
 }
 
 
-def pair(session: Session, limits: list[dict[str, Any]], **rules: Any) -> tuple[Stage, Stage]:
+EXPORTED = [{2019: 30}, {2019: 20}]
+
+
+def pair(
+    session: Session, limits: list[dict[str, Any]], exported: Sequence[awards.Amounts] = EXPORTED, **rules: Any
+) -> tuple[Stage, Stage]:
     """A tender with two projects of import substitution and two of export, all of which fit into the money."""
-    tender = tenders_factory.closed_tender(session, tracks=(Track.IMPORT_SUBSTITUTION, Track.EXPORT))
+    tender = tenders_factory.closed_tender(session, **over_both(limits))
     awards.own_programme(session, tender)
     imports = awards.stage(session, [{2018: 30}, {2018: 20}], {2018: 90}, tender=tender)
-    exports = awards.stage(session, [{2019: 30}, {2019: 20}], {2019: 90}, tender=tender, track=Track.EXPORT)
-    limited(session, tender, limits)
+    exports = awards.stage(session, exported, {2019: 90}, tender=tender, track=Track.EXPORT)
     if rules:
         ruled(imports, **rules)
         ruled(exports, **rules)
@@ -59,3 +65,80 @@ def test_both_lists_are_parts_of_one_walk_over_both_tracks(session: Session) -> 
     assert outcomes(exports, drafted(exports)) == ["award", "award"]
     rows = queries.decision_view(session, imports.chair, listed.id).rows
     assert rows[1].line.reason["en"] == "Passed over by the limit “Projects of one region”: no more than 3."
+
+
+def test_the_lists_take_effect_and_become_public_together(session: Session) -> None:
+    imports, exports = pair(session, [REGION])
+    first = drafted(imports)
+    service.sign(session, imports.member, first.id)
+    assert (first.signed_at, imports.states()) == (None, ["expertise"] * 2)
+    with pytest.raises(Conflict):
+        service.publish(session, imports.chair, first.id)
+    second = drafted(exports)
+    service.sign(session, exports.member, second.id)
+    assert None not in (first.signed_at, second.signed_at)
+    assert (first.signed_by, second.signed_by) == (imports.member.user_id, exports.member.user_id)
+    assert (imports.states(), exports.states()) == (["awarded", "reserve"], ["awarded", "awarded"])
+    service.publish(session, imports.chair, second.id)
+    assert None not in (first.published_at, second.published_at, imports.tender.results_published_at)
+    letters = session.scalars(select(Task).where(Task.kind == service.LETTERS)).all()
+    assert {task.payload["decision_id"] for task in letters} == {str(first.id), str(second.id)}
+
+
+def test_a_list_that_changed_meanwhile_stops_the_signature_on_the_other(session: Session) -> None:
+    """Export stands before: money for a year that it lacked takes the one place of the region."""
+    imports, exports = pair(session, [REGION | {"most": "1"}], exported=[{2019: 30, 2020: 10}])
+    first = drafted(imports)
+    assert outcomes(imports, first) == ["award", "reserve"]
+    service.sign(session, imports.member, first.id)
+    budget.envelope(session, imports.tender.programme_id, Track.EXPORT, 2020, 10)
+    second = drafted(exports)
+    assert outcomes(exports, second) == ["award"]
+    with pytest.raises(Conflict) as caught:
+        service.sign(session, exports.member, second.id)
+    assert render(caught.value.reason, "en") == (
+        "The list of the other track has to be drafted and signed anew first. Since this list was drafted, the list has"
+        " changed. Discard it and draft it anew, so that you sign what is true now."
+    )
+    assert (first.signed_at, exports.states()) == (None, ["expertise"])
+
+
+def test_what_is_open_on_the_other_track_is_told_with_its_name(session: Session) -> None:
+    imports, exports = pair(session, [REGION])
+    exports.application(0).state = "submitted"
+    session.flush()
+    with pytest.raises(Problems) as caught:
+        drafted(imports)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.field) == ("unchecked", f"application.{exports.application(0).number}")
+
+
+def test_a_track_in_which_nothing_is_decided_is_not_waited_for(session: Session) -> None:
+    imports, exports = pair(session, [REGION])
+    for place in range(2):
+        exports.application(place).state = "withdrawn"
+    session.flush()
+    listed = drafted(imports)
+    assert outcomes(imports, listed) == ["award", "award"]
+    service.sign(session, imports.member, listed.id)
+    service.publish(session, imports.chair, listed.id)
+    assert imports.tender.results_published_at is not None
+
+
+def test_one_computation_serves_both_tracks(session: Session) -> None:
+    imports, exports = pair(session, [REGION], allotment="best_total")
+    run = allocating.start(session, imports.chair, tender_track_id=imports.track.id)
+    assert allocating.start(session, imports.chair, tender_track_id=exports.track.id).id == run.id
+    while allocating.step(session, run.id).done < allocating.PHASES:
+        pass
+    assert (run.candidates, run.gap, set(run.result["tracks"])) == (4, 0, {"export", "import_substitution"})
+    assert allocating.view(session, exports.track).run is run
+    assert allocating.view(session, exports.track).current
+    both = outcomes(imports, drafted(imports)) + outcomes(exports, drafted(exports))
+    assert sorted(both) == ["award", "award", "award", "reserve"]
+
+
+def test_published_limits_are_frozen(session: Session) -> None:
+    imports, _exports = pair(session, [REGION])
+    with pytest.raises(IntegrityError), session.begin_nested():
+        session.execute(text("update tender set joint_limits = '[]' where id = :id"), {"id": imports.tender.id})

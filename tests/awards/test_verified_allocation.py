@@ -14,10 +14,11 @@ from tests.factories.proof import verify
 
 CASES = 200 if os.environ.get("FULL") else 8
 YEARS = (2018, 2019, 2020)
+TRACKS = ("export", "import")
 
 
 def problem(chance: random.Random, policy: Policy) -> Problem:
-    """Up to twelve candidates of one track for envelopes that are too small, with up to three limits."""
+    """Up to twelve candidates of two tracks for envelopes that are too small, with up to three limits."""
     candidates = []
     for place in range(1, chance.randint(1, 12) + 1):
         asked = {year: Decimal(chance.randint(0, 30)) for year in YEARS}
@@ -28,7 +29,7 @@ def problem(chance: random.Random, policy: Policy) -> Problem:
             Candidate(
                 key=f"k{place:02}",
                 number=f"N{place:02}",
-                track="export",
+                track=chance.choice(TRACKS),
                 place=place,
                 points=Decimal(chance.randint(6000, 6020)) / 100,
                 asked=asked,
@@ -39,7 +40,7 @@ def problem(chance: random.Random, policy: Policy) -> Problem:
                 categories=frozenset(chance.sample(["sme", "micro"], chance.randint(0, 2))),
             )
         )
-    envelopes = {("export", year): Decimal(chance.randint(0, 70)) for year in YEARS}
+    envelopes = {(track, year): Decimal(chance.randint(0, 50)) for track in TRACKS for year in YEARS}
     return Problem(tuple(candidates), envelopes, policy, tuple(_limits(chance)))
 
 
@@ -50,7 +51,7 @@ def _limits(chance: random.Random) -> list[Limit]:
         least = Decimal(chance.randint(0, 2 if unit == "projects" else 20)) if chance.random() < 0.3 else None
         most = Decimal(chance.randint(1, 3) if unit == "projects" else chance.randint(10, 60))
         value = "sme" if field == "sme" else chance.choice(["*", "36", "c1", "o1", "micro"])
-        found.append(Limit(f"L{number}", field, value, least, most, unit))
+        found.append(Limit(f"L{number}", field, value, least, most, unit, chance.choice(("", *TRACKS))))
     return found
 
 
@@ -59,7 +60,7 @@ def _asked(given: Problem) -> dict[str, Any]:
     return {
         "policy": given.policy.value,
         "candidates": plain["candidates"],
-        "money": {str(each["year"]): verify.kopecks(each["amount"]) for each in plain["envelopes"]},
+        "money": {(each["track"], str(each["year"])): verify.kopecks(each["amount"]) for each in plain["envelopes"]},
         "limits": plain["limits"],
     }
 

@@ -209,20 +209,19 @@ def signed(stage: Stage, requests: Sequence[Amounts]) -> list[UUID]:
     return lines
 
 
-def limited(session: Session, tender: Tender, limits: Sequence[Mapping[str, Any]]) -> None:
-    """Limits over all tracks of a tender that was published without them."""
-    session.execute(text("alter table tender disable trigger guard_joint_limits"))
-    session.execute(
-        text("update tender set joint_limits = cast(:content as jsonb), joint_digest = :digest where id = :key"),
-        {"content": json.dumps(list(limits), ensure_ascii=False), "digest": digest(list(limits)), "key": tender.id},
-    )
-    session.execute(text("alter table tender enable trigger guard_joint_limits"))
-    session.expire_all()
+def over_both(limits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The columns of a published tender with these limits over its tracks."""
+    return {"joint_limits": list(limits), "joint_digest": digest(list(limits)) if limits else None}
 
 
 def ruled(stage: Stage, **changes: Any) -> None:
     """Other rules for the track than those that were published."""
-    session, key = stage.session, stage.track.rule_set_id
+    reruled(stage.session, stage.track, **changes)
+
+
+def reruled(session: Session, track: TenderTrack, **changes: Any) -> None:
+    """The same of a track alone."""
+    key = track.rule_set_id
     content = {**session.get_one(RuleSetVersion, key).content, **changes}
     session.execute(text("alter table rule_set disable trigger frozen_rules"))
     session.execute(

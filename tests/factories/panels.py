@@ -17,7 +17,7 @@ from portal.identity.models import Membership, OrgRole, Role, User
 from portal.review.models import Assignment, AssignmentState, Mark
 from portal.review.reviewing import aspects
 from portal.scoring import service
-from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
+from portal.tenders.models import RuleSetVersion, Tender, TenderTrack, Track
 from portal.tenders.ruleset import RuleSet, from_json
 from tests.factories import identity
 from tests.factories.submissions import submitted, track_of, varied
@@ -31,9 +31,11 @@ def reviewers(session: Session, count: int = 3) -> list[User]:
     return [identity.user(session, Role.REVIEWER, name=f"Demo Reviewer {place}") for place in range(1, count + 1)]
 
 
-def panel(session: Session, tender: Tender, people: Sequence[User], count: int = 9) -> list[UUID]:
+def panel(
+    session: Session, tender: Tender, people: Sequence[User], count: int = 9, track: Track = Track.IMPORT_SUBSTITUTION
+) -> list[UUID]:
     """Applications of merits 5 to 7, each read by two of three reviewers who differ in severity, and by chance."""
-    keys = submitted(session, tender, varied(count), state=State.EXPERTISE)
+    keys = submitted(session, tender, varied(count, track), track=track, state=State.EXPERTISE)
     pairs = ((LENIENT, FAIR), (FAIR, SEVERE), (SEVERE, LENIENT))
     for place, key in enumerate(keys):
         marks = {by: Decimal(5 + place % 3 + SEVERITY[by]) for by in pairs[place // 3 % 3]}
@@ -86,10 +88,10 @@ def rules_of(session: Session, application: Application) -> RuleSet:
     return from_json(session.scalars(statement).one())
 
 
-def scored(session: Session, tender: Tender) -> None:
+def scored(session: Session, tender: Tender, track: Track = Track.IMPORT_SUBSTITUTION) -> None:
     """A run over the track, ended."""
     officer = identity.actor(session, identity.user(session, Role.OFFICER))
-    run = service.start_run(session, officer, track_of(tender).id)
+    run = service.start_run(session, officer, track_of(tender, track).id)
     while not service.step(session, run.id).finished:
         pass
 

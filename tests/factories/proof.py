@@ -42,7 +42,7 @@ from portal.scoring import drawing
 from portal.scoring.drawing import Source
 from portal.tenders.models import Tender, Track
 from portal.tenders.rulebook import load_rulebook
-from portal.tenders.ruleset import Allotment, ExpertMean, TieRule
+from portal.tenders.ruleset import Allotment, ExpertMean, TieRule, to_json
 from tests.factories import awards, budget, identity, panels
 from tests.factories import tenders as tenders_factory
 from tests.factories.submissions import track_of
@@ -100,6 +100,39 @@ def decided(
     for agree in answers:
         decision = _answered(session, chair, decision, agree)
     _public(session, chair, member, decision.id)
+    return tender
+
+
+def decided_together(
+    session: Session, limits: Sequence[dict[str, Any]], *, allotment: Allotment = Allotment.SKIPPING, count: int = 3
+) -> Tender:
+    """A tender with limits over both of its tracks, whose lists took effect and were published together."""
+    tender = tenders_factory.closed_tender(
+        session,
+        rules={"threshold": Decimal(40), "spread_limit": Decimal(10), "allotment": allotment},
+        **awards.over_both(limits),
+    )
+    awards.own_programme(session, tender)
+    officer = awards.person(session, Role.OFFICER, "Demo Officer Ivanovskaya")
+    people = panels.reviewers(session)
+    for track in Track:
+        rules = [rule for rule in to_json(load_rulebook(track))["eligibility"] if rule["code"] not in DATED]
+        awards.reruled(session, track_of(tender, track), eligibility=rules)
+        for key in panels.panel(session, tender, people, count, track):
+            _received(session, officer, key)
+        for year in range(2018, 2022):
+            budget.envelope(session, tender.programme_id, track, year, Decimal(900_000_000))
+    session.commit()
+    heads.publish(session)
+    for track in Track:
+        panels.scored(session, tender, track)
+    chair, member = awards.person(session, Role.CHAIR), awards.person(session, Role.COMMISSION)
+    best = allotment is Allotment.BEST_TOTAL
+    listed = [_drafted(session, chair, track_of(tender, track).id, best=best) for track in Track]
+    for decision in listed:
+        service.sign(session, member, decision.id)
+    service.publish(session, chair, listed[0].id)
+    session.commit()
     return tender
 
 
