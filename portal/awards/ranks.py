@@ -5,17 +5,17 @@ Where a tender has limits over its tracks, one allocation is found for all of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
-from uuid import UUID
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
 from portal.applications.models import Application, State
+from portal.awards.allocation.models import together
 from portal.awards.models import AwardDecision
 from portal.awards.offers import queries as offer_queries
 from portal.awards.offers.models import AwardOffer
@@ -54,60 +54,64 @@ def ranks(session: Session, track: TenderTrack, rules: RuleSet | None = None) ->
     """What is decided on together with a track, in the order of the tracks: the track alone, or all tracks of a tender
     with limits over them in which there is something to decide on.
 
-    ``rules``: those of the track, where they are read already. Three or four queries, one more for limits over tracks
-    or rules that are not given. Raises :class:`Problems` with everything that is open, or when there is nothing to
-    decide on.
+    ``rules``: those of the track, where they are read already. Three or four queries. Raises :class:`Problems` with
+    everything that is open, or when there is nothing to decide on.
     """
-    joint = bool(track.tender.joint_limits)
-    sides = _sides(session, track) if joint else [(track, rules or scoring.rules_of(session, track.id))]
-    runs = _complete_runs(session, [side for side, _rules in sides], joint=joint)
-    found = scoring.rankings(session, [(runs[side.id], held) for side, held in sides])
-    money = budget.available_by_track(session, track.tender.programme_id, [side.track for side, _rules in sides])
-    parts = [side.id for side, held in sides if held.allotment is Allotment.PARTIAL]
+    sides = _sides(session, track, rules)
+    found = scoring.rankings(session, [(side.run, side.rules) for side in sides])
+    money = budget.available_by_track(session, track.tender.programme_id, [side.track.track for side in sides])
+    parts = [side.track.id for side in sides if side.rules.allotment is Allotment.PARTIAL]
     unwilling = offer_queries.refused(session, parts) if parts else {}
     made = []
-    for (side, held), ranking in zip(sides, found, strict=True):
+    for side, ranking in zip(sides, found, strict=True):
         ranked = [place.ranked for place in ranking.places if place.state == State.EXPERTISE]
         if not ranked:
             raise Problems.one("nothing", "", N_("There is no application to decide on."))
         asked = {year for item in ranked for year, amount in item.entry.amounts.items() if amount}
-        years = asked.union(held.years)
-        available = {year: amount for year, amount in money[side.track].items() if year in years}
-        made.append(Ranks(side, ranking.run, ranked, held, available, unwilling))
+        years = asked.union(side.rules.years)
+        available = {year: amount for year, amount in money[side.track.track].items() if year in years}
+        made.append(Ranks(side.track, side.run, ranked, side.rules, available, unwilling))
     return made
 
 
-def _sides(session: Session, track: TenderTrack) -> list[tuple[TenderTrack, RuleSet]]:
-    """The track, and the others of its tender in which something is to be decided; one query.
+class _Side(NamedTuple):
+    track: TenderTrack
+    rules: RuleSet
+    run: ScoreRun
 
-    Raises :class:`Problems` when one of the others is decided already.
+
+def _sides(session: Session, track: TenderTrack, rules: RuleSet | None) -> list[_Side]:
+    """The track, and the others that it is decided with in which something is to be decided, each with its newest
+    scoring run, when everything is in it; one query.
+
+    Raises :class:`Problems` with everything that is open, by track where they are several, or when another one is
+    decided already.
     """
-    in_play = select(Application.id).where(
-        Application.tender_track_id == TenderTrack.id, Application.state.in_(IN_PLAY)
-    )
-    signed = select(AwardDecision.id).where(
-        AwardDecision.tender_track_id == TenderTrack.id, AwardDecision.signed_at.is_not(None)
-    )
-    wanted: Select[Any] = (
-        select(TenderTrack, in_play.exists(), signed.exists())
-        .join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id)
-        .where(TenderTrack.tender_id == track.tender_id)
-        .order_by(TenderTrack.track)
-    )
+    joint = bool(track.tender.joint_limits)
+    wanted = _runs().where(TenderTrack.id.in_(together(track))).order_by(TenderTrack.track)
+    rows: Iterable[tuple[RuleSet, Sequence[Any]]]
+    if rules is None or joint:
+        rows = rules_with(session, wanted.join(RuleSetVersion, RuleSetVersion.id == TenderTrack.rule_set_id))
+    else:
+        rows = [(rules, row) for row in session.execute(wanted)]
+    problems: list[Problem] = []
     sides = []
-    for rules, (side, open_, decided) in rules_with(session, wanted):
-        if decided and side.id != track.id:
+    for held, (side, in_play, signed, run, numbers, outside, last) in rows:
+        if signed and side.id != track.id:
             raise Problems.one("signed_apart", "", SIGNED)
-        if open_ or side.id == track.id:
-            sides.append((side, rules))
+        if in_play or side.id == track.id:
+            late = run is not None and last is not None and last > run.created_at
+            found = _open_points(run, numbers or (), old=outside or late)
+            problems += [_of(side, problem) for problem in found] if joint else found
+            sides.append(_Side(side, held, run))
+    if problems:
+        raise Problems(problems)
     return sides
 
 
-def _complete_runs(session: Session, tracks: Sequence[TenderTrack], *, joint: bool) -> dict[UUID, ScoreRun]:
-    """Track -> its newest scoring run, when everything is in it; one query.
-
-    ``joint``: problems name the track. Raises :class:`Problems` with everything that is open.
-    """
+def _runs() -> Select[Any]:
+    """Tracks with: whether something is to be decided, whether that is signed already, the newest scoring run, numbers
+    of applications that are not checked, whether some are not in the run, and when the last review came in."""
     any_run = aliased(ScoreRun)
     newest = (
         select(any_run.id)
@@ -117,43 +121,28 @@ def _complete_runs(session: Session, tracks: Sequence[TenderTrack], *, joint: bo
         .correlate(TenderTrack)
         .scalar_subquery()
     )
-    unchecked = (
-        select(func.array_agg(aggregate_order_by(Application.number, Application.number)))
-        .where(
-            Application.tender_track_id == TenderTrack.id,
-            or_(Application.state == State.SUBMITTED, Application.state == State.RETURNED),
-        )
+    of_track = select(Application.id).where(Application.tender_track_id == TenderTrack.id).correlate(TenderTrack)
+    signed = (
+        select(AwardDecision.id)
+        .where(AwardDecision.tender_track_id == TenderTrack.id, AwardDecision.signed_at.is_not(None))
         .correlate(TenderTrack)
     )
-    in_play = (
-        select(Application.submission_id)
-        .where(Application.tender_track_id == TenderTrack.id, Application.state == State.EXPERTISE)
-        .correlate(TenderTrack)
+    unchecked = of_track.where(Application.state.in_((State.SUBMITTED, State.RETURNED))).with_only_columns(
+        func.array_agg(aggregate_order_by(Application.number, Application.number))
     )
+    judged = of_track.where(Application.state == State.EXPERTISE).with_only_columns(Application.submission_id)
     scored = select(Score.submission_id).where(Score.run_id == newest, Score.current)
-    reviewed = select(func.max(Assignment.submitted_at)).where(Assignment.submission_id.in_(in_play))
-    rows = session.execute(
-        select(
-            TenderTrack,
-            ScoreRun,
-            unchecked.scalar_subquery(),
-            in_play.where(Application.submission_id.not_in(scored)).exists(),
-            reviewed.scalar_subquery(),
-        )
-        .outerjoin(ScoreRun, ScoreRun.id == newest)
-        .where(TenderTrack.id.in_([track.id for track in tracks]))
-        .order_by(TenderTrack.track)
+    reviewed = select(func.max(Assignment.submitted_at)).where(Assignment.submission_id.in_(judged))
+    columns = (
+        TenderTrack,
+        of_track.where(Application.state.in_(IN_PLAY)).exists(),
+        signed.exists(),
+        ScoreRun,
+        unchecked.scalar_subquery(),
+        judged.where(Application.submission_id.not_in(scored)).exists(),
+        reviewed.scalar_subquery(),
     )
-    problems: list[Problem] = []
-    runs: dict[UUID, ScoreRun] = {}
-    for track, run, numbers, outside, last in rows:
-        late = run is not None and last is not None and last > run.created_at
-        found = _open_points(run, numbers or (), old=outside or late)
-        problems += [_of(track, problem) for problem in found] if joint else found
-        runs[track.id] = run
-    if problems:
-        raise Problems(problems)
-    return runs
+    return select(*columns).select_from(TenderTrack).outerjoin(ScoreRun, ScoreRun.id == newest)
 
 
 def _open_points(run: ScoreRun | None, unchecked: Sequence[str], *, old: bool) -> list[Problem]:

@@ -49,6 +49,8 @@ class Place:
     programme_id: UUID
     closes_at: datetime | None
     rules: RuleSet
+    tender_id: UUID
+    joint_limits: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ def place_of(session: Session, tender_track_id: UUID) -> Place:
             Tender.zone,
             Tender.programme_id,
             Tender.closes_at,
+            Tender.id.label("tender_id"),
+            Tender.joint_limits,
             RuleSetVersion.content,
         )
         .join(Tender, Tender.id == TenderTrack.tender_id)
@@ -149,6 +153,8 @@ def place_of(session: Session, tender_track_id: UUID) -> Place:
         programme_id=row.programme_id,
         closes_at=row.closes_at,
         rules=parsed_rules(row.content),
+        tender_id=row.tender_id,
+        joint_limits=row.joint_limits,
     )
 
 

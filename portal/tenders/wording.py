@@ -7,6 +7,7 @@ from typing import Final
 
 from portal.core.figures import number, percent, roubles
 from portal.core.language import N_, Message
+from portal.core.regions import find
 from portal.tenders.ruleset import (
     Allotment,
     Blindness,
@@ -110,6 +111,24 @@ LIMIT_UNITS: Final = {
     LimitUnit.ROUBLES: N_("roubles"),
     LimitUnit.PERCENT: N_("per cent of the envelopes"),
 }
+
+OF_EACH: Final = {
+    LimitField.REGION: N_("each region"),
+    LimitField.CLUSTER: N_("each cluster"),
+    LimitField.CATEGORY: N_("each category of beneficiaries"),
+    LimitField.ORGANISATION: N_("each organisation"),
+    LimitField.SME: N_("small and medium-sized enterprises"),
+}
+
+
+def limit_group(field: str, value: str) -> Message:
+    """What a limit counts, as it is said: each of a kind, a region's name in both languages, or a code."""
+    if value.strip() == "*" or field == LimitField.SME:
+        return OF_EACH[LimitField(field)]
+    region = find(value.strip()) if field == LimitField.REGION else None
+    named = value.strip() if region is None else {"ru": region.name_in("ru"), "en": region.name_in("en")}
+    return Message("%(group)s", {"group": named})
+
 
 EXPERT_MEANS: Final = {
     ExpertMean.RAW: N_("the plain mean of the reviews"),

@@ -16,9 +16,10 @@ from flask_babel import ngettext
 from wtforms import TextAreaField
 
 import portal.awards.jobs  # noqa: F401 - publishing writes a task of this kind
-from portal.awards import queries, service, sign_offs
+from portal.awards import joint, queries, service, sign_offs
 from portal.awards.commission.meetings import on_agenda
 from portal.awards.commission.models import AgendaItem, ItemState
+from portal.awards.joint import Beside
 from portal.awards.models import Award, AwardDecision
 from portal.awards.offers import queries as offer_queries
 from portal.awards.offers import service as offers
@@ -292,6 +293,8 @@ def _track_shown(row: TrackNow, problems: Any, code: int, stopping: StopForm | N
         closed=status(row.track.tender, row.now) is TenderStatus.CLOSED,
         refusal=_sign_refusal(decision, view, kept=False),
         cited=cited_by(current, decision.id) if decision else (),
+        beside=_beside(row),
+        waits=decision is not None and decision.signed_at is None and _all_given(view),
         form=_form(decision),
         problems=problems,
     ), code
@@ -315,10 +318,23 @@ def _sign_page(decision_id: UUID, problems: Any = (), code: int = 200) -> Respon
         row=row,
         view=view,
         decision=decision,
+        together=decision.number == 1 and bool(row.track.tender.joint_limits),
         refusal=refusal,
         form=_form(decision),
         problems=problems,
     ), code
+
+
+def _beside(row: TrackNow) -> Sequence[Beside]:
+    """The tracks with which the first decision on this one is made together; one query where there are any."""
+    if not row.track.tender.joint_limits or (row.decision is not None and row.decision.number > 1):
+        return ()
+    return joint.beside(session(), row.track.id)
+
+
+def _all_given(view: DecisionView | None) -> bool:
+    """Whether nothing of a list is missing any more, so that it waits for that of another track."""
+    return view is not None and bool(view.signatures) and all(item.given for item in view.signatures)
 
 
 def _letters(decision: AwardDecision | None, instant: datetime) -> str:

@@ -111,7 +111,7 @@ def edit(rule_set_id: UUID, section: str) -> ResponseReturnValue:
         lanes_form=ActionForm(formdata=None, version=held.rule_set.version),
         content={**content, commission_fields.VIEW: commission_fields.flat(content)},
         problems=problems,
-        errors=_by_input(problems),
+        errors=by_input(problems),
         fields=rule_fields,
         values=rule_input,
         checks=CHECKS,
@@ -192,7 +192,7 @@ def _choices(held: TenderTrack) -> list[Any]:
     return [SelectChoice(OFFICIAL, _("Official rulebook")), *others]
 
 
-def _by_input(problems: tuple[Problem, ...]) -> dict[str, list[str]]:
+def by_input(problems: tuple[Problem, ...]) -> dict[str, list[str]]:
     """Name of the input -> what is wrong with it."""
     found: dict[str, list[str]] = {}
     for problem in problems:

@@ -111,6 +111,26 @@ _DAYS: Final = {
     "agreement_days": _l("Agreement"),
 }
 
+LIMITS: Final = Rows(
+    "limits",
+    _l("Limits of the programme"),
+    (
+        _CODE,
+        Column(
+            "field",
+            _l("Counted by"),
+            CHOICE,
+            tuple((str(item), LIMIT_FIELDS[item]) for item in LimitField),
+        ),
+        Column("value", _l("Which one"), hint=_l("* for each that occurs; nothing for SMEs")),
+        Column("least", _l("At least"), MAYBE_NUMBER, hint=_l("Empty: no limit")),
+        Column("most", _l("At most"), MAYBE_NUMBER, hint=_l("Empty: no limit")),
+        Column("unit", _l("Unit"), CHOICE, tuple((str(item), LIMIT_UNITS[item]) for item in LimitUnit)),
+        *_TITLE,
+    ),
+)
+"""Limits on who gets money, of a rule set and over all tracks of a tender."""
+
 SECTIONS: Final[dict[str, Section]] = {
     "general": Section(
         _l("General limits"),
@@ -269,26 +289,7 @@ SECTIONS: Final[dict[str, Section]] = {
                 hint=_l("Working days, for partial funding. Empty: %(days)s", days=OFFER_DAYS),
             ),
         ),
-        rows=(
-            Rows(
-                "limits",
-                _l("Limits of the programme"),
-                (
-                    _CODE,
-                    Column(
-                        "field",
-                        _l("Counted by"),
-                        CHOICE,
-                        tuple((str(item), LIMIT_FIELDS[item]) for item in LimitField),
-                    ),
-                    Column("value", _l("Which one"), hint=_l("* for each that occurs; nothing for SMEs")),
-                    Column("least", _l("At least"), MAYBE_NUMBER, hint=_l("Empty: no limit")),
-                    Column("most", _l("At most"), MAYBE_NUMBER, hint=_l("Empty: no limit")),
-                    Column("unit", _l("Unit"), CHOICE, tuple((str(item), LIMIT_UNITS[item]) for item in LimitUnit)),
-                    *_TITLE,
-                ),
-            ),
-        ),
+        rows=(LIMITS,),
     ),
     "procedure": Section(
         _l("Procedure"),

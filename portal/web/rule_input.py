@@ -37,7 +37,7 @@ def read_section(name: str, form: Mapping[str, str], content: Mapping[str, Any])
     for column in section.scalars:
         _put(changed, column.name, _typed(column.kind, form.get(column.input, "")))
     for rows in section.rows:
-        changed[rows.name] = [_row(rows, prefix, form) for prefix in _prefixes(rows.name, form)]
+        changed[rows.name] = read_rows(rows, form)
     if name == "commission":
         held = commission_fields.nested(changed.pop(VIEW))
         changed.pop("commission", None)
@@ -53,6 +53,11 @@ def read_section(name: str, form: Mapping[str, str], content: Mapping[str, Any])
         ties = [form.get(f"tie_rules-{place}", "") for place in range(len(TIE_CHOICES))]
         changed["tie_rules"] = [tie for tie in ties if tie]
     return changed
+
+
+def read_rows(rows: Rows, form: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The entries of a list as they were typed, without those that are empty or to be removed."""
+    return [_row(rows, prefix, form) for prefix in _prefixes(rows.name, form)]
 
 
 def shown(value: Any) -> str:

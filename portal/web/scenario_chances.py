@@ -57,7 +57,7 @@ def show(track_id: UUID) -> ResponseReturnValue:
     found = None if asked is None else simulating.found(current, asked)
     return render_template(
         "scenarios/acceptability.html",
-        **frame(place),
+        **frame(place, held),
         held=held,
         scenario=scenario,
         reach=reach,

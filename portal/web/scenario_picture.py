@@ -14,11 +14,11 @@ from portal.awards.allocation.words import POLICY_NAMES
 from portal.awards.scenarios.changes import ZERO, Changes, Difference, Ground, Outcome, Place, Result, difference
 from portal.awards.scenarios.checks import groups_of
 from portal.awards.scenarios.models import Scenario
-from portal.awards.scenarios.outcome import OF_EACH, limit_name
+from portal.awards.scenarios.outcome import limit_name
 from portal.awards.scenarios.queries import Named, Standing
 from portal.awards.scenarios.simulating import Simulated
 from portal.core.formats import format_number, format_percent
-from portal.core.regions import find
+from portal.tenders.wording import limit_group
 from portal.web.language import locale, say
 from portal.web.templating import localised
 
@@ -144,14 +144,9 @@ def groups(ground: Ground) -> list[tuple[str, str]]:
     found = []
     for field, values in groups_of(ground).items():
         for value in values:
-            name = say(OF_EACH[field]) if value in (EACH, SME) or field == "sme" else _group(field, value)
+            name = say(limit_group(field, EACH if value == SME else value))
             found.append((f"{field}:{value}", name))
     return found
-
-
-def _group(field: str, value: str) -> str:
-    region = find(value) if field == "region" else None
-    return value if region is None else region.name_in(locale())
 
 
 def scores_told(ground: Ground, changes: Changes) -> list[tuple[str, str, str, str, str]]:

@@ -60,14 +60,14 @@ def index(track_id: UUID) -> ResponseReturnValue:
     held = standing(current, place)
     rows = _listed(track_id)
     if held is None:
-        return render_template("scenarios/index.html", **frame(place), held=None, listed=rows, form=_action())
+        return render_template("scenarios/index.html", **frame(place, held), held=None, listed=rows, form=_action())
     present = follow(held.ground)
     columns = _columns(held, present, _chosen(track_id, rows))
     shown, pages_of = _from(picture.lines(present, columns, held))
     return render_template(
         "scenarios/index.html",
         **pages_of,
-        **frame(place),
+        **frame(place, held),
         held=held,
         listed=rows,
         form=_action(),
@@ -172,7 +172,7 @@ def _form_page(
         lines = picture.lines(present, [column], held)[: picture.PLACES]
     return render_template(
         "scenarios/edit.html",
-        **frame(place),
+        **frame(place, held),
         held=held,
         scenario=scenario,
         form=form,
@@ -216,7 +216,7 @@ def _show(
     return render_template(
         "scenarios/show.html",
         **pages_of,
-        **frame(place),
+        **frame(place, held),
         held=held,
         scenario=scenario,
         result=result,
@@ -353,8 +353,9 @@ def _columns(held: Standing, present: Result, chosen: list[Scenario]) -> list[pi
     return [picture.column(each, read_result(each.result), present, held) for each in chosen]
 
 
-def frame(place: Place) -> dict[str, Any]:
-    return {"place": place, "track_title": say(TRACK_NAMES[Track(place.track)])}
+def frame(place: Place, held: Standing | None = None) -> dict[str, Any]:
+    other = held.other if held is not None else None
+    return {"place": place, "track_title": say(TRACK_NAMES[Track(place.track)]), "other_track": other}
 
 
 def _action() -> PortalForm:

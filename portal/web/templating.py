@@ -16,7 +16,9 @@ from portal.core import formats
 from portal.core.clock import MOSCOW
 from portal.core.language import Message
 from portal.identity.policy import Permission, allowed
+from portal.tenders.joint_limits import limits_of as joint_limits_of
 from portal.tenders.ruleset import Text
+from portal.tenders.wording import limit_group
 from portal.web.language import language_url, locale, say
 from portal.web.page import current_actor, unread
 from portal.web.static_files import version
@@ -54,6 +56,8 @@ def init_templating(app: Flask) -> None:
         language_url=language_url,
         say=say,
         grounds_told=grounds.told,
+        joint_limits_of=joint_limits_of,
+        limit_group=limit_group,
         can=can,
         asset=asset,
         href=href,

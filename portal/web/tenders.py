@@ -21,7 +21,7 @@ from portal.core.db import session
 from portal.core.errors import NotFound, Problems
 from portal.core.formats import EXAMPLE_DAY, EXAMPLE_YEAR
 from portal.identity.policy import Permission, authorize, find
-from portal.tenders import amendments, queries, rules, seal_queries, service
+from portal.tenders import amendments, joint_limits, queries, rules, seal_queries, service
 from portal.tenders.models import Programme, Tender, Track
 from portal.tenders.rules import ALLOWED, TenderStatus
 from portal.tenders.values import ProgrammeValues, TenderValues
@@ -191,7 +191,11 @@ def show(tender_id: UUID) -> ResponseReturnValue:
     place = ZoneInfo(row.tender.zone)
     draft = row.status is TenderStatus.DRAFT
     missing = (
-        [*rules.publication_problems(row.tender, instant), *seal_queries.publication_problems(session(), row.tender)]
+        [
+            *rules.publication_problems(row.tender, instant),
+            *seal_queries.publication_problems(session(), row.tender),
+            *joint_limits.publication_problems(row.tender, held),
+        ]
         if draft
         else []
     )

@@ -44,6 +44,7 @@ THINGS: Final[Mapping[str, Message]] = {
     "invitation": N_("Invitation"),
     "item": N_("Question of the agenda"),
     "letters": N_("Letters about results"),
+    "limits": N_("Limits over both tracks"),
     "line": N_("Line of a decision"),
     "map": N_("Functional map"),
     "meeting": N_("Meeting of the commission"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,11 +13,17 @@ from sqlalchemy.orm import Session
 
 from portal.awards import queries, service
 from portal.awards.allocation import computing as allocating
+from portal.awards.allocation.problem import Candidate
 from portal.awards.models import AwardDecision
+from portal.awards.scenarios.beside import Other, left_of
+from portal.awards.scenarios.outcome import follow
+from portal.awards.scenarios.queries import room, standing
 from portal.core.errors import Conflict, Problems
 from portal.core.jobs import Task
 from portal.core.language import render
+from portal.identity.policy import Permission
 from portal.tenders.models import Track
+from portal.tenders.ruleset import AllocationLimit, LimitField, LimitUnit, Text
 from tests.factories import awards, budget
 from tests.factories import tenders as tenders_factory
 from tests.factories.awards import Stage, over_both, ruled
@@ -142,3 +149,48 @@ def test_published_limits_are_frozen(session: Session) -> None:
     imports, _exports = pair(session, [REGION])
     with pytest.raises(IntegrityError), session.begin_nested():
         session.execute(text("update tender set joint_limits = '[]' where id = :id"), {"id": imports.tender.id})
+
+
+def test_scenarios_count_the_other_track_as_it_stands(session: Session) -> None:
+    """Nothing at first, then as computed, then as its list is drafted; a scenario of this track changes it nowhere."""
+    imports, exports = pair(session, [REGION], allotment="skipping")
+
+    def stands() -> tuple[Other | None, list[str]]:
+        place = room(session, imports.chair, imports.track.id, Permission.SCENARIO_VIEW)
+        held = standing(session, place)
+        assert held is not None
+        return held.other, [each.outcome.value for each in follow(held.ground).places]
+
+    assert stands() == (Other.OPEN, ["award", "award"])
+    run = allocating.start(session, imports.chair, tender_track_id=imports.track.id)
+    while allocating.step(session, run.id).done < allocating.PHASES:
+        pass
+    assert stands() == (Other.COMPUTED, ["award", "reserve"])
+    drafted(exports)
+    assert stands() == (Other.DECIDED, ["award", "reserve"])
+
+
+def test_what_the_other_track_leaves_of_the_limits() -> None:
+    """Of a million in both envelopes: shares in roubles, each group by itself, never below zero."""
+
+    def one(region: str, amount: int, *categories: str) -> Candidate:
+        return Candidate(
+            region, "", "", 0, Decimal(0), {0: Decimal(amount)}, region=region, categories=frozenset(categories)
+        )
+
+    def limit(field: LimitField, value: str, unit: LimitUnit, least: int | None, most: int | None) -> AllocationLimit:
+        bounds = [None if bound is None else Decimal(bound) for bound in (least, most)]
+        return AllocationLimit("L", Text("Л", "L"), field, value, *bounds, unit)
+
+    taken = [one("36", 300_000, "sme"), one("77", 100_000)]
+    own = [one("36", 0), one("50", 0)]
+
+    def left(*held: AllocationLimit) -> list[tuple[str, str, Decimal | None, Decimal | None]]:
+        return [(each.value, each.unit, each.least, each.most) for each in left_of(held, taken, own, Decimal(10**6))]
+
+    assert left(limit(LimitField.REGION, "*", LimitUnit.PROJECTS, None, 1)) == [
+        ("36", "projects", None, 0), ("50", "projects", None, 1), ("77", "projects", None, 0)
+    ]  # fmt: skip
+    assert left(limit(LimitField.REGION, "36", LimitUnit.PERCENT, None, 25)) == [("36", "roubles", None, 0)]
+    assert left(limit(LimitField.SME, "", LimitUnit.PERCENT, 40, None)) == [("sme", "roubles", 100_000, None)]
+    assert left(limit(LimitField.SME, "", LimitUnit.PERCENT, 30, None)) == []

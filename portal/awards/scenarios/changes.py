@@ -77,7 +77,8 @@ class Project:
 @dataclass(frozen=True)
 class Ground:
     """What a scenario stands on. ``output``: the digest of the run's scores; ``available``: year -> roubles, of the
-    years that the rules or the requests name: what is given for others changes nothing here.
+    years that the rules or the requests name: what is given for others changes nothing here; ``beside``: what another
+    track leaves of the limits over both (:mod:`portal.awards.scenarios.beside`), which no scenario changes.
 
     ``digest`` covers all that decides and does not depend on the order of the projects.
     """
@@ -87,11 +88,14 @@ class Ground:
     output: str
     available: Mapping[int, Decimal]
     projects: Sequence[Project]
+    beside: tuple[Limit, ...] = ()
 
     @cached_property
     def digest(self) -> str:
+        beside = {"beside": [limit.to_plain() for limit in self.beside]} if self.beside else {}
         return digest(
             {
+                **beside,
                 "rules": self.rules_digest,
                 "scores": self.output,
                 "available": _amounts(self.available),
@@ -211,6 +215,13 @@ def limits_of(rules: RuleSet) -> tuple[Limit, ...]:
         Limit(each.code, each.field.value, each.value.strip(), each.least, each.most, each.unit.value)
         for each in rules.limits
     )
+
+
+def limits_in(ground: Ground, changes: Changes) -> tuple[Limit, ...]:
+    """All limits within which a scenario gives out the money: its own or those of the rules, and those over both
+    tracks."""
+    own = limits_of(ground.rules) if changes.limits is None else changes.limits
+    return (*own, *ground.beside)
 
 
 def _same(some: Sequence[Limit], others: Sequence[Limit]) -> bool:

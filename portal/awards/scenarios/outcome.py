@@ -14,7 +14,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
 from portal.awards import proposal
-from portal.awards.allocation.problem import EACH, PROJECTS, ROUBLES, SME, Candidate, Limit, Policy, smallest_part
+from portal.awards.allocation.inputs import JOINT
+from portal.awards.allocation.problem import PROJECTS, ROUBLES, Candidate, Limit, Policy, smallest_part
 from portal.awards.allocation.problem import Problem as Question
 from portal.awards.allocation.words import told
 from portal.awards.scenarios.changes import (
@@ -26,16 +27,16 @@ from portal.awards.scenarios.changes import (
     Project,
     Result,
     Supposed,
-    limits_of,
+    limits_in,
     policy_of,
 )
 from portal.core.figures import exact, number, percent, roubles
 from portal.core.language import N_, Message, both
-from portal.core.regions import find
 from portal.scoring.engine import every
 from portal.scoring.ranking import Entry, Ranked, rank
 from portal.scoring.wording import gate_reason, joined, why
 from portal.tenders.ruleset import RuleSet
+from portal.tenders.wording import limit_group
 
 SECONDS: Final = 8.0
 """A page waits at most so long for the best total."""
@@ -69,7 +70,7 @@ def follow(ground: Ground, changes: Changes | None = None) -> Result:
     ranked = rank(entries, ground.rules)
     settled = [each for each in ranked if each.entry.recommended is not None]
     policy = held.policy or policy_of(ground.rules)
-    limits = limits_of(ground.rules) if held.limits is None else held.limits
+    limits = limits_in(ground, held)
     if policy is Policy.STRICT and not limits:
         given = {
             line.application_id: _Given(Outcome(line.outcome.value), line.amounts, line.reason)
@@ -149,24 +150,15 @@ def _candidate(each: Ranked, ground: Ground, track: str, parts: bool) -> Candida
     )
 
 
-OF_EACH: Final[Mapping[str, Message]] = {
-    "region": N_("each region"),
-    "cluster": N_("each cluster"),
-    "category": N_("each category of beneficiaries"),
-    "organisation": N_("each organisation"),
-    "sme": N_("small and medium-sized enterprises"),
-}
-
-
-def named(limit: Limit) -> object:
-    """The value of a limit as it is said: a region's name in both languages, or a code."""
-    region = find(limit.value) if limit.field == "region" else None
-    return limit.value if region is None else {"ru": region.name_in("ru"), "en": region.name_in("en")}
-
-
 def limit_name(limit: Limit) -> Message:
     """A limit in words: of what, and how many or how much."""
-    what: object = OF_EACH[limit.field] if limit.value == EACH or limit.field == SME else named(limit)
+    if limit.code.startswith(JOINT):
+        return N_("both tracks together, what the other one leaves: %(limit)s", limit=_limit_name(limit))
+    return _limit_name(limit)
+
+
+def _limit_name(limit: Limit) -> Message:
+    what = limit_group(limit.field, limit.value)
     least, most = _bound(limit, limit.least), _bound(limit, limit.most)
     counted = limit.unit == PROJECTS
     if limit.least is None:

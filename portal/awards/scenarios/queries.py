@@ -12,10 +12,12 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.applications.models import Application, State, Submission
-from portal.awards.allocation.inputs import TAKE_PART
-from portal.awards.allocation.problem import SME
-from portal.awards.models import AwardDecision
+from portal.awards.allocation.inputs import NO_SME, TAKE_PART
+from portal.awards.allocation.models import AllocationRun, RunState
+from portal.awards.allocation.problem import SME, Candidate, Limit
+from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.awards.offers import queries as offer_queries
+from portal.awards.scenarios.beside import Other, left_of
 from portal.awards.scenarios.changes import Ground, Project, Scored, years_of
 from portal.awards.scenarios.models import Scenario, ScenarioCitation
 from portal.awards.scenarios.policy import Placed
@@ -30,6 +32,8 @@ from portal.scoring.evaluation import Place
 from portal.scoring.models import Score, ScoreRun
 from portal.scoring.queries import latest_run, lots_of
 from portal.scoring.sheets import told_gate
+from portal.tenders.joint_limits import from_json
+from portal.tenders.models import TenderTrack
 from portal.tenders.ruleset import Allotment, TieRule
 
 DECIDED_ON: Final = (State.EXPERTISE, State.AWARDED, State.RESERVE, State.DECLINED)
@@ -49,12 +53,14 @@ class Named:
 
 @dataclass(frozen=True)
 class Standing:
-    """What scenarios of a track stand on now. ``decision``: the live one, if any; ``names``: by number."""
+    """What scenarios of a track stand on now. ``decision``: the live one, if any; ``names``: by number; ``other``: how
+    the other track stands, where limits over both count it."""
 
     run: ScoreRun
     ground: Ground
     names: Mapping[str, Named]
     decision: AwardDecision | None
+    other: Other | None = None
 
 
 def room(session: Session, actor: Actor, tender_track_id: UUID, permission: Permission) -> Place:
@@ -75,7 +81,8 @@ def placed(session: Session, actor: Actor, tender_track_id: UUID, scenario: Scen
 
 
 def standing(session: Session, place: Place) -> Standing | None:
-    """What scenarios of the track stand on now; None before the first run over it has ended. Four or five queries.
+    """What scenarios of the track stand on now; None before the first run over it has ended. Four or five queries, two
+    or three more where limits over both tracks count the other one.
 
     The money is what the envelopes have left, or had when a decision was drafted that is signed since.
     """
@@ -97,18 +104,121 @@ def standing(session: Session, place: Place) -> Standing | None:
     unwilling = offer_queries.refused(session, [place.id]) if asked_in_vain else {}
     projects = [_project(row, drawn.get(row.number, ""), str(row.id) in unwilling) for row in rows]
     years = years_of(place.rules, projects)
+    other, beside = _beside(session, place, projects, available) if place.joint_limits else (None, ())
     ground = Ground(
         rules=place.rules,
         rules_digest=run.rules_digest,
         output=run.output_digest or "",
         available={year: amount for year, amount in available.items() if year in years},
         projects=projects,
+        beside=beside,
     )
     names = {
         row.number: Named(row.submission_id, row.title_ru, row.title_en, row.initiator_ru, row.initiator_en)
         for row in rows
     }
-    return Standing(run, ground, names, decision)
+    return Standing(run, ground, names, decision, other)
+
+
+def _beside(
+    session: Session, place: Place, projects: Sequence[Project], available: Mapping[int, Decimal]
+) -> tuple[Other | None, tuple[Limit, ...]]:
+    """How the other track stands, and what it leaves of the limits over both."""
+    decisions = session.scalars(
+        select(AwardDecision)
+        .join(TenderTrack, TenderTrack.id == AwardDecision.tender_track_id)
+        .where(
+            TenderTrack.tender_id == place.tender_id,
+            TenderTrack.id != place.id,
+            AwardDecision.number == 1,
+            AwardDecision.discarded_at.is_(None),
+        )
+        .options(joinedload(AwardDecision.lines).joinedload(DecisionLine.amounts))
+    )
+    granted: dict[UUID, Decimal] = {}
+    whole = sum((amount for amount in available.values() if amount > 0), Decimal(0))
+    stands = Other.OPEN
+    for decision in decisions.unique():
+        stands = Other.DECIDED
+        whole += sum((max(Decimal(amount), Decimal(0)) for amount in decision.available.values()), Decimal(0))
+        for line in decision.lines:
+            if line.outcome == Award.AWARD:
+                granted[line.application_id] = sum((each.amount for each in line.amounts), Decimal(0))
+    if stands is Other.OPEN:
+        run = _computed(session, place)
+        for track, figures in (run or {}).get("tracks", {}).items():
+            if track != place.track:
+                stands = Other.COMPUTED
+                whole += sum(map(Decimal, figures["left"].values()), Decimal(0))
+        own = {each.application_id for each in projects}
+        for key, outcome in (run or {}).get("outcomes", {}).items():
+            if key not in own and outcome["granted"]:
+                granted[UUID(key)] = sum(map(Decimal, outcome["granted"].values()), Decimal(0))
+                whole += granted[UUID(key)]
+    limits = from_json(place.joint_limits)
+    return stands, left_of(limits, _taken(session, granted), map(_counted, projects), whole)
+
+
+def _computed(session: Session, place: Place) -> dict[str, Any] | None:
+    """The newest allocation of the tracks of the tender, as it is kept."""
+    return session.scalar(
+        select(AllocationRun.result)
+        .join(TenderTrack, TenderTrack.id == AllocationRun.tender_track_id)
+        .where(TenderTrack.tender_id == place.tender_id, AllocationRun.state == RunState.DONE)
+        .order_by(AllocationRun.id.desc())
+        .limit(1)
+    )
+
+
+def _taken(session: Session, granted: Mapping[UUID, Decimal]) -> list[Candidate]:
+    if not granted:
+        return []
+    rows = session.execute(
+        select(
+            Application.id,
+            Organisation.region,
+            Organisation.sme,
+            Cluster.code.label("cluster"),
+            TAKE_PART.label("organisations"),
+        )
+        .join(Organisation, Organisation.id == Application.initiator_id)
+        .join(Cluster, Cluster.id == Application.cluster_id)
+        .where(Application.id.in_(list(granted)))
+    )
+    return [
+        Candidate(
+            key=str(row.id),
+            number="",
+            track="",
+            place=0,
+            points=Decimal(0),
+            asked={0: granted[row.id]},
+            organisations=frozenset(row.organisations or ()),
+            region=row.region,
+            cluster=row.cluster,
+            categories=_categories(row.sme),
+        )
+        for row in rows
+    ]
+
+
+def _counted(project: Project) -> Candidate:
+    return Candidate(
+        key=project.application_id,
+        number=project.number,
+        track="",
+        place=0,
+        points=Decimal(0),
+        asked={},
+        organisations=project.organisations,
+        region=project.region,
+        cluster=project.cluster,
+        categories=project.categories,
+    )
+
+
+def _categories(sme: str) -> frozenset[str]:
+    return frozenset() if sme == NO_SME else frozenset({sme, SME})
 
 
 def _scores(run: ScoreRun) -> Select[Any]:
@@ -157,7 +267,7 @@ def _project(row: Any, drawn: str, unwilling: bool) -> Project:
         region=row.region,
         cluster=row.cluster,
         organisations=frozenset(row.organisations or ()),
-        categories=frozenset() if row.sme == "none" else frozenset({row.sme, SME}),
+        categories=_categories(row.sme),
         unwilling=unwilling,
     )
 

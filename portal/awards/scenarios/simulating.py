@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal.awards.allocation.problem import Limit, Policy, Problem
-from portal.awards.scenarios.changes import ZERO, Changes, Ground, limits_of, policy_of, read_changes
+from portal.awards.scenarios.changes import ZERO, Changes, Ground, limits_in, policy_of, read_changes
 from portal.awards.scenarios.models import RankAcceptability
 from portal.awards.scenarios.outcome import problem_of
 from portal.awards.scenarios.queries import room, standing
@@ -167,9 +167,9 @@ def question(ground: Ground, changes: Changes, reach: int | None) -> Asked | Non
 
 def terms(ground: Ground, changes: Changes, count: int) -> tuple[Policy, tuple[Limit, ...]]:
     """How the money is given out in each draw: as by the rules or the scenario, but for a best total of too many."""
-    policy, limits = changes.policy or policy_of(ground.rules), changes.limits
+    policy = changes.policy or policy_of(ground.rules)
     simulated = Policy.SKIPPING if policy is Policy.BEST_TOTAL and count > BEST_MOST else policy
-    return simulated, limits_of(ground.rules) if limits is None else limits
+    return simulated, limits_in(ground, changes)
 
 
 @lru_cache(maxsize=32)
