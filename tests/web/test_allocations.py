@@ -136,5 +136,5 @@ def test_number_of_queries(session: Session, client_of: ClientOf, count_queries:
     chair.get(path)
     with count_queries() as statements:
         page = chair.get(path).text
-    assert len(statements) == 9
+    assert len(statements) == 8
     assert all(stage.application(place).number in page for place in range(count))
