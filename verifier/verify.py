@@ -659,7 +659,7 @@ def allocation(report: Report, track: Track, sides: list[Track]) -> list[object]
 
 
 def decided(report: Report, place: str, sides: list[Track]):
-    """What was asked of the money, who gets how much of it, and the policy in words; once for tracks that share limits."""
+    """What was asked of the money, who gets how much, and the policy in words; once for tracks that share limits."""
     first = sides[0]
     if first.answer is None:
         policies = [side.read("rules").get("allotment", "strict") for side in sides]
@@ -1291,14 +1291,7 @@ def check(path: str, options: argparse.Namespace) -> int:
         tracks.extend(Track(name, files) for name in json.loads(files["tender.json"])["tracks"])
 
     report.stage("", "tender.json", about)
-    for track in tracks:
-        check_scores(report, track)
-        if JOINT not in files:
-            check_decision(report, track, [track], found)
-    if JOINT in files:
-        report.stage("joint", JOINT, lambda: over_all(report, tracks))
-        for track in tracks:
-            check_decision(report, track, tracks, found)
+    check_tracks(report, tracks, found, joint=JOINT in files)
     if options.former:
         report.stage("former", options.former, lambda: former(report, files, options.former))
     if options.heads:
@@ -1310,6 +1303,18 @@ def check(path: str, options: argparse.Namespace) -> int:
         return 1
     print("\n" + report.text("all_holds"))
     return 0
+
+
+def check_tracks(report: Report, tracks: list[Track], found: Trail, *, joint: bool) -> None:
+    """One track after the other; where limits count them together, first what is of each, then the decisions."""
+    for track in tracks:
+        check_scores(report, track)
+        if not joint:
+            check_decision(report, track, [track], found)
+    if joint:
+        report.stage("joint", JOINT, lambda: over_all(report, tracks))
+        for track in tracks:
+            check_decision(report, track, tracks, found)
 
 
 def check_scores(report: Report, track: Track) -> None:
