@@ -52,8 +52,8 @@ def main() -> None:
                 tender = tenders.open_tender(session, tracks=("import_substitution",), rules={"criteria": twelve()})
                 packages = varied(90)
                 for start in range(0, count, 1000):
-                    some = [_own_figures(packages[n % 90], n) for n in range(start, min(start + 1000, count))]
-                    _review(session, submitted(session, tender, some))
+                    some = [with_own_figures(packages[n % 90], n) for n in range(start, min(start + 1000, count))]
+                    review(session, submitted(session, tender, some))
                 actor = identity.actor(session, identity.user(session, Role.OFFICER))
                 track_id = track_of(tender).id
             settle()  # as the worker does
@@ -80,7 +80,7 @@ def twelve() -> tuple[Criterion, ...]:
     return found
 
 
-def _own_figures(package: dict[str, Any], number: int) -> dict[str, Any]:
+def with_own_figures(package: dict[str, Any], number: int) -> dict[str, Any]:
     """The package with figures that no other one has."""
     first, *others = package["participants"]
     year, amount = next(iter(first["subsidy"].items()))
@@ -94,7 +94,7 @@ def _own_figures(package: dict[str, Any], number: int) -> dict[str, Any]:
     }
 
 
-def _review(session: Session, applications: Sequence[UUID]) -> None:
+def review(session: Session, applications: Sequence[UUID]) -> None:
     """Two reviews of each application, as rows."""
     people = [identity.user(session, Role.REVIEWER) for _ in range(2)]
     submissions = session.execute(

@@ -16,8 +16,8 @@ from portal.awards.allocation.words import POLICY_NAMES
 from portal.awards.scenarios import service
 from portal.awards.scenarios.changes import Changes, Result, difference, read_changes, read_result
 from portal.awards.scenarios.models import Scenario
-from portal.awards.scenarios.outcome import follow
-from portal.awards.scenarios.queries import Standing, listed, room, scenario_of, standing
+from portal.awards.scenarios.outcome import as_it_is
+from portal.awards.scenarios.queries import Standing, listed, room, scenario_of, standing, with_results
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems
 from portal.identity.policy import Permission, allowed
@@ -61,7 +61,7 @@ def index(track_id: UUID) -> ResponseReturnValue:
     rows = _listed(track_id)
     if held is None:
         return render_template("scenarios/index.html", **frame(place, held), held=None, listed=rows, form=_action())
-    present = follow(held.ground)
+    present = as_it_is(held.ground)
     columns = _columns(held, present, _chosen(track_id, rows))
     shown, pages_of = _from(picture.lines(present, columns, held))
     return render_template(
@@ -87,7 +87,7 @@ def comparison(track_id: UUID) -> ResponseReturnValue:
     held = standing(current, place)
     if held is None:
         raise NotFound
-    present = follow(held.ground)
+    present = as_it_is(held.ground)
     columns = _columns(held, present, _chosen(track_id, _listed(track_id)))
     return as_table(picture.compared(present, columns, held), f"{place.code}-{place.track}-scenarios", "csv")
 
@@ -167,7 +167,7 @@ def _form_page(
         errors.setdefault(each.field, []).append(say(each.message))
     column, lines = None, list[picture.Line]()
     if looked is not None:
-        present = follow(held.ground)
+        present = as_it_is(held.ground)
         column = picture.Column(_("Here"), looked, difference(present, looked))
         lines = picture.lines(present, [column], held)[: picture.PLACES]
     return render_template(
@@ -204,7 +204,7 @@ def _show(
     held = standing(current, place)
     if held is None:
         raise NotFound
-    present, result = follow(held.ground), read_result(scenario.result)
+    present, result = as_it_is(held.ground), read_result(scenario.result)
     changes = read_changes(scenario.changes)
     own = scenario.author_id == g.actor.user_id and allowed(g.actor, Permission.SCENARIO_EDIT)
     form, adoption = ScenarioForm(formdata=None), AdoptForm(formdata=None)
@@ -343,9 +343,8 @@ def _listed(track_id: UUID) -> Page[Scenario]:
 def _chosen(track_id: UUID, rows: Page[Scenario]) -> list[Scenario]:
     """The scenarios that the address names, or the newest of the page."""
     keys = request.args.getlist("with", type=UUID)[: picture.MOST_COLUMNS]
-    if not keys:
-        return list(rows.rows)[: picture.MOST_COLUMNS]
-    found = {each.id: each for each in session().scalars(listed(g.actor, track_id).where(Scenario.id.in_(keys)))}
+    keys = keys or [each.id for each in rows.rows][: picture.MOST_COLUMNS]
+    found = {each.id: each for each in session().scalars(with_results(g.actor, track_id, keys))}
     return [found[key] for key in dict.fromkeys(keys) if key in found]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,12 +13,15 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from benchmarks.scenarios import ground
 from portal.audit.models import AuditEvent
 from portal.awards import service as decisions
-from portal.awards.scenarios import service, simulating
+from portal.awards.scenarios import outcome, service, simulating
 from portal.awards.scenarios.changes import Changes, Outcome, Supposed, read_changes, read_result
 from portal.awards.scenarios.models import RankAcceptability, Scenario, ScenarioCitation
+from portal.awards.scenarios.outcome import as_it_is
 from portal.awards.scenarios.queries import cited_by, room, standing
+from portal.awards.scenarios.sheets import KEPT, Kept, Sheet
 from portal.budget import service as budget
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
 from portal.core.jobs import Task
@@ -24,6 +29,7 @@ from portal.identity.models import Role
 from portal.identity.policy import Actor, Permission
 from portal.scoring.models import Score, ScoreRun
 from portal.scoring.queries import rules_of
+from portal.tenders.ruleset import Allotment
 from tests.factories import awards, panels, scenarios
 from tests.factories.awards import Stage
 
@@ -223,6 +229,44 @@ def test_refresh_stands_on_what_holds_now(session: Session, stage: Stage) -> Non
     assert held.ground_digest != before
     assert read_result(held.result).available == {2018: Decimal("200.00")}
     assert read_result(held.result).count(Outcome.AWARD) == 3
+
+
+def test_sheets_of_a_run_are_read_once(session: Session, stage: Stage, count_queries: Callable[[], Any]) -> None:
+    place = room(session, stage.chair, stage.track.id, Permission.SCENARIO_VIEW)
+    session.commit()
+    with count_queries() as first:
+        held = standing(session, place)
+    with count_queries() as again:
+        same = standing(session, place)
+    assert held is not None
+    assert same is not None
+    assert (same.ground, as_it_is(same.ground) is as_it_is(held.ground)) == (held.ground, True)
+    assert [sum("sheet" in each for each in statements) for statements in (first, again)] == [1, 0]
+    assert len(first) == len(again)
+    run, score = held.run, session.scalars(select(Score).where(Score.run_id == held.run.id).limit(1)).one()
+    stale = {key: each._replace(digest="other") for key, each in KEPT.of(session, run.id, []).items()}
+    known = Kept()
+    known._keep(run.id, {**stale, uuid4(): stale[score.submission_id]})
+    found = known.of(session, run.id, [score])
+    assert found[score.submission_id] == KEPT.of(session, run.id, [])[score.submission_id]
+
+
+def test_the_runs_looked_at_longest_ago_are_forgotten(session: Session) -> None:
+    sheet = Sheet("d", {}, ())
+    known, runs = Kept(most=3), [uuid4() for _ in range(3)]
+    for run in runs:
+        known._keep(run, {uuid4(): sheet, uuid4(): sheet})
+    assert [run in known for run in runs] == [False, False, True]
+    known._keep(runs[2], {uuid4(): sheet for _ in range(9)})
+    assert runs[2] in known
+
+
+def test_a_list_that_is_not_found_in_time_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcome, "SECONDS", 0.0)
+    large = ground(200)
+    rules = replace(large.rules, allotment=Allotment.BEST_TOTAL)
+    with pytest.raises(Conflict, match="not found in time"):
+        as_it_is(replace(large, rules=rules))
 
 
 def test_rename_copy_and_their_refusals(session: Session, stage: Stage) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from portal.awards import proposal
@@ -30,6 +31,7 @@ from portal.awards.scenarios.changes import (
     limits_in,
     policy_of,
 )
+from portal.core.errors import Conflict
 from portal.core.figures import exact, number, percent, roubles
 from portal.core.language import N_, Message, both
 from portal.scoring.engine import every
@@ -79,6 +81,37 @@ def follow(ground: Ground, changes: Changes | None = None) -> Result:
     else:
         given = _allocated(ground, policy, limits, settled, available)
     return Result([_place(each, given.get(each.entry.application_id)) for each in ranked], available)
+
+
+def as_it_is(ground: Ground) -> Result:
+    """The list that follows from the ground as it is: the same for equal grounds, and kept for the last ones.
+
+    Raises :class:`Conflict` where the rules want the best total and it is not found in time.
+    """
+    try:
+        return _unchanged(_Same(ground))
+    except TooSlow:
+        raise Conflict(N_("The list by the rules of this tender was not found in time. See its allocation.")) from None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """A ground that is the same as another one of the same digest and rules."""
+
+    ground: Ground
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Same):
+            return False
+        return self.ground.digest == other.ground.digest and self.ground.rules == other.ground.rules
+
+    def __hash__(self) -> int:
+        return hash(self.ground.digest)
+
+
+@lru_cache(maxsize=2)
+def _unchanged(same: _Same) -> Result:
+    return follow(same.ground)
 
 
 def _allocated(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, defer, joinedload, undefer
 
 from portal.applications.models import Application, State, Submission
 from portal.awards.allocation.inputs import NO_SME, TAKE_PART
@@ -18,9 +18,10 @@ from portal.awards.allocation.problem import SME, Candidate, Limit
 from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.awards.offers import queries as offer_queries
 from portal.awards.scenarios.beside import Other, left_of
-from portal.awards.scenarios.changes import Ground, Project, Scored, years_of
+from portal.awards.scenarios.changes import Ground, Project, years_of
 from portal.awards.scenarios.models import Scenario, ScenarioCitation
 from portal.awards.scenarios.policy import Placed
+from portal.awards.scenarios.sheets import COLUMNS, KEPT, Sheet
 from portal.budget import queries as budget
 from portal.clusters.models import Cluster
 from portal.core.errors import NotFound
@@ -31,7 +32,6 @@ from portal.scoring import evaluation
 from portal.scoring.evaluation import Place
 from portal.scoring.models import Score, ScoreRun
 from portal.scoring.queries import latest_run, lots_of
-from portal.scoring.sheets import told_gate
 from portal.tenders.joint_limits import from_json
 from portal.tenders.models import TenderTrack
 from portal.tenders.ruleset import Allotment, TieRule
@@ -99,10 +99,13 @@ def standing(session: Session, place: Place) -> Standing | None:
     else:
         available = dict(budget.available(session, place.programme_id, place.track))
     drawn = lots_of(session, place.id) if TieRule.DRAW in place.rules.tie_rules else {}
-    rows = session.execute(_scores(run)).all()
+    rows = session.execute(_scores(run, sheets=run.id not in KEPT)).all()
+    sheets = KEPT.of(session, run.id, rows)
     asked_in_vain = place.rules.allotment is Allotment.PARTIAL
     unwilling = offer_queries.refused(session, [place.id]) if asked_in_vain else {}
-    projects = [_project(row, drawn.get(row.number, ""), str(row.id) in unwilling) for row in rows]
+    projects = [
+        _project(row, sheets[row.submission_id], drawn.get(row.number, ""), str(row.id) in unwilling) for row in rows
+    ]
     years = years_of(place.rules, projects)
     other, beside = _beside(session, place, projects, available) if place.joint_limits else (None, ())
     ground = Ground(
@@ -221,7 +224,7 @@ def _categories(sme: str) -> frozenset[str]:
     return frozenset() if sme == NO_SME else frozenset({sme, SME})
 
 
-def _scores(run: ScoreRun) -> Select[Any]:
+def _scores(run: ScoreRun, *, sheets: bool) -> Select[Any]:
     columns: tuple[Any, ...] = (
         Application.id,
         Application.number,
@@ -235,11 +238,10 @@ def _scores(run: ScoreRun) -> Select[Any]:
         Cluster.code.label("cluster"),
         TAKE_PART.label("organisations"),
         Score.submission_id,
-        Score.sheet["lines"].label("lines"),
-        Score.sheet["gates"].label("gates"),
         Score.digest,
         Score.amounts,
         Score.hpj,
+        *(COLUMNS if sheets else ()),
     )
     return (
         select(*columns)
@@ -252,13 +254,12 @@ def _scores(run: ScoreRun) -> Select[Any]:
     )
 
 
-def _project(row: Any, drawn: str, unwilling: bool) -> Project:
-    told = [told_gate(gate) for gate in row.gates if gate["code"] != "threshold"]
+def _project(row: Any, sheet: Sheet, drawn: str, unwilling: bool) -> Project:
     return Project(
         application_id=str(row.id),
         number=row.number,
-        lines={line["code"]: Scored(_number(line["points"]), _number(line["weighted"])) for line in row.lines},
-        gates=tuple((gate.passed, None if gate.passed is True else gate.reason) for gate in told),
+        lines=sheet.lines,
+        gates=sheet.gates,
         amounts={int(year): Decimal(amount) for year, amount in row.amounts.items()},
         hpj=row.hpj,
         registered_at=row.received_at,
@@ -272,12 +273,17 @@ def _project(row: Any, drawn: str, unwilling: bool) -> Project:
     )
 
 
-def _number(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
 def listed(actor: Actor, tender_track_id: UUID) -> Select[Any]:
-    """The scenarios of a track that the actor may see, with their authors; page by id."""
+    """The scenarios of a track that the actor may see, with their authors and without their lists; page by id."""
+    return _of_track(actor, tender_track_id).options(defer(Scenario.result, raiseload=True))
+
+
+def with_results(actor: Actor, tender_track_id: UUID, keys: Sequence[UUID]) -> Select[Any]:
+    """Those of them that are named, with the lists that would follow."""
+    return _of_track(actor, tender_track_id).where(Scenario.id.in_(keys)).options(undefer(Scenario.result))
+
+
+def _of_track(actor: Actor, tender_track_id: UUID) -> Select[Any]:
     return (
         scope(actor, Scenario)
         .where(Scenario.tender_track_id == tender_track_id)
