@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import pytest
 from flask import Flask
-from jinja2 import nodes
+from jinja2 import Environment, TemplateError, nodes
 
 ROOT: Final = Path(__file__).parents[2] / "templates"
 TEMPLATES: Final = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.*") if path.suffix in (".html", ".txt"))
@@ -39,32 +38,51 @@ def heirs() -> dict[str, list[str]]:
     return found
 
 
-_names: dict[str, tuple[set[str], set[str]]] = {}
+@cache
+def tree(environment: Environment, name: str) -> nodes.Template:
+    return environment.parse(source(name), name)
 
 
-def names_of(app: Flask, name: str) -> tuple[set[str], set[str]]:
-    """What a template imports, and what it reads."""
-    if name not in _names:
-        tree = app.jinja_env.parse(source(name))
-        imports = [item for statement in tree.find_all(nodes.FromImport) for item in statement.names]
-        imported = {item[1] if isinstance(item, tuple) else item for item in imports}
-        _names[name] = imported, {found.name for found in tree.find_all(nodes.Name) if found.ctx == "load"}
-    return _names[name]
+def imported(environment: Environment, name: str) -> set[str]:
+    """What a template imports."""
+    imports = [item for statement in tree(environment, name).find_all(nodes.FromImport) for item in statement.names]
+    return {item[1] if isinstance(item, tuple) else item for item in imports}
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_it_compiles(app: Flask, name: str) -> None:
-    app.jinja_env.compile(source(name), name)
+@cache
+def read(environment: Environment, name: str) -> set[str]:
+    """What a template reads."""
+    return {found.name for found in tree(environment, name).find_all(nodes.Name) if found.ctx == "load"}
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_it_has_nothing_that_the_policy_forbids(name: str) -> None:
-    assert [what for what, pattern in FORBIDDEN.items() if pattern.search(source(name))] == []
+# In one pass each: a test of its own for each of the templates costs as much as what it asks.
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_it_imports_nothing_in_vain(app: Flask, name: str) -> None:
+def test_they_compile(shared_app: Flask) -> None:
+    environment, faults = shared_app.jinja_env, []
+    for name in TEMPLATES:
+        try:
+            # Compiled once for all workers. What is kept from an earlier session may name a filter that has gone since.
+            environment.get_template(name)
+            for kind, known in ((nodes.Filter, environment.filters), (nodes.Test, environment.tests)):
+                unknown = {found.name for found in tree(environment, name).find_all(kind)} - known.keys()
+                faults += [f"{name}: {kind.__name__.lower()} {one} is not known" for one in sorted(unknown)]
+        except TemplateError as error:
+            faults.append(f"{name}: {error}")
+    assert not faults, "\n".join(faults)
+
+
+def test_they_have_nothing_that_the_policy_forbids() -> None:
+    faults = [
+        f"{name} {what}" for name in TEMPLATES for what, pattern in FORBIDDEN.items() if pattern.search(source(name))
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def test_they_import_nothing_in_vain(shared_app: Flask) -> None:
     """What a template imports is used by it, or by one that extends it."""
-    imported, _ = names_of(app, name)
-    used = {read for each in (name, *heirs().get(name, ())) for read in names_of(app, each)[1]}
-    assert sorted(imported - used) == []
+    environment, faults = shared_app.jinja_env, []
+    for name in TEMPLATES:
+        used = {each for heir in (name, *heirs().get(name, ())) for each in read(environment, heir)}
+        faults += [f"{name} imports {unused}" for unused in sorted(imported(environment, name) - used)]
+    assert not faults, "\n".join(faults)
