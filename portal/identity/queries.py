@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ScalarSelect, Select, bindparam, case, exists, func, or_, select
@@ -53,6 +53,7 @@ _kinds = (
 _unread = (
     select(func.json_object_agg(_kinds.c.kind, _kinds.c.count)).select_from(_kinds).correlate(User).scalar_subquery()
 )
+_RIGHTS: Final = select(_roles, _memberships).where(User.id == bindparam("user"))
 _decides = exists().where(RoleGrant.user_id == User.id, RoleGrant.role == Role.OFFICER)
 
 
@@ -81,7 +82,7 @@ def reader_of(session: Session, token_hash: str, waiting: ScalarSelect[Any]) -> 
 
 def load_actor(session: Session, user: User) -> Actor:
     """The actor for a signed-in person, in one query."""
-    roles, memberships = session.execute(select(_roles, _memberships).where(User.id == user.id)).one()
+    roles, memberships = session.execute(_RIGHTS, {"user": user.id}).one()
     return _actor(user, roles, memberships)
 
 

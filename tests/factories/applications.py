@@ -9,10 +9,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.applications import service
+from portal.applications.drafts import saving
 from portal.applications.following.dossier import Dossier, load
 from portal.applications.models import Application, Participant, Proof, Signature, Submission
 from portal.applications.papers import attachments
@@ -21,7 +22,7 @@ from portal.applications.signatures import signing
 from portal.applications.submissions import submission
 from portal.applications.submissions.package import unpack
 from portal.clusters.models import Cluster, ClusterMember, MembershipState
-from portal.core.clock import now, today
+from portal.core.clock import MOSCOW, today
 from portal.identity.models import Organisation, User
 from portal.identity.policy import Actor
 from portal.tenders.models import Tender, TenderTrack, Track
@@ -38,15 +39,15 @@ _serial = itertools.count(1)
 
 def cluster(session: Session, *members: Organisation, **fields: Any) -> Cluster:
     """A cluster in the register, with confirmed members."""
-    number = next(_serial)
+    number, day = next(_serial), today(session)
     row = Cluster(
         **{
             "code": f"TC{number}",
             "name_ru": f"Демо-кластер {number}",
             "name_en": f"Demo cluster {number}",
             "regions": ["36"],
-            "registered_on": today(session) - timedelta(days=365),
-            "valid_until": today(session) + timedelta(days=365),
+            "registered_on": day - timedelta(days=365),
+            "valid_until": day + timedelta(days=365),
             **fields,
         }
     )
@@ -68,7 +69,7 @@ def join(
         cluster_id=row.id,
         organisation_id=organisation.id,
         state=state,
-        decided_at=None if state is MembershipState.REQUESTED else now(session),
+        decided_at=None if state is MembershipState.REQUESTED else func.portal_now(),
         reason="not in the functional map" if state is MembershipState.REFUSED else None,
     )
     session.add(member)
@@ -172,60 +173,67 @@ def filled(
 
 def fill(joint: Joint, *, project: dict[str, Any] | None = None) -> None:
     """Type a complete package in; its costs are spread over the participants there are."""
-    dossier = joint.dossier
+    dossier = load(joint.session, joint.id, lock=True)
     source = packages.package(dossier.application.track, project=project or {})
     parts = dossier.accepted
+    actors = [joint.actor(place) for place in range(len(parts))]
     spread = source["participants"][: len(parts)]
     typed = unpack({**source, "participants": spread}, dossier.rules)
     places = {item["id"]: (part, place) for place, (item, part) in enumerate(zip(spread, parts, strict=True))}
     for (participant_id, name), values in typed.items():
         part, place = places[participant_id] if participant_id else (None, 0)
-        service.save_section(
-            joint.session,
-            joint.actor(place),
-            application_id=joint.id,
-            participant_id=part.id if part else None,
-            section=name,
-            values=values,
-            expected_version=0,
-        )
+        # As `service.save_section` does, without reading the whole application again for each section.
+        key = part.id if part else None
+        definition = saving.definition_of(name, key)
+        data = {each: saving.kept(values.get(each, "")) for each, _ in definition.keys(dossier.rules)}
+        data = saving.merged({}, data)
+        saving.put(joint.session, actors[place], dossier, definition, key, data, data)
+    joint.session.flush()
 
 
 def attach_all(joint: Joint) -> None:
     """Every required document, dated yesterday."""
-    rules, parts = joint.dossier.rules, joint.parts
+    dossier = load(joint.session, joint.id, lock=True)
+    parts = dossier.accepted
+    actors = [joint.actor(place) for place in range(len(parts))]
     for giver, owners in ((Giver.PROJECT, [None]), (Giver.EACH, parts)):
-        for requirement in attachments.asked(rules, giver):
-            if requirement.need is not Need.REQUIRED:
-                continue
-            for place, part in enumerate(owners):
-                attach(joint, requirement.code, part, place)
+        for requirement in attachments.asked(dossier.rules, giver):
+            if requirement.need is Need.REQUIRED:
+                for actor, part in zip(actors, owners, strict=False):
+                    _attach(joint.session, actor, dossier, requirement.code, part)
 
 
 def attach(joint: Joint, code: str, part: Participant | None = None, place: int = 0) -> None:
     """One PDF as the document ``code``."""
-    yesterday = today(joint.session) - timedelta(days=1)
-    attachments.attach(
-        joint.session,
-        joint.actor(place),
-        application_id=joint.id,
+    _attach(joint.session, joint.actor(place), load(joint.session, joint.id, lock=True), code, part)
+
+
+def _attach(session: Session, actor: Actor, dossier: Dossier, code: str, part: Participant | None) -> None:
+    attachments.attach_to(
+        session,
+        actor,
+        dossier,
         participant_id=part.id if part else None,
         code=code,
         name=f"{code}.pdf",
         stream=io.BytesIO(PDF),
-        issued_on=yesterday.isoformat(),
+        issued_on=(dossier.intake.now.astimezone(MOSCOW).date() - timedelta(days=1)).isoformat(),
     )
 
 
 def confirm_all(joint: Joint) -> None:
     """Every participant signs the present package."""
-    for place, part in enumerate(joint.parts):
-        sign(joint, part, place)
+    dossier = joint.dossier
+    for place, part in enumerate(dossier.accepted):
+        _sign(joint, dossier, part, place)
 
 
 def sign(joint: Joint, part: Participant, place: int = 0) -> Signature:
     """One participant signs what binds it now, freshly authenticated."""
-    dossier = joint.dossier
+    return _sign(joint, joint.dossier, part, place)
+
+
+def _sign(joint: Joint, dossier: Dossier, part: Participant, place: int) -> Signature:
     return signing.sign(
         joint.session,
         joint.actor(place),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from uuid import uuid4
 
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from portal.core.clock import now
+from portal.core.db import uuid7
 from portal.identity.models import Membership, Organisation, OrgRole, Role, RoleGrant, User
 from portal.identity.policy import Actor
 from portal.identity.queries import load_actor
@@ -15,21 +16,30 @@ from portal.identity.queries import load_actor
 _serial = itertools.count(1)
 
 
-def user(session: Session, *roles: Role, email: str | None = None, locale: str = "en", name: str = "") -> User:
-    """A confirmed person with roles of the fund; the password is not set."""
+def user(
+    session: Session,
+    *roles: Role,
+    email: str | None = None,
+    locale: str = "en",
+    name: str = "",
+    organisation: Organisation | None = None,
+    acts_as: OrgRole = OrgRole.OWNER,
+) -> User:
+    """A confirmed person with roles of the fund, or who acts for an organisation; the password is not set."""
     number = next(_serial)
+    key = uuid7()
     row = User(
+        id=key,
         email=email or f"person{number}.{uuid4().hex[:8]}@demo.example",
         full_name=name or f"Demo Person {number}",
         locale=locale,
         fs_uniquifier=uuid4().hex,
-        confirmed_at=now(session),
+        confirmed_at=func.portal_now(),
         active=True,
     )
-    session.add(row)
-    session.flush()
-    for role in roles:
-        session.add(RoleGrant(user_id=row.id, role=role))
+    session.add_all([row, *(RoleGrant(user_id=key, role=role) for role in roles)])
+    if organisation is not None:
+        session.add(Membership(user_id=key, organisation_id=organisation.id, role=acts_as))
     session.flush()
     return row
 
@@ -64,10 +74,7 @@ def organisation(session: Session, *, region: int = 36, name: str = "", **fields
 
 def member(session: Session, organisation: Organisation, role: OrgRole = OrgRole.OWNER, **person: str) -> User:
     """A new person who acts for the organisation."""
-    row = user(session, **person)  # type: ignore[arg-type]
-    session.add(Membership(user_id=row.id, organisation_id=organisation.id, role=role))
-    session.flush()
-    return row
+    return user(session, organisation=organisation, acts_as=role, **person)  # type: ignore[arg-type]
 
 
 def actor(session: Session, row: User) -> Actor:

@@ -151,6 +151,21 @@ def write(
     changed: Collection[str],
 ) -> Row:
     """Write a section whose application is locked, with who changed which field, and audit it."""
+    row = put(session, actor, dossier, definition, participant_id, data, changed)
+    session.flush()
+    return row
+
+
+def put(
+    session: Session,
+    actor: Actor,
+    dossier: Dossier,
+    definition: Section,
+    participant_id: UUID | None,
+    data: dict[str, str],
+    changed: Collection[str],
+) -> Row:
+    """The same, to be flushed with what else the caller writes."""
     assert actor.user_id is not None
     row = dossier.sections.get((participant_id, definition.name))
     if row is None:
@@ -167,7 +182,6 @@ def write(
     row.stamps = {**row.stamps, **dict.fromkeys(changed, stamp)}
     row.saved_by = actor.user_id
     row.saved_at = dossier.intake.now
-    session.flush()
     dossier.sections = {**dossier.sections, (participant_id, definition.name): row}
     _repeat_for_lists(dossier, definition, row)
     audit.record(
@@ -178,7 +192,6 @@ def write(
         dossier.application.id,
         {"section": definition.name, "participant": participant_id, "fields": sorted(changed)},
     )
-    session.flush()
     return row
 
 
