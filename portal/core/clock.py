@@ -16,6 +16,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 MOSCOW: Final = ZoneInfo("Europe/Moscow")
+_NOW: Final = select(func.portal_now())
 _FIXED: Final = "clock.fixed"
 """In ``session.info``: the transaction whose clock stands still, and where; :func:`now` need not ask then."""
 
@@ -25,7 +26,7 @@ def now(session: Session) -> datetime:
     fixed = session.info.get(_FIXED)
     if fixed is not None and fixed[0] is session.get_transaction():
         return cast(datetime, fixed[1])
-    instant = session.scalar(select(func.portal_now()))
+    instant = session.scalar(_NOW)
     assert isinstance(instant, datetime)
     return instant
 

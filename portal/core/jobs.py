@@ -35,6 +35,7 @@ from sqlalchemy import (
     Connection,
     Identity,
     Index,
+    Table,
     and_,
     delete,
     func,
@@ -165,6 +166,11 @@ def handler(
     return register
 
 
+_TASKS: Final = cast(Table, Task.__table__)
+_NEW_TASK: Final = insert(_TASKS).on_conflict_do_nothing(index_elements=[_TASKS.c.key]).returning(_TASKS.c.id)
+"""By its table and with its values as parameters: built once, where SQLAlchemy would build it for each task."""
+
+
 def connect(redis: Redis | None) -> None:
     """Give this process its Redis; without one only the scheduler of another process finds the tasks."""
     global _redis
@@ -187,10 +193,12 @@ def enqueue(
     """
     lane = _kinds[kind].lane
     values = {"id": uuid7(), "kind": kind, "lane": lane, "payload": dict(payload), "key": key}
-    if after is not None or delay:
-        values["run_after"] = after if after is not None else func.clock_timestamp() + delay
-    statement = insert(Task).values(**values).on_conflict_do_nothing(index_elements=[Task.key]).returning(Task.id)
-    written = session.scalar(statement)
+    statement = _NEW_TASK
+    if after is not None:
+        values["run_after"] = after
+    elif delay:
+        statement = statement.values(run_after=func.clock_timestamp() + delay)
+    written: UUID | None = session.scalar(statement, values)
     if not delay:
         after_commit(session, f"kick:{lane}", lambda: kick(lane))
     return written

@@ -7,10 +7,10 @@ what is no notice (links of the sign-in library, invitations to an address).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol, cast
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,14 @@ from portal.notifications.kinds import Kind, Mail, kind_of
 from portal.notifications.letters import compose
 from portal.notifications.models import Letter, Notice
 from portal.notifications.preferences import Choice, choices_for
+
+# By their tables and with the rows as parameters: built once, where SQLAlchemy would build them for each row.
+_NOTICES: Final = cast(Table, Notice.__table__)
+_LETTERS: Final = cast(Table, Letter.__table__)
+_NEW_NOTICES: Final = (
+    insert(_NOTICES).on_conflict_do_nothing(index_elements=[_NOTICES.c.key]).returning(_NOTICES.c.user_id)
+)
+_NEW_LETTER: Final = insert(_LETTERS).on_conflict_do_nothing(index_elements=[_LETTERS.c.key]).returning(_LETTERS.c.id)
 
 
 class Reader(Protocol):
@@ -120,10 +128,8 @@ def _notices(
     ]
     if not rows:
         return set()
-    statement = (
-        insert(Notice).values(rows).on_conflict_do_nothing(index_elements=[Notice.key]).returning(Notice.user_id)
-    )
-    return set(session.scalars(statement))
+    session.flush()  # people whom the transaction has just made
+    return set(session.scalars(_NEW_NOTICES, rows))
 
 
 def write(
@@ -145,26 +151,23 @@ def write(
     ``secret`` is the token of its link: it is kept only until the letter is sent.
     """
     letter_id = uuid7()
-    written = session.scalar(
-        insert(Letter)
-        .values(
-            id=letter_id,
-            key=key,
-            kind=kind,
-            user_id=user_id,
-            recipient=recipient,
-            locale=locale,
-            subject=" ".join(subject.split()),
-            text=text,
-            html=html,
-            message_id=f"<{letter_id}@portal.invalid>",
-            about_type=about[0] if about else None,
-            about_id=about[1] if about else None,
-            secret=secret,
-        )
-        .on_conflict_do_nothing(index_elements=[Letter.key])
-        .returning(Letter.id)
-    )
+    row = {
+        "id": letter_id,
+        "key": key,
+        "kind": kind,
+        "user_id": user_id,
+        "recipient": recipient,
+        "locale": locale,
+        "subject": " ".join(subject.split()),
+        "text": text,
+        "html": html,
+        "message_id": f"<{letter_id}@portal.invalid>",
+        "about_type": about[0] if about else None,
+        "about_id": about[1] if about else None,
+        "secret": secret,
+    }
+    session.flush()  # a person whom the transaction has just made
+    written: UUID | None = session.scalar(_NEW_LETTER, row)
     if written is not None:
         jobs.enqueue(session, "send_letter", {"letter_id": str(letter_id)}, key=f"letter:{letter_id}")
     return written

@@ -72,10 +72,8 @@ def stage(
         (track, year): budget.envelope(session, programme_id, track, year, Decimal(amount))
         for year, amount in available.items()
     }
-    applications = [
-        submissions.submitted(session, tender, [package(track)], track=track, state=State.EXPERTISE)[0]
-        for _ in requests
-    ]
+    packages = [package(track) for _ in requests]
+    applications = submissions.submitted(session, tender, packages, track=track, state=State.EXPERTISE, apart=True)
     held = submissions.track_of(tender, track)
     scored(session, held, applications, requests, declined)
     session.expire_all()
@@ -120,14 +118,15 @@ def scored(
     )
     session.add(run)
     session.flush()
+    wanted = select(Submission.application_id, Submission.id).where(Submission.application_id.in_(applications))
+    of_application = {row.application_id: row.id for row in session.execute(wanted)}
     for place, (key, request) in enumerate(zip(applications, requests, strict=True)):
         total = Decimal("50.00") if place in declined else Decimal("90.00") - Decimal(place) / 10
-        submission = session.scalars(select(Submission).where(Submission.application_id == key)).one()
         passed = place not in declined
         session.add(
             Score(
                 run_id=run.id,
-                submission_id=submission.id,
+                submission_id=of_application[key],
                 sheet=sheet(total, passed),
                 digest="0" * 64,
                 objective=total,

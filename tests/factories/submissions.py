@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -27,15 +28,25 @@ def submitted(
     *,
     track: Track = Track.IMPORT_SUBSTITUTION,
     state: State = State.SUBMITTED,
+    apart: bool = False,
 ) -> list[UUID]:
-    """One application per package, each with its frozen submission; returns the applications' ids in order."""
+    """One application per package, each with its frozen submission; returns the applications' ids in order.
+
+    All by one new initiator, or each by one of its own where they are to be ``apart``.
+    """
     tender_track = track_of(tender, track)
     cluster = session.scalar(select(Cluster).limit(1)) or _cluster(session)
-    initiator = identity.organisation(session)
-    person = identity.member(session, initiator)
+    initiators = [identity.organisation(session) for _ in packages] if apart else [identity.organisation(session)]
+    people = [identity.member(session, initiator) for initiator in initiators]
     start = now(session) - timedelta(hours=1)
     applications, submissions, participants = [], [], []
-    for number, content in enumerate(packages, start=tender_track.last_number + 1):
+    for number, content, initiator, person in zip(
+        itertools.count(tender_track.last_number + 1),
+        packages,
+        itertools.cycle(initiators),
+        itertools.cycle(people),
+        strict=False,
+    ):
         application_id, submission_id = uuid7(), uuid7()
         received = start + timedelta(milliseconds=number)
         name = f"{tender.code}-{TRACK_CODES[track]}-{number:05d}"
