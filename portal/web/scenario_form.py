@@ -9,7 +9,7 @@ from typing import Final
 
 from portal.awards.allocation.problem import Limit, Policy
 from portal.awards.scenarios.changes import ZERO, Changes, Ground, Supposed, limits_of, policy_of
-from portal.awards.scenarios.checks import MOST_LIMITS
+from portal.awards.scenarios.checks import MOST_LIMITS, problems
 from portal.core.canonical import plain_decimal
 from portal.core.errors import Problem
 from portal.core.language import N_
@@ -143,6 +143,22 @@ class Reading:
         except NumberError as error:
             self.problems.append(Problem(error.code, name, error.message))
             return None
+
+    def wrong(self) -> list[Problem]:
+        """What could not be read, with what else is wrong that does not follow from it; nothing where all is read."""
+        if not self.problems:
+            return []
+        unread = {problem.field for problem in self.problems}
+        kinds = {field.partition("-")[0] for field in unread}
+        found = [self.placed(problem) for problem in problems(self.ground, self.changes)]
+        more = [
+            problem
+            for problem in found
+            if problem.field not in unread
+            and not ("weights" in kinds and problem.field == "weights")
+            and not ("limits" in kinds and problem.field.startswith("limits"))
+        ]
+        return [*self.problems, *more]
 
     def placed(self, problem: Problem) -> Problem:
         """A problem of the changes, on the input that it is about."""

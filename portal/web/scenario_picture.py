@@ -15,8 +15,9 @@ from portal.awards.scenarios.changes import ZERO, Changes, Difference, Ground, O
 from portal.awards.scenarios.checks import groups_of
 from portal.awards.scenarios.models import Scenario
 from portal.awards.scenarios.outcome import limit_name
-from portal.awards.scenarios.queries import Named, Standing
+from portal.awards.scenarios.queries import Named, Standing, names_of_groups
 from portal.awards.scenarios.simulating import Simulated
+from portal.core.db import session
 from portal.core.formats import format_number, format_percent
 from portal.tenders.wording import limit_group
 from portal.web.language import locale, say
@@ -136,16 +137,21 @@ def limits_told(changes: Changes) -> list[str]:
     policy = [] if changes.policy is None else [say(POLICY_NAMES[changes.policy])]
     if changes.limits == ():
         return [*policy, _("Without the limits of the rules")]
-    return [*policy, *(say(limit_name(limit)) for limit in changes.limits or ())]
+    limits = changes.limits or ()
+    names = names_of_groups(session(), ((limit.field, limit.value) for limit in limits))
+    told = [(say(limit_name(limit)), names.get((limit.field, limit.value))) for limit in limits]
+    return [*policy, *(words if name is None else f"{words} ({name[locale()]})" for words, name in told)]
 
 
 def groups(ground: Ground) -> list[tuple[str, str]]:
-    """What can be limited, as the choices of the form: "field:value" and words."""
+    """What can be limited, as the choices of the form: "field:value" and words, clusters and organisations by name."""
+    held = [(field, value) for field, values in groups_of(ground).items() for value in values]
+    names = names_of_groups(session(), held)
     found = []
-    for field, values in groups_of(ground).items():
-        for value in values:
-            name = say(limit_group(field, EACH if value == SME else value))
-            found.append((f"{field}:{value}", name))
+    for field, value in held:
+        words = say(limit_group(field, EACH if value == SME else value))
+        name = names.get((field, value))
+        found.append((f"{field}:{value}", words if name is None else f"{name[locale()]} · {words}"))
     return found
 
 

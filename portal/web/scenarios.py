@@ -128,8 +128,8 @@ def _posted(place: Place, held: Standing, scenario: Scenario | None) -> Response
     read = Reading(held.ground, typed)
     current, saves = session(), request.form.get("do") != "try"
     try:
-        if read.problems:
-            raise Problems(read.problems)
+        if unread := read.wrong():
+            raise Problems(unread)
         if not saves:
             _held, _changes, result = service.computed(current, place, read.changes)
             form.attach(())

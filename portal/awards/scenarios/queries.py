@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, literal, select, union_all
 from sqlalchemy.orm import Session, defer, joinedload, undefer
 
 from portal.applications.models import Application, State, Submission
 from portal.awards.allocation.inputs import NO_SME, TAKE_PART
 from portal.awards.allocation.models import AllocationRun, RunState
-from portal.awards.allocation.problem import SME, Candidate, Limit
+from portal.awards.allocation.problem import EACH, SME, Candidate, Limit
 from portal.awards.models import Award, AwardDecision, DecisionLine
 from portal.awards.offers import queries as offer_queries
 from portal.awards.scenarios.beside import Other, left_of
@@ -271,6 +271,25 @@ def _project(row: Any, sheet: Sheet, drawn: str, unwilling: bool) -> Project:
         categories=_categories(row.sme),
         unwilling=unwilling,
     )
+
+
+def names_of_groups(session: Session, groups: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
+    """Clusters by code and organisations by INN, as limits name them (field, value), in both languages; one statement,
+    none where there are no such."""
+    wanted: dict[str, set[str]] = {"cluster": set(), "organisation": set()}
+    for field, value in groups:
+        if field in wanted and value != EACH:
+            wanted[field].add(value)
+    if not any(wanted.values()):
+        return {}
+    places = (("cluster", Cluster, Cluster.code), ("organisation", Organisation, Organisation.inn))
+    found = union_all(
+        *(
+            select(literal(field), key, table.name_ru, table.name_en).where(key.in_(wanted[field]))
+            for field, table, key in places
+        )
+    )
+    return {(field, value): {"ru": ru, "en": en or ru} for field, value, ru, en in session.execute(found)}
 
 
 def listed(actor: Actor, tender_track_id: UUID) -> Select[Any]:
