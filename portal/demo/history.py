@@ -16,6 +16,7 @@ from portal.demo import (
     tender_2016,
     tender_2018,
     tender_blind,
+    tender_joint,
     tender_open,
     tender_parts,
     tender_sealed,
@@ -56,6 +57,8 @@ def load() -> None:
     cluster_life.post(people, register)
     pool.propose(people, tender)
     _say(began, "open tender")
+    tender_joint.load(people, register, programme_id)
+    _say(began, "tender with limits over both tracks")
     tender_sealed.load(people, register, programme_id)
     tender_blind.load(people, register, programme_id)
     _say(began, "sealed and blind tenders")

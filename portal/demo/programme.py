@@ -18,11 +18,23 @@ from portal.demo.moments import moment, moscow
 from portal.demo.people import People
 from portal.demo.sign_ins import PASSWORD
 from portal.identity.policy import Actor
-from portal.tenders import seal_keys
+from portal.tenders import joint_limits, seal_keys
 from portal.tenders import service as tenders
 from portal.tenders.models import RuleSetVersion, TenderTrack, Track
 from portal.tenders.rulebook import anchored, load_commission, load_lanes, load_questions, load_rulebook
-from portal.tenders.ruleset import Allotment, Ballot, Blindness, ExpertMean, TieRule, from_json, to_json
+from portal.tenders.ruleset import (
+    AllocationLimit,
+    Allotment,
+    Ballot,
+    Blindness,
+    ExpertMean,
+    LimitField,
+    LimitUnit,
+    Text,
+    TieRule,
+    from_json,
+    to_json,
+)
 from portal.tenders.values import ProgrammeValues, TenderValues
 
 KEEPERS: Final = ("officer", "chair", "director")
@@ -34,6 +46,28 @@ SPLIT: Final[Mapping[Track, tuple[int, int, int]]] = {
 }
 """Million roubles a year: 2.6 and 5.1 bn in all, as announced; the split by year is a proposal."""
 SPLIT_2016: Final = {2016: 140, 2017: 110}
+
+OVER_BOTH: Final = (
+    AllocationLimit(
+        "J1",
+        Text("Проектов одного кластера", "Projects of one cluster"),
+        LimitField.CLUSTER,
+        "*",
+        None,
+        Decimal(2),
+        LimitUnit.PROJECTS,
+    ),
+    AllocationLimit(
+        "J2",
+        Text("Доля малых и средних предприятий", "Share of small and medium-sized enterprises"),
+        LimitField.SME,
+        "",
+        Decimal(10),
+        None,
+        LimitUnit.PERCENT,
+    ),
+)
+"""Over both tracks of the tender that has such limits."""
 
 NOTICE_RU: Final = (
     "Фонд принимает заявки на субсидии совместным проектам участников промышленных кластеров. Заявку подаёт"
@@ -72,6 +106,7 @@ def create(people: People) -> UUID:
 _TITLES: Final = {
     "": ("", "Конкурс совместных проектов {} года", "Joint projects tender {}"),
     "sealed": ("-S", "Конкурс с опечатанными заявками {} года", "Tender with sealed applications {}"),
+    "joint": ("-J", "Конкурс {} года с ограничениями на оба направления", "Tender {} with limits over both tracks"),
     "blind": ("-B", "Конкурс со слепой экспертизой {} года", "Tender with blind review {}"),
 }
 """Suffix of the code and the title of each kind of tender."""
@@ -93,6 +128,7 @@ def announce(
     commission: bool = False,
     partial: bool = False,
     blind: bool = False,
+    joint: bool = False,
 ) -> Announced:
     """Prepare and publish a tender; ``years`` replaces the years of money that its rules would have.
 
@@ -101,9 +137,10 @@ def announce(
     ``sealed``: whether applications stay sealed until the officer and the chair open them, the director in reserve;
     ``commission``: whether a commission adopts the decision, by secret ballot on the track of export;
     ``partial``: whether who does not fit in whole is offered a part;
-    ``blind``: whether it is hidden from the reviewers, who work in lanes, who applies.
+    ``blind``: whether it is hidden from the reviewers, who work in lanes, who applies;
+    ``joint``: whether the money goes to the best total of points, within limits over both tracks.
     """
-    suffix, title_ru, title_en = _TITLES["sealed" if sealed else "blind" if blind else ""]
+    suffix, title_ru, title_en = _TITLES["sealed" if sealed else "blind" if blind else "joint" if joint else ""]
     with moment(noticed) as session:
         actor = people.actor(session, "admin")
         values = TenderValues(
@@ -123,13 +160,24 @@ def announce(
         if years:
             for held in rows:
                 _shorten(session, actor, held, year, years)
-        asked = ((_ask, questions), (_calibrate, calibrated), (_seat, commission), (_part, partial), (_hide, blind))
+        asked = (
+            (_ask, questions),
+            (_calibrate, calibrated),
+            (_seat, commission),
+            (_part, partial),
+            (_hide, blind),
+            (_share, joint),
+        )
         for held in rows:
             for change, wanted in asked:
                 if wanted:
                     change(session, actor, held)
         if sealed:
             _seal(session, people, row.id, row.version)
+        if joint:
+            tenders.edit_joint_limits(
+                session, actor, row.id, content=joint_limits.to_json(OVER_BOTH), expected_version=row.version
+            )
         tenders.publish(session, actor, row.id, expected_version=row.version)
         return Announced(row.id, year, {held.track: held.id for held in rows}, opens, closes)
 
@@ -176,6 +224,12 @@ def _seat(session: Session, actor: Actor, held: TenderTrack) -> None:
 def _part(session: Session, actor: Actor, held: TenderTrack) -> None:
     version = session.get_one(RuleSetVersion, held.rule_set_id)
     rules = replace(from_json(version.content), allotment=Allotment.PARTIAL)
+    tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
+
+
+def _share(session: Session, actor: Actor, held: TenderTrack) -> None:
+    version = session.get_one(RuleSetVersion, held.rule_set_id)
+    rules = replace(from_json(version.content), allotment=Allotment.BEST_TOTAL)
     tenders.edit_rules(session, actor, held.rule_set_id, content=to_json(rules), expected_version=version.version)
 
 

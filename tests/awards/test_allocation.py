@@ -303,6 +303,13 @@ def test_a_minimum_that_nobody_reaches_is_dropped_and_named() -> None:
     assert [used.met for used in allocation.limits] == [False, True]
 
 
+def test_a_limit_has_its_price_beside_a_minimum_that_is_dropped() -> None:
+    limits = (Limit("far", "region", "r9", least=Decimal(1)), Limit("one", "organisation", EACH, most=Decimal(1)))
+    allocation = allocate(three(Policy.BEST_TOTAL, *limits))
+    assert allocation.dropped == ("far",)
+    assert {price.code: (price.low, price.high) for price in allocation.prices} == {"far": (0, 0), "one": (10, 10)}
+
+
 def without_time(problem: Problem) -> Allocation | None:
     """What is said when the clock has run out before the search began; None: that nothing is known."""
     try:

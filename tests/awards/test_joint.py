@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -24,7 +29,7 @@ from portal.core.language import render
 from portal.identity.policy import Permission
 from portal.tenders.models import Track
 from portal.tenders.ruleset import AllocationLimit, LimitField, LimitUnit, Text
-from tests.factories import awards, budget
+from tests.factories import awards, budget, identity
 from tests.factories import tenders as tenders_factory
 from tests.factories.awards import Stage, over_both, ruled
 
@@ -194,3 +199,85 @@ def test_what_the_other_track_leaves_of_the_limits() -> None:
     assert left(limit(LimitField.REGION, "36", LimitUnit.PERCENT, None, 25)) == [("36", "roubles", None, 0)]
     assert left(limit(LimitField.SME, "", LimitUnit.PERCENT, 40, None)) == [("sme", "roubles", 100_000, None)]
     assert left(limit(LimitField.SME, "", LimitUnit.PERCENT, 30, None)) == []
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A project as it was made: (track, place), sums by (track, year), region, whether its initiator is small."""
+
+    at: tuple[str, int]
+    amounts: Mapping[tuple[str, int], int]
+    region: str
+    small: bool
+
+    @property
+    def total(self) -> int:
+        return sum(self.amounts.values())
+
+    @property
+    def points(self) -> Decimal:
+        return Decimal("90.00") - Decimal(self.at[1] - 1) / 10
+
+
+@pytest.mark.parametrize("seed", range(20 if os.environ.get("FULL") else 1))
+@pytest.mark.parametrize("allotment", ["skipping", "best_total"])
+def test_the_lists_of_both_tracks_are_those_of_every_set_tried(session: Session, seed: int, allotment: str) -> None:
+    """Through the inputs of the portal: envelopes of two tracks and three years, limits over both."""
+    chance = random.Random(seed)
+    share, count = chance.randint(5, 60), chance.randint(1, 2)
+    limits = [
+        REGION | {"most": str(count)},
+        {**REGION, "code": "L2", "value": "36", "most": str(share), "unit": "percent"},
+        {**REGION, "code": "L3", "field": "sme", "value": "", "least": "1", "most": None},
+    ]
+    tender = tenders_factory.closed_tender(session, **over_both(limits))
+    awards.own_programme(session, tender)
+    stages, asking, money = [], list[Asking](), dict[tuple[str, int], int]()
+    for track, years in ((Track.EXPORT, (2019, 2020, 2021)), (Track.IMPORT_SUBSTITUTION, (2018, 2019, 2020))):
+        requests = [{year: chance.randint(1, 40) for year in years} for _ in range(3)]
+        held = {year: chance.randint(20, 90) for year in years}
+        stages.append(awards.stage(session, requests, held, tender=tender, track=track))
+        money |= {(track.value, year): amount for year, amount in held.items()}
+        for place, request in enumerate(requests, start=1):
+            region, small = chance.choice(("36", "77")), chance.random() < 0.5
+            initiator = identity.organisation(session, region=int(region), sme="small" if small else "none")
+            stages[-1].application(place - 1).initiator_id = initiator.id
+            amounts = {(track.value, year): amount for year, amount in request.items()}
+            asking.append(Asking((track.value, place), amounts, region, small))
+    session.flush()
+    for stage in stages:
+        ruled(stage, allotment=allotment)
+    run = allocating.start(session, stages[0].chair, tender_track_id=stages[0].track.id)
+    while allocating.step(session, run.id).done < allocating.PHASES:
+        pass
+    order = sorted(asking, key=lambda each: (each.at[1], each.at[0]))
+    most = sum(money.values()) * share
+
+    def fits(chosen: Sequence[Asking]) -> bool:
+        spent = Counter[tuple[str, int]]()
+        for each in chosen:
+            spent.update(each.amounts)
+        regions = Counter(each.region for each in chosen)
+        return (
+            all(amount <= money[key] for key, amount in spent.items())
+            and max(regions.values(), default=0) <= count
+            and sum(each.total for each in chosen if each.region == "36") * 100 <= most
+        )
+
+    won: list[Asking] = []
+    if allotment == "skipping":
+        for each in order:
+            won += [each] if fits([*won, each]) else []
+    else:
+        sets = [
+            [each for each, taken in zip(order, pattern, strict=True) if taken]
+            for pattern in product((True, False), repeat=len(order))
+        ]
+        allowed = [chosen for chosen in sets if fits(chosen)]
+        reached = [chosen for chosen in allowed if any(each.small for each in chosen)]
+        # Of equal sums the first in canonical order, which is how the patterns are ordered.
+        won = max(reached or allowed, key=lambda chosen: sum(each.points for each in chosen))
+    for stage in stages:
+        places = {each.at for each in won}
+        expected = ["award" if (stage.track.track, place) in places else "reserve" for place in (1, 2, 3)]
+        assert outcomes(stage, drafted(stage)) == expected

@@ -147,9 +147,7 @@ class _Allocating:
         """The model without the minimums that were dropped."""
         if not self.dropped:
             return model
-        kept = tuple(
-            replace(limit, least=None) if limit.code in self.dropped else limit for limit in model.problem.limits
-        )
+        kept = tuple(replace(limit, least=None) if limit.code in self.dropped else limit for limit in model.limits)
         return Model(replace(model.problem, limits=kept))
 
     def _unreachable(self, model: Model) -> tuple[str, ...]:
