@@ -21,7 +21,7 @@ from portal.demo.tender_2018 import score
 # The project it resembles, its size, its cluster, the initiator's place, reviewers with their marks, its name.
 FILED: Final = (
     ("P01", "0.30", "D1", 1, {1: 9, 7: 9}, "Насосы для химических производств", "Pumps for chemical plants"),
-    ("P03", "0.30", "D1", 3, {2: 8, 8: 8}, "Теплообменная аппаратура", "Heat exchange equipment"),
+    ("P03", "0.30", "D1", 5, {2: 8, 8: 8}, "Теплообменная аппаратура", "Heat exchange equipment"),
     ("P11", "0.30", "D1", 4, {3: 7, 9: 7}, "Посевные комплексы на экспорт", "Seeding complexes for export"),
     ("P12", "0.30", "D5", 1, {4: 9, 10: 8}, "Генераторные установки на экспорт", "Generator sets for export"),
 )
