@@ -142,7 +142,7 @@ def test_reviews_are_under_way_and_some_reviewers_disagree(loaded: Session) -> N
     states = dict(rows(loaded, statement))
     assert states == {"assigned": 6, "open": 1, "submitted": 31}
     letters = rows(loaded, "select count(*) from score_run where kind = 'track' and ended_at is not null")
-    assert letters == [(4,)]
+    assert letters == [(6,)]
 
 
 def test_the_open_tender_is_open_and_has_work_in_every_state(loaded: Session) -> None:
@@ -211,6 +211,17 @@ def test_everybody_can_sign_in(demo_app: Flask, entry: dict[str, str]) -> None:
 def test_similar_projects_are_found_and_two_pairs_decided(loaded: Session) -> None:
     found = rows(loaded, "select coalesce(verdict, ''), count(*) from similar_pair group by 1 order by 1")
     assert [word for word, _ in found] == ["", "no_concern", "same_project"]
+
+
+def test_the_allocation_over_both_tracks_is_proven_and_better_than_the_rank_order(loaded: Session) -> None:
+    found = rows(
+        loaded,
+        "select t.code, (r.result -> 'proven')::bool, (r.result ->> 'order_loss')::numeric > 0, r.candidates,"
+        " (select count(*) from jsonb_object_keys(r.result -> 'tracks')), r.result -> 'dropped'"
+        " from allocation_run r join tender_track k on k.id = r.tender_track_id join tender t on t.id = k.tender_id"
+        " where jsonb_array_length(t.joint_limits) = 2",
+    )
+    assert [row[1:] for row in found] == [(True, True, 4, 2, [])]
 
 
 def test_the_open_tender_asks_extra_questions_and_they_are_answered(loaded: Session) -> None:
