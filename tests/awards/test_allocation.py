@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from portal.awards.allocation.best_total import cut_off
-from portal.awards.allocation.departures import side_price, side_prices
+from portal.awards.allocation.counting import Count, packed
+from portal.awards.allocation.ground import priced
 from portal.awards.allocation.near_best import Near, TwoParts
-from portal.awards.allocation.pairing import TooMany
+from portal.awards.allocation.pairing import PRICED, TooMany
 from portal.awards.allocation.policies import (
     EACH,
     Allocation,
@@ -211,16 +212,34 @@ def assert_seen(model: Model, near: Near, expected: tuple[int, ...] | None) -> N
     assert not near.canonical or near.chosen == expected
 
 
-def test_the_price_of_what_is_left_is_the_same_in_halves() -> None:
+def test_prices_in_halves_are_those_of_whole_numbers() -> None:
     chance = random.Random(7)
     for digits in (1, 5, 12, 15):
-        row = Row((0,), (1,), chance.randrange(10**digits), chance.randrange(10**digits))
         taken = [chance.randrange(10**digits) for _ in range(20)]
         for bits in (3, 20, 37, 62, 75):
             for multiplier in (0, 1 - 2**bits, 2**bits, -chance.getrandbits(bits), chance.getrandbits(bits)):
                 if abs(multiplier) * 10**digits < 2**100:
-                    expected = [side_price(row, multiplier, each) for each in taken]
-                    assert side_prices(row, multiplier, np.array(taken)).tolist() == expected
+                    expected = [multiplier * each // PRICED for each in taken]
+                    found = priced([0, multiplier], np.ones(len(taken), dtype=np.int64), np.array(taken))
+                    assert found.tolist() == expected
+
+
+def test_packed_counts_are_kept_just_when_each_of_them_is() -> None:
+    chance = random.Random(11)
+    for _ in range(30):
+        ways = chance.randint(1, 12)
+        counts = [
+            Count(
+                np.array([chance.choice((-1, 0, 0, 1, 1)) for _ in range(ways)]),
+                chance.randint(-3, 4),
+                chance.randint(-3, 5),
+            )
+            for _ in range(chance.randint(0, 40))
+        ]
+        words = packed(counts, ways)
+        taken = np.array([[chance.randint(0, 1) for _ in range(ways)] for _ in range(60)])
+        expected = [all(each.start + line @ each.changes <= each.most for each in counts) for line in taken]
+        assert words.kept(taken @ words.changes, len(words.guard)).tolist() == expected
 
 
 def assert_money_holds(problem: Problem, allocation: Allocation) -> None:

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from portal.awards.allocation.departures import Part, Sets, sides_of
-from portal.awards.allocation.ground import UNIT, Ground, priced
+from portal.awards.allocation.departures import Part, Sets, side_price, summed, valued
+from portal.awards.allocation.ground import UNIT, Ground
 from portal.awards.allocation.pairing import TooMany, Whole
 from portal.awards.allocation.programme import Beside
 from portal.awards.allocation.relaxation import counted_rows, in_whole, middle
@@ -104,14 +103,15 @@ class Completions:
         """Whether all is seen that the other part can add beside this set."""
         prices = middle(self.other.costs(duals), self.other.at, self.counted, duals, used, APART)
         whole = in_whole(self.model, prices)
-        cut = Cut(whole, Part(self.other, whole).most)
+        cut = Cut(whole, valued(self.other, whole).most)
         self.cuts.append(cut)
         open_.lower(cut, best.value * UNIT)
-        part = Part(self.other, whole, used)
+        value = valued(self.other, whole, used)
         points = int(open_.points[at])
-        need = points * UNIT + part.most - best.value * UNIT
+        need = points * UNIT + value.most - best.value * UNIT
         if need < 0:
             return True
+        part = Part(self.other, whole, used, value)
         states = next((states for states in STATES if part.few(need, states)), None)
         if states is None:
             return False
@@ -137,27 +137,15 @@ class _Open:
     def __init__(self, of: Completions, sets: Sets, bound: Whole) -> None:
         self.model, self.mine, self.shared = of.model, of.mine, of.shared
         self.ways, self.points, self.bound = sets.ways, sets.points, bound
-        self.values: list[Whole] = []
-        codes: list[npt.NDArray[np.int32]] = []
-        for row in self.shared:
-            use = self.mine.taken[row] + self.mine.changed(self.model.column(row), sets.ways)
-            values, code = np.unique(use, return_inverse=True)
-            least, most = sides_of(self.model.rows[row], 0)
-            alone = (values > most) | (values < least - of.other.all[row])
-            self.bound[alone[code]] = -1
-            self.values.append(values)
-            codes.append(code.astype(np.int32))
-        self.codes = np.array(codes, dtype=np.int32).reshape(len(self.shared), len(self.points))
-        self.ends = np.cumsum([0, *map(len, self.values)])
-        self.of = np.repeat(np.arange(len(self.shared)), np.diff(self.ends))
-        self.all = np.concatenate([np.zeros(0, dtype=np.int64), *self.values])
+        near = int(sets.ways.max(initial=-1)) + 1
+        self.enters, self.leaves = self.mine.enters[:near], self.mine.leaves[:near]
 
     def sets_left(self, value: int) -> bool:
         left = self.bound >= value * UNIT
-        if not left.all():
+        count = np.count_nonzero(left)
+        if 2 * count < len(left):
             self.ways, self.points, self.bound = self.ways[left], self.points[left], self.bound[left]
-            self.codes = self.codes[:, left]
-        return bool(len(self.points))
+        return bool(count)
 
     def highest(self) -> int:
         return int(self.bound.max())
@@ -167,24 +155,22 @@ class _Open:
         return int(self.bound.argmax())
 
     def used(self, at: int) -> dict[int, int]:
-        return {row: int(self.values[place][self.codes[place, at]]) for place, row in enumerate(self.shared)}
+        taken = self.mine.ground.taken(self.chosen(at))
+        return {row: taken[row] for row in self.shared}
 
     def drop(self, at: int) -> None:
         self.bound[at] = -1
 
     def lower(self, cut: Cut, floor: int) -> None:
-        """The bounds are lowered to what these multipliers say of each set. ``floor``: what a bound must reach to be of
-        interest, in units."""
-        multipliers = [cut.whole[row] for row in self.shared]
-        sides = [
-            ((row.most if multiplier > 0 else row.least) or 0)
-            for row, multiplier in zip((self.model.rows[row] for row in self.shared), multipliers, strict=True)
-        ]
-        prices = -priced(multipliers, self.of, self.all - np.array(sides, dtype=np.int64)[self.of])
-        said = self.points * UNIT + cut.most
-        for place, multiplier in enumerate(multipliers):
-            if multiplier:
-                said += prices[self.ends[place] : self.ends[place + 1]][self.codes[place]]
+        """The bounds are lowered to what these multipliers say of each set: its points, the most that the other part is
+        worth, and what is left of the shared rows. ``floor``: what a bound must reach to be of interest, in units."""
+        down, up = self.mine.ground.shared_prices(cut.whole)
+        base = cut.most + sum(
+            side_price(self.model.rows[row], cut.whole[row], self.mine.taken[row])
+            for row in self.shared
+            if cut.whole[row]
+        )
+        said = self.points * UNIT + base + summed(up[self.leaves] - down[self.enters], self.ways)
         before = np.count_nonzero(self.bound >= floor)
         self.bound = np.minimum(self.bound, said)
         cut.useful += int(before - np.count_nonzero(self.bound >= floor))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from portal.awards.allocation.pairing import Whole
 
@@ -34,6 +35,27 @@ class Counts:
     changes: Whole
     start: Whole
     guard: Whole
+
+    def joined(self, other: Counts) -> Counts:
+        return Counts(
+            np.concatenate([self.changes, other.changes], axis=1),
+            np.concatenate([self.start, other.start]),
+            np.concatenate([self.guard, other.guard]),
+        )
+
+    def first(self, words: int) -> Counts:
+        return Counts(self.changes[:, :words], self.start[:words], self.guard[:words])
+
+    def words(self, after: int) -> Iterable[tuple[Whole, int, int]]:
+        """Each word but the first ones: its changes, start and guard."""
+        return zip(self.changes.T[after:], self.start[after:].tolist(), self.guard[after:].tolist(), strict=True)
+
+    def kept(self, changes: Whole, words: int) -> npt.NDArray[np.bool_]:
+        """Which of the lines keep the counts of the first words."""
+        sound = np.ones(len(changes), dtype=np.bool_)
+        for word in range(words):
+            sound &= ((changes[:, word] + self.start[word]) & self.guard[word]) == 0
+        return sound
 
 
 def packed(counts: Iterable[Count], ways: int) -> Counts:

@@ -19,11 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from portal.awards.allocation.counting import Count, Counts, packed
-from portal.awards.allocation.ground import FREE, UNIT, Ground, priced
+from portal.awards.allocation.ground import FREE, UNIT, Ground
 from portal.awards.allocation.pairing import PRICED, Sums, TooMany, Wanted, Whole, Window, pairs
 from portal.awards.allocation.rows import Row
 
 BINS: Final = 400
+EARLY: Final = 3
+"""So many words of counts are carried with the sums; the others are looked at afterwards: memory."""
+
 WINDOWS: Final = 3
 """Rows that the grid looks at; the others are looked at pair by pair."""
 
@@ -62,35 +65,65 @@ class _Half:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """Candidates under multipliers. ``groups``: of each only one may be in, for which the rows ``settled`` need no
+    multiplier; ``net``: what each member gains, less than 0 for those who do not; ``fits``: who may be in at all;
+    ``own``: rows whose sides are part of ``most``, what no set is worth more than."""
+
+    groups: list[list[int]]
+    own: list[int]
+    worth: Whole
+    net: Whole
+    fits: npt.NDArray[np.bool_]
+    most: int
+
+
+def valued(ground: Ground, multipliers: Sequence[int], used: Mapping[int, int] | None = None) -> Valued:
+    """``used``: what others take of the shared rows, if that is known. Then these rows are like the part's own, and
+    whoever finds no room beside the others is out."""
+    beside = used is not None
+    taken = used or {}
+    fits = ground.fits(taken) if beside else np.ones(len(ground.members), dtype=bool)
+    groups, settled = ground.groups(multipliers, fits, taken if beside else None)
+    own = [row for row in (ground.rows if beside else ground.own) if row not in settled]
+    takes = ground.prices(multipliers)
+    is_own = ground.is_own | beside
+    unsettled = np.array([row not in settled for row in ground.rows], dtype=bool) & is_own
+    worth = ground.points * UNIT - ground.sums(np.where(is_own[ground.row], 0, takes))
+    net = worth - ground.sums(np.where(unsettled[ground.row], takes, 0))
+    rows = ((row, multipliers[row]) for row in own if multipliers[row])
+    most = sum(side_price(ground.model.rows[row], multiplier, taken.get(row, 0)) for row, multiplier in rows)
+    together = np.concatenate([np.zeros(0, dtype=np.int64), *groups]).astype(np.int64)
+    gain = np.where(fits, np.maximum(net, 0), 0)
+    grouped = gain[ground.at[together]]
+    most += int(gain.sum() - grouped.sum())
+    if groups:
+        starts = np.cumsum([0, *(len(group) for group in groups[:-1])])
+        most += int(np.maximum.reduceat(grouped, starts).sum())
+    return Valued(groups, own, worth, net, fits, most)
+
+
 class Part:
     """The candidates of ``ground``. ``worth`` of each: its points less what it takes of shared rows at their
-    multipliers. ``multipliers``: of FINE.
+    multipliers. ``multipliers``: of FINE; ``used``: see :func:`valued`."""
 
-    ``used``: what others take of the shared rows, if that is known. Then these rows are like the part's own, and
-    whoever finds no room beside the others is out.
-    """
-
-    def __init__(self, ground: Ground, multipliers: Sequence[int], used: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        multipliers: Sequence[int],
+        used: Mapping[int, int] | None = None,
+        value: Valued | None = None,
+    ) -> None:
         self.ground, self.model = ground, ground.model
         self.multipliers = multipliers
         self.beside = used is not None
-        taken = used or {}
-        fits = ground.fits(taken) if self.beside else np.ones(len(ground.members), dtype=bool)
-        groups, settled = ground.groups(multipliers, fits, taken if self.beside else None)
-        self.own = [row for row in (ground.rows if self.beside else ground.own) if row not in settled]
-        takes = ground.prices(multipliers)
-        own = ground.is_own | self.beside
-        unsettled = np.array([row not in settled for row in ground.rows], dtype=bool) & own
-        worth = ground.points * UNIT - ground.sums(np.where(own[ground.row], 0, takes))
-        net = worth - ground.sums(np.where(unsettled[ground.row], takes, 0))
+        value = valued(ground, multipliers, used) if value is None else value
+        self.own, self.most = value.own, value.most
         self.worth = np.zeros(len(ground.at), dtype=np.int64)
-        self.worth[ground.members] = worth
-        self.most = sum(
-            side_price(self.model.rows[row], multipliers[row], taken.get(row, 0))
-            for row in self.own
-            if multipliers[row]
-        )
-        self._depart(groups, net, fits)
+        self.worth[ground.members] = value.worth
+        self._depart(value.groups, value.net, value.fits)
+        taken = used or {}
         self.taken = {row: amount + taken.get(row, 0) for row, amount in ground.taken(self.base).items()}
 
     def _depart(self, groups: Sequence[Sequence[int]], net: Whole, fits: npt.NDArray[np.bool_]) -> None:
@@ -101,7 +134,6 @@ class Part:
         apart[ground.at[[at for group in groups for at in group]]] = False
         single, gain = ground.members[apart], net[apart]
         self.base = single[gain > 0].tolist()
-        self.most += int(np.maximum(gain, 0).sum())
         nobody = np.full(len(single), -1, dtype=np.int64)
         found = [
             (np.abs(gain), np.where(gain > 0, nobody, single), np.where(gain > 0, single, nobody), ground.at[single])
@@ -116,7 +148,6 @@ class Part:
         worth = {at: int(net[self.ground.at[at]]) for at in group}
         best = max(group, key=lambda at: (worth[at], -at))
         gain = max(worth[best], 0)
-        self.most += gain
         chosen = best if gain > 0 else -1
         ways = [(gain - worth[at], at, chosen) for at in group if at != chosen]
         if gain > 0:
@@ -166,18 +197,19 @@ class Part:
         """All sets that keep the part's own rows and are worth at least ``most - loss``."""
         near = self._near(loss)
         touched = self.touched(loss)
-        rows = [row for row in self.own if row in touched]
-        if not all(kept(self.model.rows[row], self.taken[row]) for row in self.own if row not in touched):
+        sides = {row: self._sides(row) for row in (*self.own, *(() if self.beside else self.ground.shared))}
+        if not all(least <= 0 <= most for row, (least, most) in sides.items() if row not in touched):
             return self._sets(np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.int64))
+        rows = [row for row in self.own if row in touched]
         money = sorted(row for row in rows if not self.model.counts(row))
         money.sort(key=lambda row: not self.multipliers[row])
-        sides = [sides_of(self.model.rows[row], self.taken[row]) for row in money]
         worth = int(self.worth[self.base].sum())
-        counts = packed(self._counts(near, [row for row in rows if self.model.counts(row)]), near)
-        early = counts if self.beside else packed((), near)
+        choices = packed(self._choices(near), near)
+        counts = packed(self._counts(near, {row: sides[row] for row in sides if row in touched}), near)
+        early = choices.joined(counts.first(len(counts.guard) if self.beside else EARLY))
         wanted = Wanted(
-            np.array([most for _, most in sides], dtype=np.int64),
-            np.array([least for least, _ in sides], dtype=np.int64),
+            np.array([sides[row][1] for row in money], dtype=np.int64),
+            np.array([sides[row][0] for row in money], dtype=np.int64),
             self.most - loss - worth,
             loss,
             windows(money, self.multipliers),
@@ -187,34 +219,49 @@ class Part:
         changes = np.zeros((near, len(money)), dtype=np.int64)
         for column, row in enumerate(money):
             changes[:, column] = self._change(self.model.column(row), near)
-        one, other = (self._half(loss, half, near, changes, early) for half in (0, 1))
+        one, other = (self._half(loss, half, near, changes, early, len(choices.guard)) for half in (0, 1))
         found = [(left, right) for _, left, right in pairs(one.sums, other.sums, wanted) if len(left)]
         left = np.concatenate([each for each, _ in found]) if found else np.zeros(0, dtype=np.int64)
         right = np.concatenate([each for _, each in found]) if found else np.zeros(0, dtype=np.int64)
         ways = np.concatenate([one.told(left), other.told(right)], axis=1)
         total = one.sums.worth[left] + other.sums.worth[right] + worth
-        if early is counts:
+        if self.beside:
             return self._sets(total, ways)
         sound = np.ones(len(ways), dtype=bool)
-        for word, start, guard in zip(counts.changes.T, counts.start, counts.guard, strict=True):
-            sound &= ((_summed(word, ways) + start) & guard) == 0
+        for word, start, guard in counts.words(EARLY):
+            sound &= ((summed(word, ways) + start) & guard) == 0
+        for row in self.ground.shared:
+            if row in touched and not self.model.counts(row):
+                change = self.changed(self.model.column(row), ways)
+                sound &= (change >= sides[row][0]) & (change <= sides[row][1])
         return self._sets(total[sound], ways[sound])
 
-    def _counts(self, near: int, rows: Sequence[int]) -> Iterator[Count]:
-        """What sets have to keep beside money: one departure of a choice, and the rows that count."""
+    def _sides(self, row: int) -> tuple[int, int]:
+        """What sets may change of a row; of a shared one, whatever others take."""
+        least, most = sides_of(self.model.rows[row], self.taken[row])
+        if not self.beside and row in self.ground.others and least > -FREE:
+            least -= self.ground.others[row]
+        return least, most
+
+    def _choices(self, near: int) -> Iterator[Count]:
+        """Of each choice one departure."""
         numbers, often = np.unique(self.about[:near], return_counts=True)
         for number in numbers[often > 1].tolist():
             yield Count((self.about[:near] == number).astype(np.int64), 0, 1)
-        for row in rows:
-            least, most = sides_of(self.model.rows[row], self.taken[row])
-            change = self._change(self.model.column(row), near)
-            if most < FREE:
-                yield Count(change, 0, most)
-            if least > -FREE:
-                yield Count(-change, 0, -least)
 
-    def _half(self, loss: int, half: int, near: int, changes: Whole, counts: Counts) -> _Half:
-        """All sums of every other departure that cost at most ``loss``."""
+    def _counts(self, near: int, sides: Mapping[int, tuple[int, int]]) -> Iterator[Count]:
+        """What the rows that count allow, those first that leave least."""
+        for row, (least, most) in sorted(sides.items(), key=lambda each: (min(each[1][1], -each[1][0]), each[0])):
+            if self.model.counts(row):
+                change = self._change(self.model.column(row), near)
+                if most < FREE:
+                    yield Count(change, 0, most)
+                if least > -FREE:
+                    yield Count(-change, 0, -least)
+
+    def _half(self, loss: int, half: int, near: int, changes: Whole, counts: Counts, choices: int) -> _Half:
+        """All sums of every other departure that cost at most ``loss``. ``choices``: so many words of the counts only
+        grow: what breaks them is left out with all that extends it."""
         cost_of, use_of, count_of = self.cost[:near][half::2], changes[half::2], counts.changes[half::2]
         worth_of = self._change(self.worth, near)[half::2]
         cost, worth, last = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.full(1, -1, dtype=np.int32)
@@ -225,8 +272,10 @@ class Part:
             parent = np.repeat(np.arange(len(cost), dtype=np.int32), children)
             before = np.cumsum(children) - children
             way = (np.arange(len(parent)) - before[parent] + last[parent] + 1).astype(np.int32)
+            longer = count[parent] + count_of[way]
+            sound = counts.kept(longer, choices)
+            count, parent, way = longer[sound], parent[sound], way[sound]
             cost, worth, use = cost[parent] + cost_of[way], worth[parent] + worth_of[way], use[parent] + use_of[way]
-            count = count[parent] + count_of[way]
             last = way
             levels.append((cost, worth, use, count, parent, way))
         costs, worths, uses, all_counts, parents, ways = zip(*levels, strict=True)
@@ -239,7 +288,7 @@ class Part:
 
     def changed(self, amounts: Whole, ways: Whole) -> Whole:
         """What the departures of each set change in the sum of ``amounts``, one for each candidate and 0 for nobody."""
-        return _summed(self._change(amounts, int(ways.max(initial=-1)) + 1), ways)
+        return summed(self._change(amounts, int(ways.max(initial=-1)) + 1), ways)
 
     def _change(self, amounts: Whole, near: int) -> Whole:
         return np.asarray(amounts[self.enters[:near]] - amounts[self.leaves[:near]], dtype=np.int64)
@@ -254,7 +303,7 @@ class Part:
         return sorted(found - {-1})
 
 
-def _summed(amounts: Whole, ways: Whole) -> Whole:
+def summed(amounts: Whole, ways: Whole) -> Whole:
     """The sum of what each of a line's ways has; -1 has nothing."""
     each = np.append(amounts, 0)
     total = np.zeros(len(ways), dtype=np.int64)
@@ -286,9 +335,3 @@ def kept(row: Row, taken: int) -> bool:
 def side_price(row: Row, multiplier: int, taken: int = 0) -> int:
     """What is left of the side that the multiplier is about, in units, rounded up."""
     return -(-multiplier * (((row.most if multiplier > 0 else row.least) or 0) - taken) // PRICED)
-
-
-def side_prices(row: Row, multiplier: int, taken: Whole) -> Whole:
-    """:func:`side_price` for each of what is taken."""
-    over = taken - ((row.most if multiplier > 0 else row.least) or 0)
-    return -priced([multiplier], np.zeros(len(over), dtype=np.int64), over)

@@ -35,7 +35,7 @@ class Ground:
     def __init__(self, model: Model, members: Sequence[int], own: Sequence[int], shared: Sequence[int]) -> None:
         self.model = model
         self.members = np.array(members, dtype=np.int64)
-        self.own = list(own)
+        self.own, self.shared = list(own), list(shared)
         self.rows = [*own, *shared]
         self.is_own = np.arange(len(self.rows)) < len(own)
         place = {row: at for at, row in enumerate(self.rows)}
@@ -57,8 +57,9 @@ class Ground:
             for row in self.rows
             if one_at_most(model.rows[row])
         ]
-        self.all = {row: int(self.take[self.row == number].sum()) for row, number in place.items()}
-        """What all members together take of each row."""
+        self.others = {row: sum(model.rows[row].takes) - int(self.take[self.row == place[row]].sum()) for row in shared}
+        """What all others together take of each shared row."""
+        self.lines = np.bincount(self.of[~self.is_own[self.row]], minlength=len(members))
         self.mosts = np.array([FREE if (most := model.rows[row].most) is None else most for row in self.rows])
 
     def sums(self, amounts: Whole) -> Whole:
@@ -69,6 +70,14 @@ class Ground:
     def prices(self, multipliers: Sequence[int]) -> Whole:
         """What each line costs, in units, rounded down."""
         return priced([multipliers[row] for row in self.rows], self.row, self.take)
+
+    def shared_prices(self, multipliers: Sequence[int]) -> tuple[Whole, Whole]:
+        """What the shared rows cost each candidate, in units: rounded down and rounded up; the last is nobody."""
+        takes = np.where(self.is_own[self.row], 0, self.prices(multipliers))
+        down, up = np.zeros((2, len(self.at)), dtype=np.int64)
+        down[self.members] = self.sums(takes)
+        up[self.members] = down[self.members] + self.lines
+        return down, up
 
     def costs(self, duals: Sequence[float]) -> list[float]:
         """Points of each member less what it takes, in steps."""
@@ -131,11 +140,13 @@ def may_bind(row: Row, usable: set[int]) -> bool:
 
 def priced(multipliers: Sequence[int], of: npt.NDArray[Any], amounts: Whole) -> Whole:
     """``multipliers[of] * amounts``, in units and rounded down: products of 2 ** 80 in two halves of an int64."""
-    halves = [divmod(multiplier, HALF) for multiplier in multipliers]
-    bits = max((max(abs(high).bit_length(), 20) for high, _ in halves), default=20)
-    if bits + int(np.abs(amounts).max(initial=1)).bit_length() > 61:
+    bits = max((abs(multiplier).bit_length() for multiplier in multipliers if multiplier), default=0)
+    if max(bits - 20, 20) + 1 + int(np.abs(amounts).max(initial=1)).bit_length() > 61:
         return _one_by_one(multipliers, of, amounts)
-    high, low = np.array(halves, dtype=np.int64).reshape(len(halves), 2).T
+    high, low = np.zeros(len(multipliers), dtype=np.int64), np.zeros(len(multipliers), dtype=np.int64)
+    for at, multiplier in enumerate(multipliers):
+        if multiplier:
+            high[at], low[at] = divmod(multiplier, HALF)
     return np.asarray((high[of] * amounts + low[of] * amounts // HALF) // HALF, dtype=np.int64)
 
 

@@ -7,6 +7,7 @@ the rows that both take of. So all answers of at least some value are pairs of s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -101,23 +102,21 @@ class TwoParts:
         """
         best = self._aim(states, value, work, last)
         hard = -1
-        for number in sorted((0, 1), key=lambda at: self.many[at]):
+        losses = self._losses(states, best.value)
+        # The two parts have nothing in common until their sets are completed: a second processor halves the wait.
+        with ThreadPoolExecutor(len(self.parts)) as threads:
+            made = dict(zip(losses, threads.map(lambda at: self.parts[at].within(losses[at]), losses), strict=True))
+        for number, sets in made.items():
             part = self.parts[number]
-            done = self.settled[1 - number] + 1
-            room = self.most - best.value * UNIT
-            if room < done + self.settled[number] + 1:
+            if self.most - best.value * UNIT < sum(self.settled) + 2:
                 break
-            loss = part.loss_within(states, max(room - max(done, self.lost[1 - number]), 1))
-            if loss <= self.settled[number]:
-                continue
-            sets = part.within(loss)
             new = np.flatnonzero(part.most - sets.worth > self.settled[number])
             sets = Sets(sets.worth[new], sets.points[new], sets.ways[new])
             bound = sets.worth + (self.most - part.most - self.lost[1 - number])
             left = self.completions[number].settle(sets, bound, best)
             hard = max(hard, left)
             if left < 0:
-                self.settled[number] = loss
+                self.settled[number] = losses[number]
         unseen = (self.most - sum(self.settled) - 2) // UNIT
         complete = unseen < best.value
         highest = max(hard // UNIT, best.value if best.found else best.value - 1, value, unseen)
@@ -125,6 +124,20 @@ class TwoParts:
             return Near(None, value, highest, False)
         chosen = min(best.found, key=lambda each: (*each, len(self.model.candidates)))
         return Near(chosen, best.value, highest, hard < 0 and complete and best.all_ties)
+
+    def _losses(self, states: int, value: int) -> dict[int, int]:
+        """Of the parts that are completed now, the one with fewer sets first, within which loss."""
+        room = self.most - value * UNIT
+        settled = list(self.settled)
+        losses = {}
+        for number in sorted((0, 1), key=lambda at: self.many[at]):
+            done = settled[1 - number] + 1
+            if room < done + settled[number] + 1:
+                break
+            loss = self.parts[number].loss_within(states, max(room - max(done, self.lost[1 - number]), 1))
+            if loss > settled[number]:
+                losses[number] = settled[number] = loss
+        return losses
 
     def _aim(self, states: int, value: int, work: int, last: bool) -> Best:
         """What is looked for now: the search goes on where it ended, unless lesser answers are of interest now."""
