@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import itertools
 import os
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,12 +23,12 @@ from flask_login.utils import _create_identifier
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.orm import Session
 
 from portal.core import sealing
-from portal.core.db import db
+from portal.core.db import db, transaction
 from portal.core.db import session as current_session
 from portal.documents import service as documents
 from portal.identity.models import User
@@ -162,17 +164,38 @@ def _browser(app: Flask) -> str:
     return identifier
 
 
+_SIGN_IN = text(
+    "insert into user_session (token_hash, data, user_id, agent, expires_at)"
+    " select :token_hash, :data, id, :agent, clock_timestamp() + interval '12 hours'"
+    " from user_account where fs_uniquifier = :person"
+)
+
+
 def signed_in_client(app: Flask, uniquifier: str) -> FlaskClient:
-    """A client with the session of a person who has signed in and seen a page: a request writes nothing to it."""
+    """A client with the session of a person who has signed in and seen a page: a request writes nothing to it.
+
+    What the present session has written is committed with it.
+    """
     client = app.test_client()
-    browser = _browser(app)
-    with client.session_transaction() as cookies:
-        cookies["_user_id"] = uniquifier
-        cookies["_fresh"] = True
-        cookies["_id"] = browser
-        cookies["fs_cc"] = "set"
-        cookies["fs_paa"] = time.time()
-        cookies["csrf_token"] = "0" * 40
+    token = secrets.token_urlsafe(32)
+    cookies = {
+        "_user_id": uniquifier,
+        "_fresh": True,
+        "_id": _browser(app),
+        "fs_cc": "set",
+        "fs_paa": time.time(),
+        "csrf_token": "0" * 40,
+    }
+    with transaction() as current:
+        current.flush()
+        row = {
+            "token_hash": hashlib.sha256(token.encode()).hexdigest(),
+            "data": app.session_interface.serializer.dumps(cookies).encode(),
+            "agent": client.environ_base["HTTP_USER_AGENT"],
+            "person": uniquifier,
+        }
+        current.execute(_SIGN_IN, row)
+    client.set_cookie(app.config["SESSION_COOKIE_NAME"], token)
     return client
 
 

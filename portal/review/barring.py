@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Uuid, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 import portal.review.policy  # noqa: F401 - registers the room's rules
@@ -35,12 +35,13 @@ from portal.review.rules import ACTIVE, TRANSITIONS
 ACTOR: Final = system_actor("conflicts")
 MAX_REASON: Final = 2_000
 MOST_AT_ONCE: Final = 100
+_LOCK: Final = select(func.lock_person(bindparam("person", type_=Uuid)))
 
 
 def lock_people(session: Session, people: Iterable[UUID]) -> None:
     """Wait for whoever changes or uses the conflicts of these people; before any other lock of the transaction."""
     for person in sorted(set(people)):
-        session.execute(select(func.lock_person(person)))
+        session.execute(_LOCK, {"person": person})
 
 
 def refresh(

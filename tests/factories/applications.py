@@ -165,14 +165,14 @@ def filled(
 ) -> Joint:
     """A draft with every section and required document, as the demonstration's package has it."""
     joint = draft(session, track=track, partners=partners, tender=tender)
-    fill(joint, project=project or {})
+    dossier = fill(joint, project=project or {})
     if documents:
-        attach_all(joint)
+        attach_all(joint, dossier)
     return joint
 
 
-def fill(joint: Joint, *, project: dict[str, Any] | None = None) -> None:
-    """Type a complete package in; its costs are spread over the participants there are."""
+def fill(joint: Joint, *, project: dict[str, Any] | None = None) -> Dossier:
+    """Type a complete package in; its costs are spread over the participants there are. Returns what it wrote to."""
     dossier = load(joint.session, joint.id, lock=True)
     source = packages.package(dossier.application.track, project=project or {})
     parts = dossier.accepted
@@ -189,11 +189,12 @@ def fill(joint: Joint, *, project: dict[str, Any] | None = None) -> None:
         data = saving.merged({}, data)
         saving.put(joint.session, actors[place], dossier, definition, key, data, data)
     joint.session.flush()
+    return dossier
 
 
-def attach_all(joint: Joint) -> None:
+def attach_all(joint: Joint, dossier: Dossier | None = None) -> None:
     """Every required document, dated yesterday."""
-    dossier = load(joint.session, joint.id, lock=True)
+    dossier = dossier or load(joint.session, joint.id, lock=True)
     parts = dossier.accepted
     actors = [joint.actor(place) for place in range(len(parts))]
     for giver, owners in ((Giver.PROJECT, [None]), (Giver.EACH, parts)):
