@@ -140,14 +140,17 @@ def may_bind(row: Row, usable: set[int]) -> bool:
 
 def priced(multipliers: Sequence[int], of: npt.NDArray[Any], amounts: Whole) -> Whole:
     """``multipliers[of] * amounts``, in units and rounded down: products of 2 ** 80 in two halves of an int64."""
-    bits = max((abs(multiplier).bit_length() for multiplier in multipliers if multiplier), default=0)
-    if max(bits - 20, 20) + 1 + int(np.abs(amounts).max(initial=1)).bit_length() > 61:
-        return _one_by_one(multipliers, of, amounts)
     high, low = np.zeros(len(multipliers), dtype=np.int64), np.zeros(len(multipliers), dtype=np.int64)
     for at, multiplier in enumerate(multipliers):
         if multiplier:
+            if abs(multiplier) >> 82:
+                return _one_by_one(multipliers, of, amounts)
             high[at], low[at] = divmod(multiplier, HALF)
-    return np.asarray((high[of] * amounts + low[of] * amounts // HALF) // HALF, dtype=np.int64)
+    each = high[of]
+    largest = np.abs(amounts).max(initial=0)
+    if largest >> 41 or (np.abs(each).astype(np.float64) * np.abs(amounts)).max(initial=0) > 2.0**61:
+        return _one_by_one(multipliers, of, amounts)
+    return np.asarray((each * amounts + low[of] * amounts // HALF) // HALF, dtype=np.int64)
 
 
 def _one_by_one(multipliers: Sequence[int], of: npt.NDArray[Any], amounts: Whole) -> Whole:
