@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, func, select, tuple_
+from sqlalchemy import ARRAY, Uuid, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 import portal.review.policy  # noqa: F401 - registers the room's rules
@@ -35,13 +35,13 @@ from portal.review.rules import ACTIVE, TRANSITIONS
 ACTOR: Final = system_actor("conflicts")
 MAX_REASON: Final = 2_000
 MOST_AT_ONCE: Final = 100
-_LOCK: Final = select(func.lock_person(bindparam("person", type_=Uuid)))
+# The rows come one by one in the order of the list, so that is the order of the locks.
+_LOCK: Final = select(func.lock_person(func.unnest(bindparam("people", type_=ARRAY(Uuid))).column_valued("person")))
 
 
 def lock_people(session: Session, people: Iterable[UUID]) -> None:
     """Wait for whoever changes or uses the conflicts of these people; before any other lock of the transaction."""
-    for person in sorted(set(people)):
-        session.execute(_LOCK, {"person": person})
+    session.execute(_LOCK, {"people": sorted(set(people))})
 
 
 def refresh(
