@@ -6,9 +6,8 @@ application and its envelopes; so decisions never wait for each other in a circl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -16,10 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 import portal.awards.policy  # noqa: F401 - registers the room's rules
-from portal.applications import service as applications
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import amending, basis, decision_letters, joint, reserve_list, sign_offs
+from portal.awards import basis, decision_letters, joint, reserve_list, sign_offs
+from portal.awards.booking import book_award, carry_out
 from portal.awards.commission.meetings import on_agenda
 from portal.awards.commission.models import ItemState
 from portal.awards.locks import lock_together, locked_decision, locked_track
@@ -29,18 +28,17 @@ from portal.awards.policy import Signing, interest_refusal
 from portal.awards.proof import bundles
 from portal.awards.queries import interests
 from portal.awards.scenarios import service as scenario_service
-from portal.budget import service as budget
 from portal.core import jobs
 from portal.core.clock import now
 from portal.core.errors import Conflict, NotFound, Problems, Refused
-from portal.core.language import N_, Message, both, render
+from portal.core.language import N_, Message, both
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import barring
 from portal.scoring.queries import rules_of
 from portal.tenders import rules as tender_rules
 from portal.tenders import service as tenders
-from portal.tenders.models import Tender, TenderTrack, Track
-from portal.tenders.rules import TRACK_NAMES, TenderStatus
+from portal.tenders.models import Tender, TenderTrack
+from portal.tenders.rules import TenderStatus
 from portal.tenders.ruleset import RuleSet
 
 LETTERS: Final = "award_letters"
@@ -216,7 +214,7 @@ def _take_effect(session: Session, actor: Actor, decision: AwardDecision) -> Non
     decision.signed_by, decision.signed_at = last.signed_by, now(session)
     session.flush()
     for line in decision.lines:
-        _carry_out(session, actor, decision, line)
+        carry_out(session, actor, decision, line)
     changes = {
         "digest": decision.digest,
         "drafted_by": decision.drafted_by,
@@ -267,21 +265,8 @@ def approve(session: Session, actor: Actor, line_id: UUID) -> DecisionLine:
     )
     barring.refuse_barred(session, people, [line.application_id])
     if line.approved_at is None:
-        _approve(session, actor, decision, line)
+        book_award(session, actor, decision, line)
     return line
-
-
-def _approve(session: Session, actor: Actor, decision: AwardDecision, line: DecisionLine) -> None:
-    """Book an award; the row of the line, or that of its decision, is locked."""
-    if decision.number == 1:
-        application = applications.award(session, actor, line.application_id)
-    else:
-        application = applications.revise(session, actor, line.application_id, Award.AWARD)
-    _book(session, actor, line, application)
-    line.approved_at = now(session)
-    session.flush()
-    changes = {"decision": line.decision_id, "application": application.number, "amounts": _by_year(line)}
-    record(session, actor, "awards:line:approve", "decision_line", line.id, changes)
 
 
 def publish(session: Session, actor: Actor, decision_id: UUID, *, expected_version: int | None = None) -> AwardDecision:
@@ -365,49 +350,6 @@ def send_letters(
     jobs.enqueue(session, LETTERS, {"decision_id": str(decision.id)}, key=key)
     record(session, actor, "awards:letters:send", "award_decision", decision.id, {"digest": decision.digest})
     return decision
-
-
-def _carry_out(session: Session, actor: Actor, decision: AwardDecision, line: DecisionLine) -> None:
-    if decision.number > 1:
-        amending.free_former(session, actor, decision, line)
-    if line.outcome == Award.AWARD:
-        _approve(session, actor, decision, line)
-    elif decision.number > 1:
-        applications.revise(session, actor, line.application_id, line.outcome)
-    elif line.outcome == Award.RESERVE:
-        applications.reserve(session, actor, line.application_id)
-    else:
-        applications.decline(session, actor, line.application_id)
-
-
-def _book(session: Session, actor: Actor, line: DecisionLine, application: Application) -> None:
-    tender = session.get_one(Tender, application.tender_id)
-    budget.reserve(
-        session,
-        actor,
-        key=f"award:{line.id}",
-        programme_id=tender.programme_id,
-        track=application.track,
-        amounts=_by_year(line),
-        reason=_ledger_text(N_("Award to %(number)s", number=application.number or "")),
-        document=_ledger_text(
-            N_(
-                "Decision on the tender %(code)s, %(track)s",
-                code=tender.code,
-                track=TRACK_NAMES[Track(application.track)],
-            )
-        ),
-        subject=("decision_line", line.id),
-    )
-
-
-def _ledger_text(message: Message) -> str:
-    """The ledger is kept in Russian, like the orders that it names."""
-    return render(message, "ru")
-
-
-def _by_year(line: DecisionLine) -> Mapping[int, Decimal]:
-    return {amount.year: amount.amount for amount in line.amounts}
 
 
 def _require_evaluation(session: Session, tender: Tender) -> None:

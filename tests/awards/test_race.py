@@ -20,7 +20,7 @@ from portal.applications.models import Application, State
 from portal.audit.service import verify as verify_trail
 from portal.awards import service
 from portal.awards.commission import sitting
-from portal.awards.models import DecisionLine
+from portal.awards.models import AwardDecision, DecisionLine
 from portal.budget import queries as budget
 from portal.budget.ledger import Overdrawn
 from portal.budget.models import Posting
@@ -29,6 +29,7 @@ from portal.core.errors import Conflict, PortalError
 from portal.identity.models import Role
 from portal.identity.policy import Actor
 from portal.tenders.ruleset import Ballot
+from tests.awards.test_joint import REGION, drafted, pair
 from tests.factories import awards, commission
 
 AT_ONCE = 50
@@ -153,3 +154,21 @@ def test_votes_at_once_are_counted_once_each(wide_app: Flask, ballot: Ballot) ->
     with wide_app.app_context(), transaction() as session:
         closed = sitting.close_item(session, secretary, item)
         assert (closed.state, closed.present, closed.yes) == ("adopted", 6, 6)
+
+
+def test_the_last_signatures_on_both_tracks_at_once_take_effect_together(wide_app: Flask) -> None:
+    """Lists within limits over both tracks: whoever comes second lets both take effect, once."""
+    with wide_app.app_context(), transaction() as session:
+        sides = pair(session, [REGION])
+        decisions = [drafted(side).id for side in sides]
+        signers = [side.member for side in sides]
+        tracks = [side.track.id for side in sides]
+    answers = all_at_once(wide_app, 2, lambda session, at: service.sign(session, signers[at], decisions[at]))
+    assert answers == ["done", "done"]
+    with wide_app.app_context():
+        signed = db.session.execute(
+            select(AwardDecision.signed_by).where(AwardDecision.tender_track_id.in_(tracks)).order_by(AwardDecision.id)
+        )
+        assert list(signed.scalars()) == [signer.user_id for signer in signers]
+        booked = select(func.count()).select_from(Posting).where(Posting.key.like("award:%"))
+        assert db.session.scalar(booked) == 3
