@@ -148,7 +148,7 @@ WORDS: Final[Mapping[str, Mapping[str, tuple[Message, str]]]] = {
     },
     "paper": {
         "missing": (N_("Not given yet"), "grey"),
-        "given": (N_("Given"), "green"),
+        "given": (N_("Attached"), "green"),
         "pending": (N_("Being checked"), "blue"),
         "expiring": (N_("Soon too old"), "yellow"),
         "undated": (N_("Date is missing"), "yellow"),

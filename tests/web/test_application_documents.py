@@ -29,6 +29,10 @@ def test_several_files_at_once_all_or_none(session: Session, sign_in: SignIn) ->
     assert f'href="/applications/{joint.id}/confirm#letter"' in client.get(here).text, "where to ask for the letter"
     answer = client.post(here, data=form(code="DOC-02", file=files("План.pdf", "Приложение.pdf")))
     assert (answer.status_code, answer.location) == (303, f"{here}#DOC-02")
+    client.set_cookie("portal_language", "ru")
+    shown = client.get(here).text
+    assert ("Прикреплён" in shown, "Назначена" in shown) == (True, False)
+    client.set_cookie("portal_language", "en")
     mixed = [*files("fine.pdf"), *files("bad.pdf", content=b"MZ\x90\x00 not a document" * 20)]
     answer = client.post(here, data=form(code="DOC-07", file=mixed))
     assert answer.status_code == 422

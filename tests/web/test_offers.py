@@ -100,7 +100,8 @@ def test_from_the_draft_to_the_answer(session: Session, stage: Stage, sign_in: S
     assert owner.post(page, data=form(offer=offer, answer="no", reason="Only the whole")).status_code == 303
     again = owner.post(page, data=form(offer=offer, answer="yes"))
     assert (again.status_code, "answered already" in again.text) == (409, True)
-    assert "You have not agreed to the part" in owner.get(page).text
+    answered = owner.get(page).text
+    assert ("You have not agreed to the part" in answered, "When it was answered" in answered) == (True, True)
     assert "decides on a list without it" in owner.get(application).text
     assert page in owner.get(application).text
     assert page not in owner.get("/applications/").text
