@@ -309,7 +309,7 @@ def _page(meeting_id: UUID, problems: Any = (), code: int = 200, adding: ItemFor
         "meetings/show.html",
         view=view,
         meeting=meeting,
-        money=queries.money(current, meeting),
+        money=None if meeting.state == MeetingState.CLOSED else queries.money(current, meeting),
         conducts=conducts,
         chairs=g.actor.user_id == meeting.chair_id,
         agenda_open=agenda_open,

@@ -60,7 +60,10 @@ def test_it_is_asked_for_and_then_says_why_each_is_in_or_out(session: Session, c
     assert "Looking for the allocation" in chair.get(address(stage)).text
     computed(stage)
     page = chair.get(address(stage)).text
-    assert all(stage.application(place).number in page for place in range(3))
+    assert all(
+        f'/submissions/{stage.application(place).submission_id}">{stage.application(place).number}</a>' in page
+        for place in range(3)
+    )
     assert "In 2018 it asks for RUB\u00a050, but RUB\u00a05 is left" in page
 
 
