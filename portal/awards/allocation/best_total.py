@@ -13,7 +13,8 @@ An answer of the solver counts only when whole numbers confirm it. One that is o
 tolerance is cut off by the cover inequality of that row, and the programme is solved again. So floats never decide
 what is feasible; only what step 4 proves rests on HiGHS' branch and bound (1e-9).
 
-Deterministic: one thread, a fixed seed, limits on nodes, sums and pairs. The clock is the last resort, and is told of.
+Deterministic: HiGHS has one thread and a fixed seed; limits are on nodes, sums and pairs. The clock is the last resort,
+and is told of.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 Whole = npt.NDArray[np.int64]
 
-LAYERS: Final = ((1_000, 1), (10_000, 2), (100_000, 6), (2**62, 16))
+LAYERS: Final = ((5_000, 1), (40_000, 2), (200_000, 5), (2**62, 16))
 """Up to so many sums so many layers by cost: each pair of layers is a search of its own."""
 
 PIECE: Final = 100_000
