@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from config import ROOT, Config
 from portal.cli import register_commands
 from portal.core import jobs, signing
-from portal.core.db import Cursor, db
+from portal.core.db import db
 from portal.documents import service as documents
 from portal.documents.signatures import cms
 from portal.notifications import jobs as notifications
@@ -132,7 +132,6 @@ def _settings(config: Config) -> dict[str, Any]:
             "max_overflow": 4,
             "pool_timeout": 5,
             "connect_args": {
-                "cursor_factory": Cursor,
                 "application_name": "portal",
                 "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC",
             },

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
 from select import POLLIN, poll
-from typing import Any, ClassVar, Final, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, TypeVar, cast
 from uuid import UUID
 
 import psycopg
@@ -49,39 +48,6 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
-
-
-class Described(Sequence[psycopg.Column]):
-    """What a result's columns are, looked at when somebody asks: SQLAlchemy does so for a statement's first result."""
-
-    def __init__(self, cursor: psycopg.Cursor[Any], columns: int) -> None:
-        self._cursor = cursor
-        self._columns = columns
-
-    def __len__(self) -> int:
-        return self._columns
-
-    @overload
-    def __getitem__(self, place: int) -> psycopg.Column: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[psycopg.Column]: ...
-
-    def __getitem__(self, place: int | slice) -> psycopg.Column | list[psycopg.Column]:
-        return self._read[place]
-
-    @cached_property
-    def _read(self) -> list[psycopg.Column]:
-        return [psycopg.Column(self._cursor, place) for place in range(self._columns)]
-
-
-class Cursor(psycopg.Cursor[Any]):
-    """Psycopg's cursor, which need not describe two dozen columns for each statement."""
-
-    @property
-    def description(self) -> Any:
-        result = self.pgresult
-        return Described(self, result.nfields) if result and result.nfields else super().description
 
 
 @event.listens_for(Pool, "checkout")
