@@ -272,6 +272,7 @@ def fresh_app(
         with app.app_context():
             db.session.remove()
             engine.dispose()
+        services.drop(engine.url.database or "")
 
 
 def form(**fields: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,9 @@ from portal.local.redis import redis
 from portal.local.smtp import smtp
 
 LOCK_SECONDS: Final = 15.0
+MEMORY: Final = Path("/dev", "shm")
+ROOM: Final = 4 * 2**30
+"""Bytes that must be free in :data:`MEMORY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,22 @@ def services(folder: Path, given: Mapping[str, str] = os.environ, *, durable: bo
 def ephemeral_services(given: Mapping[str, str] = os.environ) -> Iterator[Services]:
     """Services on a folder that is thrown away at the end: fast, and forgetful on a crash."""
     with (
-        tempfile.TemporaryDirectory(prefix="portal-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix="portal-", dir=_in_memory(), ignore_cleanup_errors=True) as folder,
         services(Path(folder), given, durable=False) as running,
     ):
         yield running
+
+
+def _in_memory() -> Path | None:
+    """Where files are kept in memory, if there is such a place and it has room: a database is copied ten times faster.
+
+    A given ``TMPDIR`` is obeyed.
+    """
+    try:
+        free = shutil.disk_usage(MEMORY).free
+    except OSError:
+        return None
+    return MEMORY if free >= ROOM and os.access(MEMORY, os.W_OK) and "TMPDIR" not in os.environ else None
 
 
 @contextmanager

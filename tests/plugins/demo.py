@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from psycopg import sql
 
 from portal.core.db import db
 from tests.plugins.services import TestServices, environment
@@ -45,8 +44,7 @@ def _load(services: TestServices, database: str, redis_url: str, folder: Path) -
     import portal.demo
     from tests.conftest import make_app
 
-    with services.connect() as connection:
-        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
+    services.drop(database)
     services.copy("demo")
     variables = environment(services, services.url(database), redis_url)
     app = make_app({**variables, "FILES_URL": (folder / "files").as_uri(), "PORTAL_DEMO": "1"})

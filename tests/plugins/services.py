@@ -77,6 +77,11 @@ class TestServices:
             )
         return self.url(database)
 
+    def drop(self, database: str) -> None:
+        """Throw a database away, with whoever is still connected to it."""
+        with self.connect() as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
+
     @property
     def migrated(self) -> Path:
         """Says how the migration of the template has ended: empty where it went well, else why it did not."""
@@ -261,8 +266,8 @@ def _drop(services: TestServices) -> None:
         names = connection.execute(
             "select datname from pg_database where starts_with(datname, %s)", [services.template]
         ).fetchall()
-        for (name,) in names:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    for (name,) in names:
+        services.drop(name)
 
 
 if __name__ == "__main__":
