@@ -944,8 +944,11 @@ def _kept(rows, chosen: set[int]) -> bool:
 # What was decided later, and which line stands.
 
 
-def chain(report: Report, track: Track, found: Trail) -> list[object]:
-    """Each later decision names the one before, its digest covers its lines, and the lines that stand follow."""
+def chain(report: Report, track: Track, sides: list[Track], found: Trail) -> list[object]:
+    """Each later decision names the one before, its digest covers its lines, and the lines that stand follow.
+
+    ``sides``: the tracks that share limits, this one among them.
+    """
     decisions, allocated, place = track.read("decisions"), track.read("allocation"), track.where("decisions")
     first, lines = decisions[0], allocated["covered"]["lines"]
     report.same(f"{place} 1", [first["number"], first["kind"], first["digest"]], [1, "first", allocated["digest"]])
@@ -957,8 +960,7 @@ def chain(report: Report, track: Track, found: Trail) -> list[object]:
         changed = {allocated["numbers"][line["application"]]: line for line in each["covered"]["lines"]}
         report.same(f"{where} lines", list(changed), sorted(changed, key=ranked.index))
         if each["kind"] == "supplementary":
-            reserve = [number for number in ranked if stands[number][1] == "reserve"]
-            report.same(f"{where} reserve list", list(changed), reserve[: len(changed)])
+            _moved_up(report, where, track, sides, stands, list(changed))
         for number, line in changed.items():
             now = (each["number"], line["outcome"], line["amounts"])
             if now[1:] == stands[number][1:] or (now[1] == "award") != bool(now[2]):
@@ -974,6 +976,80 @@ def chain(report: Report, track: Track, found: Trail) -> list[object]:
         _told(report, found, f"{place} {each['number']} publish", each["digest"], rows, "digest")
     _standing(report, track, ranked, stands)
     return [track.name, len(decisions), len(ranked)]
+
+
+def _moved_up(report: Report, where: str, track: Track, sides: list[Track], stands, changed: list[str]) -> None:
+    """Who moves up stands first on the reserve list, but for whoever would break a maximum; and breaks none itself.
+
+    A bundle does not tell the order of refusals and of the other track's decisions with this one: who moves up is held
+    against the least that may have counted then, who was passed over against the most.
+    """
+    reserve = [number for number, (_decision, outcome, _amounts) in stands.items() if outcome == "reserve"]
+    rows, low, high = _maximums(sides), *_counted(track, sides, stands)
+    waiting, submissions = [number for number in changed if number in reserve], track.submissions
+    right: list[str] = []
+    for number in reserve:
+        if len(right) == len(waiting):
+            break
+        whole = sum(kopecks(amount) for amount in submissions[number]["amounts"].values())
+        if number in changed:
+            low[number] = high[number] = whole
+            for code, used, most in _over(rows, low, number):
+                report.differs(f"{where} {number} {code}", used, f"..{most}")
+        elif any(_over(rows, {**high, number: whole}, number)):
+            continue
+        right.append(number)
+    report.same(f"{where} reserve list", changed, right)
+
+
+def _maximums(sides: list[Track]):
+    """The limits of the rules with an upper bound: (code, unit, members by number, bound)."""
+    held = [
+        {**each, **each["groups"], "track": side.name, "asked": each["amounts"]}
+        for side in sides
+        for each in side.submissions.values()
+        if "groups" in each
+    ]
+    money = {
+        (side.name, year): max(kopecks(amount), 0)
+        for side in sides
+        for year, amount in side.read("allocation")["covered"]["available"].items()
+    }
+    asked = {"candidates": held, "money": money, "limits": all_limits(sides)}
+    return [
+        (code, unit, {held[at]["number"] for at in takes}, most)
+        for takes, _least, most, code, unit, _year in rows_of(asked)
+        if code and most is not None
+    ]
+
+
+def _counted(track: Track, sides: list[Track], stands) -> tuple[dict[str, int], dict[str, int]]:
+    """Kopecks of each award at least and at most, when a decision on a track was made."""
+    low: dict[str, int] = {}
+    high: dict[str, int] = {}
+    for side in sides:
+        numbers = side.read("allocation")["numbers"]
+        decided = [side.read("allocation"), *side.read("decisions")[1:]]
+        said = {number: [amounts] for number, (_decision, _outcome, amounts) in stands.items()}
+        if side is not track:
+            said = {}
+            for line in (line for each in decided for line in each["covered"]["lines"]):
+                said.setdefault(numbers[line["application"]], []).append(line["amounts"])
+        refused = {number for _posting, number in side.read("postings").get("refused", [])}
+        for number, amounts in said.items():
+            sums = [sum(kopecks(amount) for amount in each.values()) for each in amounts]
+            low[number], high[number] = 0 if number in refused else min(sums), max(sums)
+    return low, high
+
+
+def _over(rows, given: dict[str, int], number: str):
+    """The maximums that count an application and are broken: (code, what counts, bound)."""
+    for code, unit, members, most in rows:
+        if number in members:
+            amounts = [given[each] for each in members if given.get(each)]
+            used = len(amounts) if unit == "projects" else sum(amounts)
+            if used > most:
+                yield code, used, most
 
 
 def _linked(report: Report, found: Trail, where: str, before, each) -> None:
@@ -1333,7 +1409,7 @@ def check_decision(report: Report, track: Track, sides: list[Track], found: Trai
     report.stage("allocation", track.where("allocation"), lambda: allocation(report, track, sides))
     report.stage("postings", track.where("postings"), lambda: postings(report, track, found))
     if json.loads(track.raw["tender.json"])["format"] > 1:
-        report.stage("chain", track.where("decisions"), lambda: chain(report, track, found))
+        report.stage("chain", track.where("decisions"), lambda: chain(report, track, sides, found))
         report.stage("addenda", track.where("addenda"), lambda: addenda(report, track, found))
 
 

@@ -18,6 +18,8 @@ from portal.applications.models import Application, State
 from portal.awards.chain import superseded
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionLine
 from portal.awards.reserve_models import ProposalState, ReserveProposal
+from portal.budget import orders
+from portal.budget.models import BudgetOrder
 from portal.core.clock import now
 from portal.identity.policy import Actor, scope
 from portal.review.models import Assignment, AssignmentState
@@ -37,7 +39,10 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """``reviews`` are waiting in all, ``own_reviews`` for the actor; ``late`` of all are past their due day."""
+    """``reviews`` are waiting in all, ``own_reviews`` for the actor; ``late`` of all are past their due day.
+
+    ``orders``: of each order of the budget that waits for the actor's signature, the programme.
+    """
 
     applications: Mapping[tuple[UUID, State], Counted]
     reviews: int
@@ -47,6 +52,7 @@ class Overview:
     without_agreement: int = 0
     overdue_tranches: int = 0
     proposals: int = 0
+    orders: Sequence[UUID] = ()
 
     def count(self, *states: State) -> int:
         return sum(held.count for (_, state), held in self.applications.items() if state in states)
@@ -83,7 +89,7 @@ def overview(session: Session, actor: Actor) -> Overview:
             func.count().filter(Assignment.reviewer_id == actor.user_id),
         ).where(waiting)
     ).one()
-    unsigned, without, overdue, proposals = session.execute(
+    unsigned, without, overdue, proposals, programmes = session.execute(
         select(
             select(func.count())
             .where(AwardDecision.signed_at.is_(None), AwardDecision.discarded_at.is_(None))
@@ -99,9 +105,10 @@ def overview(session: Session, actor: Actor) -> Overview:
             )
             .scalar_subquery(),
             select(func.count()).where(ReserveProposal.state == ProposalState.OPEN).scalar_subquery(),
+            orders.for_signature(actor).with_only_columns(func.array_agg(BudgetOrder.programme_id)).scalar_subquery(),
         )
     ).one()
-    return Overview(applications, reviews, late, own, unsigned, without, overdue, proposals)
+    return Overview(applications, reviews, late, own, unsigned, without, overdue, proposals, tuple(programmes or ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import basis, decision_letters
+from portal.awards import basis, decision_letters, later_limits
 from portal.awards import grounds as usual
 from portal.awards.chain import superseded
+from portal.awards.later_limits import Counted
 from portal.awards.locks import locked_track
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine
 from portal.awards.policy import interest_refusal
@@ -58,11 +59,14 @@ def amend(
     kind: DecisionKind,
     changes: Sequence[Change],
     grounds: str,
+    beyond: str = "",
 ) -> AwardDecision:
     """Draft a decision that follows the last published one on a track.
 
-    Raises :class:`Problems` with everything that is wrong, :class:`Conflict` while the last decision is not published,
-    :class:`Refused` for a drafter who belongs to, or has a conflict with, whoever gains by it.
+    ``beyond``: why a correction may break a limit of the programme, kept only where it breaks one. Raises
+    :class:`Problems` with everything that is wrong, the limits that it breaks among it, :class:`Conflict` while the
+    last decision is not published, :class:`Refused` for a drafter who belongs to, or has a conflict with, whoever
+    gains by it.
     """
     authorize(actor, Permission.AWARD_DRAFT)
     track = locked_track(session, tender_track_id)
@@ -75,6 +79,10 @@ def amend(
     problems = _problems(changes, former, text)
     if problems:
         raise Problems(problems)
+    rules = rules_of(session, track.id)
+    granted = {change.application_id: change.amounts if change.outcome is Award.AWARD else {} for change in changes}
+    counted = later_limits.standing(session, track, rules, granted).after(granted)
+    exceeded = _exceeded(kind, counted, " ".join(beyond.replace("\x00", "").split()))
     changes = sorted(changes, key=lambda change: former[change.application_id].place)
     winners = [change.application_id for change in changes if change.outcome is Award.AWARD]
     assert actor.user_id is not None
@@ -85,8 +93,7 @@ def amend(
         session, [actor.user_id], [change.application_id for change in changes if change.outcome in GAINING]
     )
     held = budget_queries.available(session, track.tender.programme_id, track.track)
-    years = rules_of(session, track.id).years
-    available = basis.as_text({year: amount for year, amount in held.items() if year in years})
+    available = basis.as_text({year: amount for year, amount in held.items() if year in rules.years})
     decision = AwardDecision(
         tender_track_id=track.id,
         run_id=last.run_id,
@@ -94,7 +101,8 @@ def amend(
         kind=kind,
         follows_id=last.id,
         grounds=text,
-        digest=_digest(last, kind, text, changes),
+        beyond=exceeded,
+        digest=_digest(last, kind, text, changes, exceeded),
         available=available,
         drafted_by=actor.user_id,
     )
@@ -249,6 +257,23 @@ def _problems(changes: Sequence[Change], former: Mapping[UUID, DecisionLine], gr
     return found
 
 
+def _exceeded(kind: DecisionKind, counted: Sequence[Counted], reason: str) -> dict[str, Any] | None:
+    """What is kept of the limits that a decision breaks, None for none. Problems: a limit is broken from the reserve
+    list, or without a reason."""
+    broken = [each for each in counted if each.broken]
+    if not broken:
+        return None
+    if kind is DecisionKind.SUPPLEMENTARY:
+        raise Problems(Problem("limit", "application", each.told) for each in broken)
+    if not 0 < len(reason) <= MAX_GROUNDS:
+        found = [Problem("limit", "beyond", each.told) for each in broken]
+        message = N_(
+            "Say in 1 to %(limit)s characters why the limit gives way, or decide otherwise.", limit=MAX_GROUNDS
+        )
+        raise Problems([*found, Problem("required", "beyond", message)])
+    return {"reason": reason, "limits": [each.to_plain() for each in broken]}
+
+
 def _reason(kind: DecisionKind, follows: int) -> Message:
     if kind is DecisionKind.SUPPLEMENTARY:
         return N_(
@@ -258,12 +283,18 @@ def _reason(kind: DecisionKind, follows: int) -> Message:
     return N_("Correction of the published decision No. %(number)s.", number=follows)
 
 
-def _digest(last: AwardDecision, kind: DecisionKind, grounds: str, changes: Sequence[Change]) -> str:
+def _digest(
+    last: AwardDecision,
+    kind: DecisionKind,
+    grounds: str,
+    changes: Sequence[Change],
+    beyond: Mapping[str, Any] | None,
+) -> str:
     lines = [
         (change.application_id, change.outcome, change.amounts if change.outcome is Award.AWARD else {})
         for change in changes
     ]
-    return digest(_covered(last.digest, last.number + 1, kind, grounds, lines))
+    return digest(_covered(last.digest, last.number + 1, kind, grounds, lines, beyond))
 
 
 def recorded(decision: AwardDecision, follows: str) -> dict[str, Any]:
@@ -272,7 +303,8 @@ def recorded(decision: AwardDecision, follows: str) -> dict[str, Any]:
         (line.application_id, Award(line.outcome), {amount.year: amount.amount for amount in line.amounts})
         for line in decision.lines
     ]
-    return _covered(follows, decision.number, DecisionKind(decision.kind), decision.grounds, lines)
+    kind = DecisionKind(decision.kind)
+    return _covered(follows, decision.number, kind, decision.grounds, lines, decision.beyond)
 
 
 def _covered(
@@ -281,13 +313,15 @@ def _covered(
     kind: DecisionKind,
     grounds: str,
     lines: Iterable[tuple[UUID, Award, Mapping[int, Decimal]]],
+    beyond: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """``lines`` in the order of their places."""
+    """``lines`` in the order of their places; decisions that break no limit cover what they always did."""
     return {
         "follows": follows,
         "number": number,
         "kind": kind.value,
         "grounds": grounds,
+        **({} if beyond is None else {"beyond": dict(beyond)}),
         "lines": [
             {
                 "application": str(application_id),

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.applications.models import Application
@@ -39,6 +40,7 @@ class AwardDecision(Keyed, Stamped, Base):
     ``signed_by`` and ``signed_at`` are those of the last signature, with which it took effect. ``letters_at``: until
     then the letters of a published decision wait and can be stopped. Decisions on a track are counted from 1; a later
     one follows the published one before it, says why (``grounds``), and has lines only for what it changes.
+    ``beyond``: the limits that a correction breaks and why, ``{reason, limits}`` (:mod:`portal.awards.later_limits`).
     """
 
     __tablename__ = "award_decision"
@@ -66,6 +68,9 @@ class AwardDecision(Keyed, Stamped, Base):
             "(number = 1) = (follows_id is null) and (number = 1) = (kind = 'first') and number > 0", name="chain"
         ),
         CheckConstraint("kind = 'first' or grounds <> ''", name="grounds"),
+        CheckConstraint(
+            "beyond is null or kind = 'correction' and coalesce(beyond ->> 'reason', '') <> ''", name="beyond"
+        ),
     )
 
     tender_track_id: Mapped[UUID] = mapped_column(ForeignKey("tender_track.id"))
@@ -74,6 +79,7 @@ class AwardDecision(Keyed, Stamped, Base):
     kind: Mapped[str] = mapped_column(default=DecisionKind.FIRST, server_default="first")
     follows_id: Mapped[UUID | None] = mapped_column(ForeignKey("award_decision.id"))
     grounds: Mapped[str] = mapped_column(default="", server_default="")
+    beyond: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     digest: Mapped[str]
     available: Mapped[dict[str, Any]]
     drafted_by: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))

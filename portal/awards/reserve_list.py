@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import amending, basis
+from portal.awards import amending, basis, later_limits
 from portal.awards.amending import Change
+from portal.awards.later_limits import Counted, Standing
 from portal.awards.models import Award, AwardDecision, DecisionKind, DecisionLine
 from portal.awards.reserve_models import ProposalState, ReserveProposal
 from portal.budget import queries as budget
@@ -31,6 +32,7 @@ from portal.identity.policy import Actor, Permission, authorize, system_actor
 from portal.notifications.kinds import Topic, declare
 from portal.notifications.service import tell
 from portal.scoring.models import Score
+from portal.scoring.queries import rules_of
 from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES
 
@@ -58,15 +60,42 @@ class Waiting:
     amounts: Mapping[int, Decimal]
 
 
-def next_in_line(waiting: Sequence[Waiting], available: Mapping[int, Decimal]) -> list[Waiting]:
-    """Who can be awarded, in the order of the list; it ends with the first whose amounts do not fit into every year."""
-    left, found = dict(available), []
+def next_in_line(
+    waiting: Sequence[Waiting], available: Mapping[int, Decimal], held: Standing | None = None
+) -> list[Waiting]:
+    """Who can be awarded, in the order of the list; it ends with the first whose amounts do not fit into every year.
+
+    Whoever would break a maximum of the limits is passed over; ``held``: what they count now.
+    """
+    left, found, stands = dict(available), [], held or Standing()
     for item in waiting:
+        if stands.over({item.application_id: item.amounts}):
+            continue
         if any(amount > left.get(year, Decimal(0)) for year, amount in item.amounts.items()):
             break
         left = {year: amount - item.amounts.get(year, Decimal(0)) for year, amount in left.items()}
+        stands = stands.granting({item.application_id: item.amounts})
         found.append(item)
     return found
+
+
+def passed_over(waiting: Sequence[Waiting], found: Sequence[Waiting], held: Standing) -> list[tuple[Waiting, Counted]]:
+    """Who stands before the last of ``found`` and is not among them, each with the limit that it would break."""
+    passed, stands, taken = [], held, {item.application_id for item in found}
+    for item in waiting:
+        granted = {item.application_id: item.amounts}
+        if item.application_id in taken:
+            taken.remove(item.application_id)
+            stands = stands.granting(granted)
+        elif taken and (broken := stands.over(granted)):
+            passed.append((item, broken[0]))
+    return passed
+
+
+def standing_of(session: Session, track: TenderTrack, waiting: Sequence[Waiting]) -> Standing:
+    """What the limits count of these projects and of the awards that stand; ``track`` with its tender."""
+    rules = rules_of(session, track.id)
+    return later_limits.standing(session, track, rules, [item.application_id for item in waiting])
 
 
 def waiting_of(session: Session, tender_track_id: UUID) -> list[Waiting]:
@@ -118,7 +147,8 @@ def propose(session: Session, posting_id: UUID) -> list[ReserveProposal]:
         if last is None or last.published_at is None:
             continue
         available = budget.available(session, track.tender.programme_id, track.track)
-        found = next_in_line(waiting_of(session, track.id), available)
+        waiting = waiting_of(session, track.id)
+        found = next_in_line(waiting, available, standing_of(session, track, waiting))
         if not found:
             continue
         for row in session.scalars(
@@ -168,7 +198,8 @@ def draft(session: Session, actor: Actor, proposal_id: UUID, *, grounds: str) ->
     proposal = _open(session, proposal_id)
     track = session.get_one(TenderTrack, proposal.tender_track_id, options=[joinedload(TenderTrack.tender)])
     available = budget.available(session, track.tender.programme_id, track.track)
-    found = next_in_line(waiting_of(session, track.id), available)
+    waiting = waiting_of(session, track.id)
+    found = next_in_line(waiting, available, standing_of(session, track, waiting))
     if [_as_json(item) for item in found] != proposal.lines:
         raise Conflict(N_("Since this proposal the list or the money has changed. Dismiss it."))
     changes = [Change(item.application_id, Award.AWARD, item.amounts) for item in found]

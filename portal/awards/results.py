@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from portal.applications.models import Application, State
+from portal.awards import later_limits
+from portal.awards.later_limits import Counted
 from portal.awards.models import AwardDecision, DecisionLine
 from portal.tenders.models import TenderTrack
 
@@ -42,7 +45,10 @@ class ResultLine:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One published decision of a track as it was made: number, kind, day, why, digest, and what it gave to whom."""
+    """One published decision of a track as it was made: number, kind, day, why, digest, and what it gave to whom.
+
+    ``broken``: the limits that a correction breaks; ``excuse``: why.
+    """
 
     number: int
     kind: str
@@ -50,6 +56,8 @@ class Published:
     grounds: str
     digest: str
     lines: Sequence[ResultLine]
+    broken: Sequence[Counted] = ()
+    excuse: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,16 @@ def published_results(session: Session, tender_id: UUID) -> list[TrackResults]:
     for decision, track in decisions:
         assert decision.published_at is not None
         made = sorted(map(_result, decision.lines), key=lambda line: line.place)
-        said = Published(decision.number, decision.kind, decision.published_at, decision.grounds, decision.digest, made)
+        said = Published(
+            decision.number,
+            decision.kind,
+            decision.published_at,
+            decision.grounds,
+            decision.digest,
+            made,
+            later_limits.kept(decision),
+            (decision.beyond or {}).get("reason", ""),
+        )
         before = found.get(track)
         lines = {line.number: line for line in before.lines} if before else {}
         lines |= {line.number: line for line in made}
@@ -117,6 +134,31 @@ def published_results(session: Session, tender_id: UUID) -> list[TrackResults]:
             (*(before.chain if before else ()), said),
         )
     return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """What a later decision made of the published outcome of one application: the line that stood, and its own."""
+
+    decision: AwardDecision
+    before: DecisionLine
+    after: DecisionLine
+
+
+def revisions(session: Session, application_id: UUID) -> list[Revised]:
+    """How the published outcome of an application was changed, the latest first; two queries. The caller authorises."""
+    lines = session.scalars(
+        select(DecisionLine)
+        .join(DecisionLine.decision)
+        .where(
+            DecisionLine.application_id == application_id,
+            AwardDecision.published_at.is_not(None),
+            AwardDecision.discarded_at.is_(None),
+        )
+        .options(contains_eager(DecisionLine.decision), selectinload(DecisionLine.amounts))
+        .order_by(AwardDecision.number)
+    ).all()
+    return [Revised(after.decision, before, after) for before, after in pairwise(lines)][::-1]
 
 
 def _result(line: DecisionLine) -> ResultLine:

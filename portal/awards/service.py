@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 import portal.awards.policy  # noqa: F401 - registers the room's rules
 from portal.applications.models import Application, State
 from portal.audit.service import record
-from portal.awards import basis, decision_letters, joint, reserve_list, sign_offs
+from portal.awards import basis, decision_letters, joint, later_limits, reserve_list, sign_offs
 from portal.awards.booking import book_award, carry_out
 from portal.awards.commission.meetings import on_agenda
 from portal.awards.commission.models import ItemState
@@ -202,10 +202,22 @@ def _require_ready(session: Session, decision: AwardDecision) -> RuleSet:
         if what is not None:
             raise Conflict(what)
         offers.require_consent(session, decision)
+    else:
+        _require_limits(session, track, decision, rules)
     item = on_agenda(session, decision.id)
     if rules.commission and (item is None or item.state != ItemState.ADOPTED):
         raise Conflict(N_("The commission has not adopted this list yet: it is signed after the meeting."))
     return rules
+
+
+def _require_limits(session: Session, track: TenderTrack, decision: AwardDecision, rules: RuleSet) -> None:
+    """A later decision breaks no limit that it gives no reason for, as the awards stand now. Raises Conflict."""
+    if track.tender.joint_limits:
+        # Another track of the tender counts its awards after this one, or before.
+        session.scalars(select(Tender.id).where(Tender.id == track.tender_id).with_for_update()).one()
+    what = later_limits.changed(session, track, decision, rules)
+    if what is not None:
+        raise Conflict(what)
 
 
 def _take_effect(session: Session, actor: Actor, decision: AwardDecision) -> None:
@@ -228,12 +240,13 @@ def _take_effect(session: Session, actor: Actor, decision: AwardDecision) -> Non
 def changed(
     session: Session, track: TenderTrack, decision: AwardDecision, rules: RuleSet | None = None
 ) -> Message | None:
-    """Why a drafted first list is not signed any more: what has changed since; None while it still follows.
+    """Why a drafted list is not signed any more: what has changed since; None while it still follows.
 
-    ``rules``: those of the track, where they are read already; then five queries at most.
+    ``rules``: those of the track, where they are read already; then five queries at most. A later decision (lines and
+    amounts loaded) does not follow from the ranking: of it only the limits are looked at.
     """
     if decision.number != 1:
-        return None
+        return later_limits.changed(session, track, decision, rules or rules_of(session, track.id))
     what = basis.difference(session, track, decision, rules)
     return None if what is None else N_(CHANGED.msgid, what=what)
 

@@ -232,11 +232,11 @@ def _refusal(session: Session, refused: str, lines: Sequence[Line]) -> PortalErr
         return NotFound()
     if refused == REVERSED_TWICE:
         return Conflict(N_("This posting was reversed already."))
-    return Overdrawn(_shortages(lock(session, {line.envelope_id for line in lines}), lines))
+    return Overdrawn(shortages(lock(session, {line.envelope_id for line in lines}), lines))
 
 
-def _shortages(envelopes: Mapping[UUID, Envelope], lines: Sequence[Line]) -> list[Shortage]:
-    """What is lacking, for the words of the refusal."""
+def shortages(envelopes: Mapping[UUID, Envelope], lines: Sequence[Line]) -> list[Shortage]:
+    """What lines take more of than there is, for the words of a refusal; ``envelopes``: each that they move."""
     found = []
     for line in lines:
         envelope = envelopes[line.envelope_id]

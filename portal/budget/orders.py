@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, false, select, true
 from sqlalchemy.orm import Session, joinedload
 
 import portal.budget.policy  # noqa: F401 - registers the room's rules
@@ -30,7 +30,7 @@ from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
 from portal.core.figures import roubles
 from portal.core.language import N_
 from portal.core.money import exact
-from portal.identity.policy import Actor, Permission, authorize, find, scope
+from portal.identity.policy import Actor, Permission, allowed, authorize, find, scope
 
 KEY: Final = "order:"
 """How the keys of postings begin that an order has booked; its own key follows."""
@@ -164,6 +164,12 @@ def orders(actor: Actor, programme_id: UUID, *, stage: str = "") -> Select[Any]:
 def waiting() -> Select[Any]:
     """The orders that nobody has signed or discarded."""
     return select(BudgetOrder.id).where(BudgetOrder.signed_at.is_(None), BudgetOrder.discarded_at.is_(None))
+
+
+def for_signature(actor: Actor) -> Select[Any]:
+    """The orders that wait for the signature of ``actor``: of somebody who may sign, and did not draft them."""
+    may = true() if allowed(actor, Permission.BUDGET_ORDER_SIGN) else false()
+    return waiting().where(may, BudgetOrder.drafted_by != actor.user_id)
 
 
 def order_of(session: Session, actor: Actor, order_id: UUID) -> BudgetOrder:

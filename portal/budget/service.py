@@ -18,7 +18,7 @@ import portal.budget.policy  # noqa: F401 - registers the room's rules
 from portal.audit.service import record
 from portal.budget import rules
 from portal.budget.holdings import commit, give_back, pay, release, reserve
-from portal.budget.ledger import OPEN_TAG, Overdrawn, Shortage, lock, post
+from portal.budget.ledger import OPEN_TAG, Overdrawn, Shortage, lock, post, shortages
 from portal.budget.models import Account, Envelope, Posting, PostingKind, PostingLine
 from portal.budget.rules import Line
 from portal.core.errors import Conflict, Problem, Problems
@@ -151,6 +151,20 @@ def irreversible(posting: Posting) -> Conflict | None:
     if posting.kind not in (PostingKind.APPROPRIATE, PostingKind.ADJUST):
         return Conflict(N_("Two people have signed this order. It is undone by another order, signed by two as well."))
     return None
+
+
+def reversal_refusal(session: Session, posting: Posting) -> Conflict | None:
+    """Why a posting cannot be reversed as things are now, or None; two queries at most. Its lines are loaded."""
+    refusal = irreversible(posting)
+    if refusal is not None:
+        return refusal
+    number = session.scalar(select(Posting.number).where(Posting.reverses_id == posting.id))
+    if number is not None:
+        return Conflict(N_("This posting was reversed already, by posting %(number)s.", number=number))
+    opposite = rules.reverse([Line(line.envelope_id, Account(line.account), line.amount) for line in posting.lines])
+    touched = select(Envelope).where(Envelope.id.in_([line.envelope_id for line in opposite]))
+    lacking = shortages({envelope.id: envelope for envelope in session.scalars(touched)}, opposite)
+    return Overdrawn(lacking) if lacking else None
 
 
 def lines_of(session: Session, posting_id: UUID) -> list[Line]:

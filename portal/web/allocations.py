@@ -27,6 +27,7 @@ from portal.core.language import Message
 from portal.identity.policy import Permission
 from portal.tenders.models import Tender, Track
 from portal.tenders.rules import TRACK_NAMES
+from portal.web.award_links import problem_links
 from portal.web.forms import ActionForm
 from portal.web.language import say
 from portal.web.page import page
@@ -93,6 +94,7 @@ def _show(tender_track_id: UUID, problems: Any = ()) -> str:
         limits=_limits(found, row.track.tender) if done else [],
         joint=row.track.tender.joint_limits,
         problems=problems,
+        hrefs=problem_links(row.track, problems or found.problems),
         form=ActionForm(formdata=None),
     )
 

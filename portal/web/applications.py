@@ -32,6 +32,7 @@ from portal.applications.submissions.submission import Standing, standing
 from portal.awards.commission import appeals
 from portal.awards.offers import queries as offer_queries
 from portal.awards.offers.models import AwardOffer, OfferState
+from portal.awards.results import revisions
 from portal.core.db import session
 from portal.core.errors import Problem, Problems
 from portal.identity.models import Organisation
@@ -244,6 +245,7 @@ def overview(application_id: UUID) -> ResponseReturnValue:
         agreed=agreed,
         agreement=agreed and agreement,
         offer=offer,
+        revised=revisions(session(), application.id) if decided and decided.decision.number > 1 else [],
         appeal=decided if decided and allowed(g.actor, Permission.APPEAL_FILE, application) else None,
         next_step=_next_step(dossier, stands, tasks, requests),
         track_names=TRACK_NAMES,

@@ -13,11 +13,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import joinedload
 from wtforms import RadioField, SelectField, TextAreaField
 
-from portal.awards import amending, grounds, queries, reserve_list
+from portal.awards import amending, grounds, later_limits, queries, reserve_list
 from portal.awards.amending import REVISED, Change
 from portal.awards.commission.appeal_models import Appeal, AppealState
 from portal.awards.models import Award, DecisionKind
-from portal.awards.reserve_models import ReserveProposal
+from portal.awards.reserve_models import ProposalState, ReserveProposal
 from portal.core.clock import MOSCOW
 from portal.core.db import session
 from portal.core.errors import Conflict, NotFound, Problem, Problems, Refused
@@ -25,7 +25,6 @@ from portal.core.formats import format_date
 from portal.core.language import N_
 from portal.core.money import MoneyError, grouped, parse_money
 from portal.identity.policy import Permission, scope
-from portal.scoring.queries import rules_of
 from portal.tenders.models import Track
 from portal.tenders.rules import TRACK_NAMES
 from portal.web.forms import PortalForm, as_choices, uuid_argument
@@ -45,6 +44,10 @@ class CorrectionForm(PortalForm):
     grounds = TextAreaField(
         _l("Why the published result is corrected"),
         description=_l("Stands in the new decision and is published, for example the ruling on an appeal"),
+    )
+    beyond = TextAreaField(
+        _l("Why a limit of the programme gives way"),
+        description=_l("Only where the correction breaks a limit; stands in the new decision and is published"),
     )
 
 
@@ -66,7 +69,8 @@ def show(decision_id: UUID) -> ResponseReturnValue:
     """One decision of the chain as it was made."""
     view = queries.decision_view(session(), g.actor, decision_id)
     row = queries.track_of(session(), g.actor, view.decision.tender_track_id)
-    return render_template("award_changes/show.html", row=row, view=view, decision=view.decision)
+    limits = later_limits.of_decision(session(), row.track, view.decision, row.rules)
+    return render_template("award_changes/show.html", row=row, view=view, decision=view.decision, limits=limits)
 
 
 @page(pages, "/reserve/<uuid:proposal_id>", get=Permission.AWARD_DRAFT)
@@ -133,6 +137,7 @@ def correct(tender_track_id: UUID) -> ResponseReturnValue:
             kind=DecisionKind.CORRECTION,
             changes=[change],
             grounds=form.grounds.data or "",
+            beyond=form.beyond.data or "",
         )
     except Problems as found:
         session().rollback()
@@ -222,13 +227,14 @@ def _correction_page(
     )
     form.outcome.choices = as_choices([(str(outcome), say(words[outcome][0])) for outcome in Award])
     granted = {amount.year for line in lines for amount in line.amounts}
-    wanted = granted.union(rules_of(current, place).years)
+    wanted = granted.union(row.rules.years)
     years = sorted(year for year in map(int, row.decision.available) if year in wanted)
     return render_template(
         "award_changes/correct.html",
         row=row,
         form=form,
         years=years,
+        limited=bool(row.rules.limits or row.track.tender.joint_limits),
         typed={year: request.form.get(f"amount-{year}", (typed or {}).get(year, "")) for year in years},
         problems=[Problem("refused", "", refusal.reason)] if refusal else [],
     ), _code(refusal, code)
@@ -260,10 +266,25 @@ def _proposal_page(
         lines=lines,
         before=before,
         after=after,
+        **_limits(held, row),
         drafting=drafting,
         dismissing=dismissing,
         problems=[Problem("refused", "", refusal.reason)] if refusal else [],
     ), _code(refusal, code)
+
+
+def _limits(held: ReserveProposal, row: queries.TrackNow) -> dict[str, Any]:
+    """What an open proposal does to the limits, and whom they pass over: ``{limits, passed}``."""
+    if held.state != ProposalState.OPEN:
+        return {"limits": (), "passed": ()}
+    waiting = reserve_list.waiting_of(session(), row.track.id)
+    named = {line["application"] for line in held.lines}
+    found = [item for item in waiting if str(item.application_id) in named]
+    stands = later_limits.standing(session(), row.track, row.rules, [item.application_id for item in waiting])
+    return {
+        "limits": stands.after({item.application_id: item.amounts for item in found}),
+        "passed": reserve_list.passed_over(waiting, found, stands),
+    }
 
 
 def _code(refusal: Conflict | Refused | None, code: int) -> int:

@@ -16,7 +16,7 @@ from flask_babel import ngettext
 from wtforms import TextAreaField
 
 import portal.awards.jobs  # noqa: F401 - publishing writes a task of this kind
-from portal.awards import joint, queries, service, sign_offs
+from portal.awards import joint, later_limits, queries, service, sign_offs
 from portal.awards.commission.meetings import on_agenda
 from portal.awards.commission.models import AgendaItem, ItemState
 from portal.awards.joint import Beside
@@ -36,6 +36,7 @@ from portal.review.conflict_queries import barring
 from portal.scoring.queries import latest_run
 from portal.tenders.models import Tender, TenderTrack, Track
 from portal.tenders.rules import TRACK_NAMES, TenderStatus, status
+from portal.web.award_links import problem_links
 from portal.web.forms import ActionForm, PortalForm
 from portal.web.language import say
 from portal.web.page import page
@@ -288,6 +289,7 @@ def _track_shown(row: TrackNow, problems: Any, code: int, stopping: StopForm | N
         tender=row.track.tender,
         decision=decision,
         view=view,
+        limits=later_limits.of_decision(current, row.track, decision, row.rules) if decision else (),
         item=on_agenda(current, decision.id) if decision is not None and view is not None and view.commission else None,
         run=latest_run(current, row.track.id) if decision is None else None,
         closed=status(row.track.tender, row.now) is TenderStatus.CLOSED,
@@ -297,6 +299,7 @@ def _track_shown(row: TrackNow, problems: Any, code: int, stopping: StopForm | N
         waits=decision is not None and decision.signed_at is None and _all_given(view),
         form=_form(decision),
         problems=problems,
+        hrefs=problem_links(row.track, problems),
     ), code
 
 
@@ -317,6 +320,7 @@ def _sign_page(decision_id: UUID, problems: Any = (), code: int = 200) -> Respon
         "awards/sign.html",
         row=row,
         view=view,
+        limits=later_limits.of_decision(current, row.track, decision, row.rules),
         decision=decision,
         together=decision.number == 1 and bool(row.track.tender.joint_limits),
         refusal=refusal,

@@ -277,7 +277,8 @@ def reverse(envelope_id: UUID, posting_id: UUID) -> ResponseReturnValue:
     envelope, owner = queries.envelope_of(current, g.actor, envelope_id)
     posting = queries.posting_of(current, g.actor, posting_id)
     form = ReverseForm()
-    if form.validate_on_submit():
+    refusal = service.reversal_refusal(current, posting)
+    if refusal is None and form.validate_on_submit():
         try:
             key = f"form:{form.idempotency_key.data}"
             service.reverse(current, g.actor, posting_id, key=key, reason=form.reason.data or "")
@@ -299,6 +300,7 @@ def reverse(envelope_id: UUID, posting_id: UUID) -> ResponseReturnValue:
         envelope=envelope,
         programme=owner,
         posting=posting,
+        problems=[Problem("refused", "", refusal.reason)] if refusal else [],
         effects=[
             Effect(line.account, *seen(line, Decimal(getattr(envelope, line.account.value))))
             for line in rules.reverse(lines)

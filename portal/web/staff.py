@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, current_app, g, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.agreements.overview import overview
+from portal.agreements.overview import Overview, overview
 from portal.budget.queries import remaining
 from portal.core.clock import now
 from portal.core.db import session
@@ -47,7 +47,8 @@ def home() -> ResponseReturnValue:
         "staff/home.html",
         now=instant,
         tenders=tenders,
-        counts=overview(current, g.actor),
+        counts=(counts := overview(current, g.actor)),
+        orders_link=_orders_link(counts),
         envelopes=by_track(remaining(current)),
         deadlines=_deadlines(tenders, rules, instant)[:SHOWN_DEADLINES],
         link=_link,
@@ -78,6 +79,14 @@ def _deadlines(tenders: list[Listed], rules: dict[Any, list[RuleSet]], instant: 
         }
         for _at, label, when, row in found
     ]
+
+
+def _orders_link(counts: Overview) -> str:
+    """The waiting orders of the only programme that has some, else the programmes."""
+    programmes = set(counts.orders)
+    if len(programmes) != 1:
+        return _link("budget.index")
+    return _link("budget_orders.index", programme_id=programmes.pop(), stage="waiting")
 
 
 def _day(day: date) -> str:

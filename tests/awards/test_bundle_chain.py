@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import verification
-from portal.awards.models import AwardDecision
+from portal.awards import amending, service
+from portal.awards.amending import Change
+from portal.awards.models import Award, AwardDecision, DecisionKind
 from portal.awards.proof import bundles, gathering
 from portal.awards.proof.trail import trail
 from portal.awards.reserve_models import AwardRefusal
 from portal.awards.scenarios.models import Scenario
 from portal.core.jobs import Task
 from portal.documents import service as documents
+from portal.identity.models import Role
+from portal.tenders.ruleset import AllocationLimit, LimitField, LimitUnit, Text
 from tests.awards.test_bundle import FLIPS, flipped
-from tests.factories import proof
+from tests.factories import awards, proof
+from tests.factories.submissions import track_of
 
 HERE = "tracks/import_substitution"
 OLD = ("code", "title", "zone", "closes_at", "tracks")
@@ -308,3 +314,46 @@ def test_a_trail_that_is_too_long_begins_later(made: Story, tmp_path: Path) -> N
     next(row for row in shown if row["tag"] == "budget:posting:post")["changes"]["lines"][0][2] = "1.00"
     code, said = proof.checked(proof.forged(files), tmp_path)
     assert (code, f"{HERE}/postings.json 3" in said) == (1, True), said
+
+
+def test_who_would_break_a_limit_is_passed_over_and_a_correction_says_why(session: Session, tmp_path: Path) -> None:
+    """Of the reserve list the first is of a region that has its project: the second moves up. Both is found by the
+    verifier: another order, and an excuse that was not signed."""
+    limit = AllocationLimit(
+        "L1",
+        Text("Проектов региона", "Projects of a region"),
+        LimitField.REGION,
+        "*",
+        None,
+        Decimal(1),
+        LimitUnit.PROJECTS,
+    )
+    tender = proof.decided(session, count=4, money=200_000_000, regions=(77, 36, 36, 50), limits=(limit,))
+    place = track_of(tender).id
+    outcomes = {line.place: line.outcome for line in amending.in_force(session, place).values()}
+    assert list(outcomes.values()) == ["award", "award", "reserve", "reserve"]
+    proof.published(session, proof.amended(session, tender))
+    standing = list(amending.in_force(session, place).values())
+    assert [line.outcome for line in standing] == ["award", "award", "reserve", "award"]
+    passed = Change(standing[2].application_id, Award.AWARD, {2018: Decimal(10)})
+    chair = awards.person(session, Role.CHAIR)
+    excused = amending.amend(
+        session, chair, place, kind=DecisionKind.CORRECTION, changes=[passed], grounds="Ruling", beyond="By the ruling"
+    )
+    service.sign(session, awards.person(session, Role.COMMISSION), excused.id)
+    proof.published(session, excused.id)
+    content = proof.bundled(session, tender)
+    code, said = proof.checked(content, tmp_path)
+    assert code == 0, said
+
+    files = proof.unpacked(content)
+    later = files[f"{HERE}/decisions.json"]
+    assert [limit["value"] for limit in later[3]["covered"]["beyond"]["limits"]] == ["36"]
+    later[3]["covered"]["beyond"]["reason"] = "Another one"
+    code, said = proof.checked(proof.forged(files), tmp_path)
+    assert (code, f"{HERE}/decisions.json 4 digest" in said) == (1, True), said
+
+    files = proof.unpacked(content)
+    files[f"{HERE}/rules.json"]["limits"][0]["most"] = "2"
+    code, said = proof.checked(proof.forged(files), tmp_path)
+    assert (code, f"{HERE}/decisions.json 2 reserve list" in said) == (1, True), said

@@ -40,6 +40,7 @@ from portal.identity.models import Membership, OrgRole, Role
 from portal.identity.policy import Actor
 from portal.scoring import drawing
 from portal.scoring.drawing import Source
+from portal.scoring.models import Score
 from portal.tenders.models import Tender, Track
 from portal.tenders.rulebook import load_rulebook
 from portal.tenders.ruleset import Allotment, ExpertMean, TieRule, to_json
@@ -62,13 +63,15 @@ def decided(
     count: int = 9,
     money: int = 400_000_000,
     answers: Sequence[bool] = (),
+    regions: Sequence[int] = (),
     **more: Any,
 ) -> Tender:
     """A tender whose one track is scored, decided, booked and published, after a head of the trail.
 
     ``more``: what else the rules say; ``adopted``: after two scenarios were adopted, one of another list.
     ``eligible`` false: the rules that packages of 2018 cannot meet any more stay, so all fail, for reasons with names.
-    ``answers``: of the initiators who are offered a part, one after the other.
+    ``answers``: of the initiators who are offered a part, one after the other; ``regions``: of the initiators in the
+    order of the ranking.
     """
     official = load_rulebook(IS)
     rules: dict[str, Any] = {"threshold": Decimal(40), "spread_limit": Decimal(10), **more}
@@ -92,6 +95,8 @@ def decided(
     session.commit()
     heads.publish(session)
     panels.scored(session, tender)
+    for region, application in zip(regions, _ranked(session, tender), strict=False):
+        application.initiator_id = identity.organisation(session, region=region).id
     chair = awards.person(session, Role.CHAIR, "Demo Chair Petrovskaya")
     member = awards.person(session, Role.COMMISSION, "Demo Member Sidorovskaya")
     if adopted:
@@ -101,6 +106,15 @@ def decided(
         decision = _answered(session, chair, decision, agree)
     _public(session, chair, member, decision.id)
     return tender
+
+
+def _ranked(session: Session, tender: Tender) -> Sequence[Application]:
+    return session.scalars(
+        select(Application)
+        .join(Score, Score.submission_id == Application.submission_id)
+        .where(Application.tender_id == tender.id, Score.current)
+        .order_by(Score.total.desc(), Application.number)
+    ).all()
 
 
 def decided_together(

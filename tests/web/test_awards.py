@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.applications.models import State
 from portal.awards import service
 from portal.awards.models import AwardDecision
 from portal.budget import queries as budget
@@ -17,7 +18,7 @@ from portal.budget.models import Posting
 from portal.identity.models import Membership, OrgRole, Role, User
 from portal.identity.policy import Actor
 from tests.conftest import form
-from tests.factories import awards, identity
+from tests.factories import awards, identity, submissions, tenders
 from tests.factories.awards import Stage
 
 SignIn = Callable[[User], FlaskClient]
@@ -107,6 +108,16 @@ def test_problems_of_a_draft_are_listed(session: Session, stage: Stage, client_o
     answer = client_of(stage.chair).post(f"{track_url(stage)}/draft", data=form())
     assert answer.status_code == 422
     assert answer.text.count("the formal check is not finished") == 2
+    assert all(f'href="/staff/applications/{stage.application(at).id}/check"' in answer.text for at in (0, 1))
+
+
+def test_problems_of_a_draft_lead_to_the_run_that_is_missing(session: Session, client_of: ClientOf) -> None:
+    tender = tenders.closed_tender(session)
+    submissions.submitted(session, tender, submissions.varied(1), state=State.EXPERTISE)
+    chair, place = awards.person(session, Role.CHAIR), submissions.track_of(tender, awards.IS).id
+    session.commit()
+    answer = client_of(chair).post(f"/staff/decisions/tracks/{place}/draft", data=form())
+    assert (answer.status_code, '<li><a href="/staff/scoring">' in answer.text) == (422, True)
 
 
 def test_pages_by_role(session: Session, sign_in: SignIn, stage: Stage) -> None:

@@ -120,9 +120,23 @@ def test_reversal_page(session: Session, office: FlaskClient, envelope: Envelope
     again = office.post(url, data=form(reason="Typing error"))
     assert again.status_code == 422
     assert "reversed already" in again.text
+    reversal = session.scalars(select(Posting).where(Posting.kind == "reverse")).one()
+    looked = office.get(url).text
+    assert f"reversed already, by posting {reversal.number}" in looked
+    assert "What the posting does" not in looked
+    other = office.get(url.replace(str(posting.id), str(reversal.id))).text
+    assert ("A reversal is not reversed" in other, 'name="reason"' in other) == (True, False)
     statement = office.get(f"/staff/budget/envelopes/{envelope.id}").text
     assert "Reversed by posting" in statement
     assert "/reverse" not in statement
+
+
+def test_what_is_spent_is_not_reversed(session: Session, office: FlaskClient, envelope: Envelope) -> None:
+    posting = session.scalars(select(Posting)).one()
+    down = form(**{**ORDER, "direction": "down", "amount": "1"}, step="confirm")
+    assert office.post(f"/staff/budget/envelopes/{envelope.id}/adjust", data=down).status_code == 303
+    page = office.get(f"/staff/budget/envelopes/{envelope.id}/postings/{posting.id}/reverse").text
+    assert ("RUB\u00a01 short" in page, 'name="reason"' in page) == (True, False)
 
 
 def test_envelope_is_opened(session: Session, office: FlaskClient, programme: Programme) -> None:

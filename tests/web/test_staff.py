@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from portal.agreements.overview import overview
 from portal.applications.models import State
+from portal.budget import orders
+from portal.budget.models import PostingKind
 from portal.identity.models import Role, User
 from portal.tenders.models import Track
 from tests.factories import budget, identity, submissions
@@ -48,6 +50,26 @@ def test_counts_of_current_tenders_by_role(session: Session, sign_in: SignIn) ->
     assert sign_in(member).get("/staff").status_code == 404
     reviewer = identity.actor(session, people[Role.REVIEWER])
     assert overview(session, reviewer).applications == {}
+
+
+def test_orders_wait_for_those_who_may_sign_them(session: Session, sign_in: SignIn) -> None:
+    held = budget.envelopes(session, factory.programme(session), {Track.EXPORT: {2018: 1000, 2019: 1000}})
+    people = {role: identity.user(session, role) for role in (Role.FINANCE, Role.DIRECTOR, Role.OFFICER)}
+    orders.draft(
+        session,
+        identity.actor(session, people[Role.FINANCE]),
+        kind=PostingKind.REALLOCATE,
+        source_id=held[Track.EXPORT, 2018].id,
+        target_id=held[Track.EXPORT, 2019].id,
+        amount=Decimal(400),
+        order="№ 41",
+        reason="Demand moved",
+    )
+    session.commit()
+    pages = {role: sign_in(person).get("/staff").text for role, person in people.items()}
+    waiting = {role: tiles(page).get("Orders that wait for my signature") for role, page in pages.items()}
+    assert waiting == {Role.FINANCE: None, Role.DIRECTOR: "1", Role.OFFICER: None}
+    assert f"/staff/budget/orders/of/{held[Track.EXPORT, 2018].programme_id}?stage=waiting" in pages[Role.DIRECTOR]
 
 
 def test_remaining_budget_and_deadlines(session: Session, sign_in: SignIn) -> None:

@@ -86,8 +86,13 @@ def _candidate(side: Ranks, item: Ranked, fact: Row[*tuple[Any, ...]]) -> Candid
         organisations=frozenset(fact.members or ()),
         region=fact.region,
         cluster=fact.code,
-        categories=frozenset() if fact.sme == NO_SME else frozenset({SME, fact.sme}),
+        categories=categories_of(fact.sme),
     )
+
+
+def categories_of(sme: str) -> frozenset[str]:
+    """What limits count an initiator under: that it is one of the small and medium ones, and which."""
+    return frozenset() if sme == NO_SME else frozenset({SME, sme})
 
 
 def limits_of(limits: Sequence[AllocationLimit], prefix: str = "", track: str = "") -> tuple[Limit, ...]:

@@ -187,8 +187,8 @@ def _pseudonyms(session: Session, rules: RuleSet, scores: Sequence[Scored], tend
 
 
 def _groups(session: Session, held: Sequence[Track], secret: UUID) -> dict[UUID, dict[str, Any]]:
-    """What the limits of the rules, or over the tracks, count a recommended application under; nothing where there are
-    none.
+    """What the limits of the rules, or over the tracks, count an application under that is recommended, or that a later
+    decision is about; nothing where there are none.
 
     Organisations stand under pseudonyms, the same ones throughout ``held``, but for those that a limit names: that
     somebody takes part in two projects is told, not who it is. ``secret``: what the order of the pseudonyms hangs on.
@@ -196,7 +196,13 @@ def _groups(session: Session, held: Sequence[Track], secret: UUID) -> dict[UUID,
     own = [limit for track in held for limit in track.rule_set.content.get("limits", ())]
     limits = [*held[0].tender.joint_limits, *own]
     fields = {limit["field"] for limit in limits}
-    keys = [each.application.id for track in held for each in track.scores if each.score.recommended]
+    later = {line.application_id for track in held for each in track.since.later for line in each.lines}
+    keys = [
+        each.application.id
+        for track in held
+        for each in track.scores
+        if each.score.recommended or each.application.id in later
+    ]
     if not fields or not keys:
         return {}
     members: dict[UUID, set[str]] = defaultdict(set)
