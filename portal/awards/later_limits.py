@@ -112,9 +112,18 @@ class Counted:
 
 def counted_of(plain: Mapping[str, Any]) -> Counted:
     """The one that :meth:`Counted.to_plain` wrote."""
-    amounts = {name: plain[name] for name in ("before", "after", "least", "most")}
-    rest = {name: plain[name] for name in ("code", "field", "value", "title", "unit")}
-    return Counted(**rest, **{name: None if text is None else Decimal(text) for name, text in amounts.items()})
+    least, most = (None if plain[name] is None else Decimal(plain[name]) for name in ("least", "most"))
+    return Counted(
+        plain["code"],
+        plain["field"],
+        plain["value"],
+        plain["title"],
+        plain["unit"],
+        Decimal(plain["before"]),
+        Decimal(plain["after"]),
+        least,
+        most,
+    )
 
 
 @dataclass(frozen=True, slots=True)
