@@ -8,7 +8,6 @@ award that it changes is freed in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -16,12 +15,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.applications.models import Application, State
+from portal.applications.models import Application
 from portal.audit.service import record
+from portal.awards import amendment_checks as checks
 from portal.awards import basis, decision_letters, later_limits
 from portal.awards import grounds as usual
+from portal.awards.amendment_checks import BOUND, Change
 from portal.awards.chain import superseded
-from portal.awards.later_limits import Counted
 from portal.awards.locks import locked_track
 from portal.awards.models import Award, AwardAmount, AwardDecision, DecisionKind, DecisionLine
 from portal.awards.policy import interest_refusal
@@ -29,7 +29,7 @@ from portal.awards.queries import interests
 from portal.budget import queries as budget_queries
 from portal.budget import service as budget
 from portal.core.canonical import digest
-from portal.core.errors import Conflict, Problem, Problems, Refused
+from portal.core.errors import Conflict, Problems, Refused
 from portal.core.language import N_, Message, both, render
 from portal.identity.policy import Actor, Permission, authorize
 from portal.review import barring
@@ -37,18 +37,7 @@ from portal.scoring.models import Score
 from portal.scoring.queries import rules_of
 from portal.tenders.models import TenderTrack
 
-MAX_GROUNDS: Final = 2_000
 GAINING: Final = (Award.AWARD, Award.RESERVE)
-REVISED: Final = (State.AWARDED, State.RESERVE, State.DECLINED)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What an application gets now; ``amounts``: year -> roubles, of an award only."""
-
-    application_id: UUID
-    outcome: Award
-    amounts: Mapping[int, Decimal]
 
 
 def amend(
@@ -76,13 +65,9 @@ def amend(
     text = " ".join(grounds.replace("\x00", "").split())
     text = usual.kept(kind, text)
     former = in_force(session, track.id, [change.application_id for change in changes])
-    problems = _problems(changes, former, text)
+    problems = checks.faults(changes, former, text)
     if problems:
         raise Problems(problems)
-    rules = rules_of(session, track.id)
-    granted = {change.application_id: change.amounts if change.outcome is Award.AWARD else {} for change in changes}
-    counted = later_limits.standing(session, track, rules, granted).after(granted)
-    exceeded = _exceeded(kind, counted, " ".join(beyond.replace("\x00", "").split()))
     changes = sorted(changes, key=lambda change: former[change.application_id].place)
     winners = [change.application_id for change in changes if change.outcome is Award.AWARD]
     assert actor.user_id is not None
@@ -93,6 +78,19 @@ def amend(
         session, [actor.user_id], [change.application_id for change in changes if change.outcome in GAINING]
     )
     held = budget_queries.available(session, track.tender.programme_id, track.track)
+    rules = rules_of(session, track.id)
+    granted = {change.application_id: change.granted for change in changes}
+    counted = later_limits.standing(session, track, rules, granted).after(granted)
+    excuse = " ".join(beyond.replace("\x00", "").split())
+    problems = [
+        *checks.bound(session, former),
+        *checks.beyond_request(session, last, changes, former),
+        *checks.beyond_money(held, changes, former),
+        *checks.beyond_limits(kind, counted, excuse),
+    ]
+    if problems:
+        raise Problems(problems)
+    exceeded = checks.excused(counted, excuse)
     available = basis.as_text({year: amount for year, amount in held.items() if year in rules.years})
     decision = AwardDecision(
         tender_track_id=track.id,
@@ -228,50 +226,7 @@ def release(
             subject=("decision_line", line.id),
         )
     except Problems as problems:
-        raise Conflict(
-            N_("This award is bound by an agreement already: it ends with the agreement, not here.")
-        ) from problems
-
-
-def _problems(changes: Sequence[Change], former: Mapping[UUID, DecisionLine], grounds: str) -> list[Problem]:
-    found = []
-    if not 0 < len(grounds) <= MAX_GROUNDS:
-        message = N_("Say why in 1 to %(limit)s characters.", limit=MAX_GROUNDS)
-        found.append(Problem("required", "grounds", message))
-    if not changes or len({change.application_id for change in changes}) < len(changes):
-        found.append(Problem("required", "application", N_("Choose each application that is decided anew once.")))
-    for change in changes:
-        old = former.get(change.application_id)
-        if old is None or old.application.state not in REVISED:
-            message = N_("This application has no published outcome that can be changed.")
-            found.append(Problem("not_decided", "application", message))
-            continue
-        held = {amount.year: amount.amount for amount in old.amounts}
-        wanted = {year: amount for year, amount in change.amounts.items() if amount}
-        if change.outcome is Award.AWARD and not wanted:
-            found.append(Problem("required", "amounts", N_("An award has an amount in at least one year.")))
-        elif any(amount < 0 for amount in wanted.values()):
-            found.append(Problem("not_positive", "amounts", N_("Enter an amount above zero.")))
-        elif change.outcome == old.outcome and (change.outcome is not Award.AWARD or wanted == held):
-            found.append(Problem("same", "outcome", N_("This is what was decided already.")))
-    return found
-
-
-def _exceeded(kind: DecisionKind, counted: Sequence[Counted], reason: str) -> dict[str, Any] | None:
-    """What is kept of the limits that a decision breaks, None for none. Problems: a limit is broken from the reserve
-    list, or without a reason."""
-    broken = [each for each in counted if each.broken]
-    if not broken:
-        return None
-    if kind is DecisionKind.SUPPLEMENTARY:
-        raise Problems(Problem("limit", "application", each.told) for each in broken)
-    if not 0 < len(reason) <= MAX_GROUNDS:
-        found = [Problem("limit", "beyond", each.told) for each in broken]
-        message = N_(
-            "Say in 1 to %(limit)s characters why the limit gives way, or decide otherwise.", limit=MAX_GROUNDS
-        )
-        raise Problems([*found, Problem("required", "beyond", message)])
-    return {"reason": reason, "limits": [each.to_plain() for each in broken]}
+        raise Conflict(BOUND) from problems
 
 
 def _reason(kind: DecisionKind, follows: int) -> Message:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, joinedload
 from portal.applications.models import Application, State
 from portal.audit.service import record
 from portal.awards import amending, basis, later_limits
-from portal.awards.amending import Change
+from portal.awards.amendment_checks import MAX_GROUNDS, Change
 from portal.awards.later_limits import Counted, Standing
 from portal.awards.models import Award, AwardDecision, DecisionKind, DecisionLine
 from portal.awards.reserve_models import ProposalState, ReserveProposal
@@ -233,8 +233,8 @@ def dismiss(session: Session, actor: Actor, proposal_id: UUID, *, reason: str) -
     authorize(actor, Permission.AWARD_DRAFT)
     proposal = _open(session, proposal_id)
     text = " ".join(reason.replace("\x00", "").split())
-    if not 0 < len(text) <= amending.MAX_GROUNDS:
-        limit = amending.MAX_GROUNDS
+    if not 0 < len(text) <= MAX_GROUNDS:
+        limit = MAX_GROUNDS
         raise Problems.one("required", "reason", N_("Give the reason in 1 to %(limit)s characters.", limit=limit))
     proposal.ended_by, proposal.ended_at = actor.user_id, now(session)
     proposal.state, proposal.reason = ProposalState.DISMISSED, text

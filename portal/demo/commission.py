@@ -13,7 +13,7 @@ from portal.applications.models import Application
 from portal.audit import heads
 from portal.awards import amending, queries, service
 from portal.awards.allocation import computing as allocating
-from portal.awards.amending import Change
+from portal.awards.amendment_checks import Change
 from portal.awards.commission import appeals, meetings, minutes, sitting
 from portal.awards.commission.meetings import MeetingValues, Question
 from portal.awards.commission.models import ItemKind

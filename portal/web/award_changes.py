@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 from wtforms import RadioField, SelectField, TextAreaField
 
 from portal.awards import amending, grounds, later_limits, queries, reserve_list
-from portal.awards.amending import REVISED, Change
+from portal.awards.amendment_checks import MAX_GROUNDS, REVISED, Change
 from portal.awards.commission.appeal_models import Appeal, AppealState
 from portal.awards.models import Award, DecisionKind
 from portal.awards.reserve_models import ProposalState, ReserveProposal
@@ -170,7 +170,7 @@ def _by_ruling(tender_track_id: UUID, form: CorrectionForm) -> dict[int, str]:
         day=format_date(appeal.decided_at.astimezone(MOSCOW).date(), locale()),
         number=appeal.application.number,
         ruling=" ".join((appeal.ruling or "").split()),
-    )[: amending.MAX_GROUNDS]
+    )[:MAX_GROUNDS]
     return {year: grouped(amount) for year, amount in change.amounts.items()}
 
 

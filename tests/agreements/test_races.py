@@ -24,7 +24,7 @@ from portal.agreements.models import Agreement, AgreementState, Recovery, Tranch
 from portal.audit import row_seals
 from portal.audit.service import verify as verify_trail
 from portal.awards import amending, service
-from portal.awards.amending import Change
+from portal.awards.amendment_checks import Change
 from portal.awards.models import Award, AwardDecision, DecisionKind, DecisionLine
 from portal.budget import orders
 from portal.budget import queries as budget

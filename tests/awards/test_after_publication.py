@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal.agreements import overview, refusing
 from portal.awards import amending, grounds, jobs, queries, reserve_list, service
-from portal.awards.amending import Change
+from portal.awards.amendment_checks import Change
 from portal.awards.commission import appeals, meetings, minutes, sitting
 from portal.awards.commission import queries as meeting_queries
 from portal.awards.commission.meetings import Question
@@ -212,6 +212,9 @@ def test_what_an_agreement_binds_is_not_refused(session: Session, stage: Stage) 
     )
     with pytest.raises(Conflict, match="bound by an agreement"), session.begin_nested():
         refusing.refuse(session, owner(stage, 0), stage.applications[0], reason="Too late")
+    with pytest.raises(Problems) as caught:
+        corrected(stage, Change(stage.applications[0], Award.DECLINE, {}))
+    assert [problem.code for problem in caught.value.problems] == ["bound"]
     assert stage.application(0).state == "awarded"
 
 
@@ -272,6 +275,8 @@ def test_a_correction_cites_the_old_decision_and_moves_the_money(session: Sessio
         (2, Award.AWARD, -5, "Why", ["amounts"]),
         (2, Award.DECLINE, 0, " ", ["grounds"]),
         (None, Award.DECLINE, 0, "Why", ["application"]),
+        (2, Award.AWARD, 50, "Why", ["amounts"]),
+        (0, Award.AWARD, 61, "Why", ["amounts", "amounts"]),
     ],
 )
 def test_what_cannot_be_corrected(

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal import verification
 from portal.awards import amending, service
-from portal.awards.amending import Change
+from portal.awards.amendment_checks import Change
 from portal.awards.models import Award, AwardDecision, DecisionKind
 from portal.awards.proof import bundles, gathering
 from portal.awards.proof.trail import trail

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from portal.agreements import refusing
 from portal.awards import amending, later_limits, reserve_list, service
 from portal.awards.allocation.problem import PERCENT, PROJECTS, Candidate, Limit
-from portal.awards.amending import Change
+from portal.awards.amendment_checks import Change
 from portal.awards.later_limits import Standing
 from portal.awards.locks import locked_decision
 from portal.awards.models import Award, AwardDecision, DecisionKind
@@ -246,7 +246,8 @@ def test_a_minimum_and_a_share_are_looked_at_too(session: Session) -> None:
     assert "asks for at least 1; with this decision: 0." in told(caught)[0][1]
     with pytest.raises(Problems) as caught:
         changed(stage, 2, Award.AWARD, 30)
-    assert "allows no more than RUB\u00a060; with this decision: RUB\u00a090." in told(caught)[0][1]
+    assert [where for where, _what in told(caught)] == ["amounts", "beyond", "beyond"]
+    assert "allows no more than RUB\u00a060; with this decision: RUB\u00a090." in told(caught)[1][1]
     assert changed(stage, 0, Award.AWARD, 50).beyond is None
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from portal.applications.models import Proof
 from portal.applications.signatures.signing import Shown
 from portal.awards import amending, decision_letters, service
-from portal.awards.amending import Change
+from portal.awards.amendment_checks import Change
 from portal.awards.models import Award, DecisionKind
 from portal.awards.offers import service as offers
 from portal.identity.models import Membership, OrgRole, Role

@@ -25,7 +25,7 @@ from portal.audit import heads
 from portal.audit.service import record
 from portal.awards import amending, reserve_list, service
 from portal.awards.allocation import computing as allocating
-from portal.awards.amending import Change
+from portal.awards.amendment_checks import Change
 from portal.awards.models import Award, AwardDecision, DecisionKind
 from portal.awards.offers import service as offers
 from portal.awards.proof import bundles
