@@ -110,7 +110,7 @@ def _page(sheet: Any, page: Page, formats: dict[str, Any]) -> None:
 
 def _sheet_name(wanted: str, taken: set[str]) -> str:
     """A name that a workbook takes: 31 characters, none of ``[]:*?/\\'``, not twice."""
-    plain = "".join(" " if sign in _UNFIT else sign for sign in wanted).strip() or "1"
+    plain = " ".join("".join(" " if sign in _UNFIT else sign for sign in wanted).split()) or "1"
     name, number = plain[:_NAME], 1
     while name.casefold() in taken:
         number += 1

@@ -15,6 +15,7 @@ from wtforms import RadioField, TextAreaField
 
 from portal.agreements import refusing
 from portal.applications.models import Application
+from portal.awards.amendment_checks import REVISED
 from portal.awards.commission import appeals
 from portal.awards.commission.appeal_models import Appeal, AppealState
 from portal.core.db import session
@@ -139,7 +140,8 @@ def _ruled(appeal_id: UUID, verdicts: tuple[str, str]) -> ResponseReturnValue:
         session().rollback()
         return _staff_page(appeal_id, form, refusal)
     flash(_("The ruling is kept, and the applicant is told."))
-    if ruled.state == AppealState.UPHELD and allowed(g.actor, Permission.AWARD_DRAFT):
+    correct = ruled.state == AppealState.UPHELD and ruled.application.state in REVISED
+    if correct and allowed(g.actor, Permission.AWARD_DRAFT):
         flash(_("The published result is to be corrected: check what the ruling leads to, and draft it."))
         place = ruled.application.tender_track_id
         return redirect(url_for("award_changes.correct", tender_track_id=place, appeal=appeal_id), 303)

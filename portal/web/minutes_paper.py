@@ -86,7 +86,7 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
     parts, of = item["quorum"]
     facts = [
         [_("Ballot"), _("Secret ballot") if item["ballot"] == "closed" else _("Open vote")],
-        [_("Quorum"), _("%(parts)s of %(of)s", parts=parts, of=of)],
+        [_("Quorum"), _("at least %(parts)s/%(of)s of those who may vote", parts=parts, of=of)],
     ]
     if item["entitled"] is not None:
         facts += [

@@ -106,8 +106,11 @@ def localised(obj: Any, field: str) -> str:
 
 
 def _date(value: date | str | None) -> str:
+    """A day; of an instant the one in Moscow."""
     if value is None or value == "":
         return ""
+    if isinstance(value, datetime):
+        value = value.astimezone(MOSCOW).date()
     return formats.format_date(date.fromisoformat(value) if isinstance(value, str) else value, locale())
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -78,6 +80,7 @@ def test_a_refusal_and_the_decision_that_follows(
     assert (stage.application(1).number or "?") in chair.get(url).text
     assert chair.post(f"{url}/draft", data=form(grounds="")).status_code == 422
     assert chair.post(f"{url}/dismiss", data=form(reason="")).status_code == 422
+    assert "Refused by the initiator" in chair.get(track).text
     assert chair.post(f"{url}/draft", data=form(grounds="Money has returned")).status_code == 303
     assert chair.post(f"{url}/dismiss", data=form(reason="Late")).status_code == 409
     assert "Decision No. 2" in chair.get(track).text
@@ -85,9 +88,14 @@ def test_a_refusal_and_the_decision_that_follows(
     old = session.scalars(select(AwardDecision).where(AwardDecision.number == 1)).one()
     assert "A later decision follows this one" in chair.get(f"/staff/decisions/{old.id}").text
     new = session.scalars(select(AwardDecision).where(AwardDecision.number == 2)).one()
+    assert "Money has returned" in client_of(stage.member).get(f"/staff/decisions/{new.id}/sign").text
     service.sign(session, stage.member, new.id)
     service.publish(session, stage.officer, new.id)
     session.commit()
+    own = sign_in(person_of(stage, 1)).get(f"/applications/{stage.applications[1]}").text
+    assert "The published result was changed: decision No. 2 of" in own
+    assert f"/tenders/{stage.tender.code}/results#chain-{stage.track.track}" in own
+    assert "The published result was changed" not in owner.get(application).text
     public = sign_in(person_of(stage, 1)).get(f"/tenders/{stage.tender.code}/results").text
     assert "Refused by the initiator" in public
     assert "Money has returned" in public
@@ -227,3 +235,12 @@ def test_the_list_of_appeals_asks_a_fixed_number_of_times(
         return len(statements)
 
     assert counted(1) == counted(3) <= 9
+
+
+def test_the_day_of_an_instant_is_that_of_moscow(app: Flask) -> None:
+    with app.test_request_context():
+        shown = app.jinja_env.filters["date"]
+        assert (shown(datetime(2018, 9, 30, 22, 0, tzinfo=UTC)), shown(date(2018, 9, 30))) == (
+            "1 Oct 2018",
+            "30 Sep 2018",
+        )
