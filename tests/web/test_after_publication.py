@@ -238,7 +238,7 @@ def test_the_list_of_appeals_asks_a_fixed_number_of_times(
 
 
 def test_the_day_of_an_instant_is_that_of_moscow(app: Flask) -> None:
-    with app.test_request_context():
+    with app.test_request_context(headers={"Accept-Language": "en"}):
         shown = app.jinja_env.filters["date"]
         assert (shown(datetime(2018, 9, 30, 22, 0, tzinfo=UTC)), shown(date(2018, 9, 30))) == (
             "1 Oct 2018",
