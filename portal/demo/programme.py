@@ -104,10 +104,10 @@ def create(people: People) -> UUID:
 
 
 _TITLES: Final = {
-    "": ("", "Конкурс совместных проектов {} года", "Joint projects tender {}"),
-    "sealed": ("-S", "Конкурс с опечатанными заявками {} года", "Tender with sealed applications {}"),
-    "joint": ("-J", "Конкурс {} года с ограничениями на оба направления", "Tender {} with limits over both tracks"),
-    "blind": ("-B", "Конкурс со слепой экспертизой {} года", "Tender with blind review {}"),
+    "": ("", "Отбор совместных проектов {} года", "Joint projects tender {}"),
+    "sealed": ("-S", "Отбор с опечатанными заявками {} года", "Tender with sealed applications {}"),
+    "joint": ("-J", "Отбор {} года с ограничениями на оба направления", "Tender {} with limits over both tracks"),
+    "blind": ("-B", "Отбор со слепой экспертизой {} года", "Tender with blind review {}"),
 }
 """Suffix of the code and the title of each kind of tender."""
 

@@ -34,7 +34,7 @@ def load(people: People, programme_id: UUID) -> None:
         values = TenderValues(
             code=str(year),
             year=year,
-            title_ru=f"Конкурс совместных проектов {year} года",
+            title_ru=f"Отбор совместных проектов {year} года",
             title_en=f"Joint projects tender {year}",
             notice_ru=NOTICE_RU,
             notice_en=NOTICE_EN,

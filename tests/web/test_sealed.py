@@ -168,4 +168,4 @@ def test_the_public_page_says_that_the_tender_is_sealed(session: Session, client
     session.commit()
     client.set_cookie("language", language)
     text = client.get(f"/tenders/{kept.tender.code}", headers={"Accept-Language": language}).get_data(as_text=True)
-    assert {"ru": "Конкурс с опечатанными заявками", "en": "A sealed tender"}[language] in text
+    assert {"ru": "Отбор с опечатанными заявками", "en": "A sealed tender"}[language] in text

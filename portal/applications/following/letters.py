@@ -107,7 +107,7 @@ def title_of(application: Application) -> dict[str, str]:
     if application.sealed:
         number = application.number
         return {
-            "ru": f"заявка {number}" if number else "проект конкурса с опечатанными заявками",
+            "ru": f"заявка {number}" if number else "проект отбора с опечатанными заявками",
             "en": f"application {number}" if number else "project of a sealed tender",
         }
     russian, english = application.title_ru, application.title_en
