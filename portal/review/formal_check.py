@@ -328,6 +328,8 @@ def _days(text: str, limit: int, problems: list[Problem]) -> int:
 
 
 def _about(item: CheckItem, message: Message) -> Message:
+    if item.subject:
+        return N_("%(code)s, %(who)s: %(message)s", code=item.code, who=item.subject, message=message)
     return N_("%(code)s: %(message)s", code=item.code, message=message)
 
 

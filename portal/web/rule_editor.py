@@ -87,6 +87,8 @@ def edit(rule_set_id: UUID, section: str) -> ResponseReturnValue:
     if section not in SECTIONS:
         raise NotFound
     held = queries.rule_set_place(session(), g.actor, rule_set_id)
+    if request.method == "GET" and held.rule_set.frozen_at is not None:
+        return redirect(url_for(".show", rule_set_id=rule_set_id))
     form = SectionForm(version=held.rule_set.version)
     content: dict[str, Any] = held.rule_set.content
     problems: tuple[Problem, ...] = ()

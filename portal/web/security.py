@@ -31,6 +31,7 @@ from portal.notifications.letters import compose
 from portal.web import security_forms as forms
 from portal.web import wishes
 from portal.web.language import locale
+from portal.web.second_factor import init_second_factor
 from portal.web.security_trail import init_trail
 from portal.web.security_words import words
 
@@ -259,6 +260,7 @@ def init_security(app: Flask) -> Security:
     security.want_json(lambda _request: False)
     security.context_processor(_demo_sign_ins)
     init_trail(app)
+    init_second_factor(app)
     app.before_request(_before_library)
     app.after_request(_commit_library)
     return security

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+import re
+from typing import Any, ClassVar, Final, cast
 
 from flask_babel import lazy_gettext as _l
 from flask_security.change_email import ChangeEmailForm
@@ -189,8 +190,19 @@ class PasswordRules(PasswordUtil):
         return problems, normal
 
 
+_ROWS: Final = (
+    "12345678901234567890",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "йцукенгшщзхъфывапролджэячсмитьбю",
+    "1q2w3e4r5t6y7u8i9o0p",
+)
+_WORD: Final = re.compile(r"(password|passw0rd|qwerty|пароль|йцукен)[0-9!]*")
+
+
 def _easy(password: str, known: dict[str, Any]) -> bool:
     user = known.get("user")
     email = str(known.get("email") or getattr(user, "email", "") or "").lower()
     folded = password.lower()
+    if any(folded in row or folded in row[::-1] for row in _ROWS) or _WORD.fullmatch(folded):
+        return True
     return len(set(folded)) < 5 or (bool(email) and folded in (email, email.partition("@")[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -23,7 +24,7 @@ from portal.core.formats import EXAMPLE_DAY, EXAMPLE_YEAR
 from portal.identity.policy import Permission, authorize, find
 from portal.tenders import amendments, joint_limits, queries, rules, seal_queries, service
 from portal.tenders.models import Programme, Tender, Track
-from portal.tenders.rules import ALLOWED, TenderStatus
+from portal.tenders.rules import ALLOWED, TenderStatus, status
 from portal.tenders.values import ProgrammeValues, TenderValues
 from portal.web.forms import ActionForm, PortalForm
 from portal.web.page import page
@@ -59,6 +60,18 @@ class WallTimeField(Field):
         return f"{self.data:%d.%m.%Y %H:%M}" if self.data else ""
 
 
+class WholeField(IntegerField):
+    """A whole number; what cannot be read is told so, and kept."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = None
+        text = valuelist[0].strip() if valuelist else ""
+        if re.fullmatch(r"-?[0-9]{1,9}", text, re.ASCII):
+            self.data = int(text)
+        elif text:
+            raise ValueError(_("Give a whole number."))
+
+
 class TenderForm(PortalForm):
     """A tender in preparation; what is missing may be added until it is published."""
 
@@ -66,21 +79,31 @@ class TenderForm(PortalForm):
         _l("Code"),
         description=_l("Part of registration numbers and addresses, for example %(year)s", year=EXAMPLE_YEAR),
     )
-    year = IntegerField(_l("Year"))
+    year = WholeField(_l("Year"))
     title_ru = StringField(_l("Title in Russian"))
     title_en = StringField(_l("Title in English"))
     notice_ru = TextAreaField(_l("Notice in Russian"))
     notice_en = TextAreaField(_l("Notice in English"))
     zone = SelectField(
-        _l("Time zone"), choices=[SelectChoice(name, name) for name in rules.ZONES], validate_choice=False
+        _l("Time zone"),
+        choices=[SelectChoice(name, name) for name in rules.ZONES],
+        default="Europe/Moscow",
+        validate_choice=False,
     )
     opens = WallTimeField(
         _l("Intake opens"), description=_l("In the zone above, for example %(day)s 09:00", day=EXAMPLE_DAY)
     )
     closes = WallTimeField(_l("Intake closes"), description=_l("In the zone above; a moment later is too late"))
-    question_days = IntegerField(
+    question_days = WholeField(
         _l("Questions are taken until so many working days before the closing"), validators=[Optional()]
     )
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """All that is wrong is told at once, also where a number or a time could not be read."""
+        if super().validate(extra_validators):
+            return True
+        self.attach(problem for problem in self.values().problems() if not self[problem.field].errors)
+        return False
 
     def values(self) -> TenderValues:
         return TenderValues(
@@ -219,8 +242,11 @@ def show(tender_id: UUID) -> ResponseReturnValue:
 
 @page(pages, "/<uuid:tender_id>/edit", get=Permission.TENDER_EDIT, post=Permission.TENDER_EDIT)
 def edit(tender_id: UUID) -> ResponseReturnValue:
-    """Change a tender in preparation."""
+    """Change a tender in preparation; of a published one the page leads back to it."""
     row = find(session(), g.actor, Tender, tender_id)
+    if request.method == "GET" and status(row, now(session())) not in ALLOWED["edit"]:
+        flash(_("The tender is published: dates and notice change only by a numbered amendment."), "info")
+        return redirect(url_for(".show", tender_id=tender_id))
     place = ZoneInfo(row.zone)
     form = TenderForm(obj=row, opens=wall(row.opens_at, place), closes=wall(row.closes_at, place))
     if form.validate_on_submit():

@@ -23,6 +23,7 @@ from portal.core.clock import at, now
 from portal.core.db import session as current_session
 from portal.core.db import transaction
 from portal.core.errors import Conflict, NotFound, Problems, Refused, Stale
+from portal.core.language import render
 from portal.identity.models import Membership, OrgRole, Role
 from portal.identity.policy import Actor
 from portal.notifications.models import Letter
@@ -91,6 +92,18 @@ def test_admission_needs_every_item(session: Session, officer: Actor, case: Case
         ("not_met", f"ok-{second}"),
     ]
     assert case.application.state == State.SUBMITTED
+
+
+def test_an_item_of_a_participant_names_it(session: Session, officer: Actor, case: Case) -> None:
+    answers = {
+        key: Answer(None) if key.startswith("DOC-12") else said for key, said in review.findings(case).answers.items()
+    }
+    with pytest.raises(Problems) as caught:
+        call(service.admit, session, officer, case, findings=Findings(answers))
+    names = [part["organisation"]["name_en"] for part in case.package["participants"]]
+    assert [render(each.message, "en") for each in caught.value.problems] == [
+        f"DOC-12, {name}: say whether this is met." for name in names
+    ]
 
 
 def test_against_the_portals_finding_a_note_is_needed(session: Session, officer: Actor) -> None:

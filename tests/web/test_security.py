@@ -154,6 +154,8 @@ def test_link_in_a_letter_ignores_the_host_of_the_request(client: FlaskClient, s
         ({"email": "nobody"}, "Enter an e-mail address in the form"),
         ({"password": "short", "password_confirm": "short"}, "Use at least 10 characters."),
         ({"password": "aaaaaaaaaaaa", "password_confirm": "aaaaaaaaaaaa"}, "too easy to guess"),
+        ({"password": "1234567890", "password_confirm": "1234567890"}, "too easy to guess"),
+        ({"password": "Password2026!", "password_confirm": "Password2026!"}, "too easy to guess"),
         ({"password_confirm": "another one"}, "The passwords differ."),
         ({"consent": ""}, "Without your consent"),
     ],
@@ -318,8 +320,13 @@ def test_second_factor(app: Flask, client: FlaskClient, session: Session) -> Non
     assert action is not None
     with client.session_transaction() as kept:
         secret = kept["tf_totp_secret"]
-    wrong = client.post(action.group(1), data={"code": "000000"})
-    assert wrong.location == "/account/tf-setup"
+    wrong = client.post(f"{action.group(1)}?lang=en", data={"code": "000000"})
+    assert wrong.status_code == 422
+    assert "This code is not right." in wrong.text
+    assert action.group(1) in wrong.text, "the key that the phone has already"
+    key = re.search(r'class="jp-code">([^<]+)<', shown.text)
+    assert key is not None
+    assert key.group(1) in wrong.text
     assert client.post(action.group(1), data={"code": code(session, app, secret)}).status_code == 302
     session.expire_all()
     assert session.get_one(User, user.id).tf_primary_method == "authenticator"

@@ -120,6 +120,7 @@ def new_tender(session: Session, **changes: Any) -> dict[str, Any]:
 
 
 def test_prepare_and_publish(session: Session, administrator: FlaskClient) -> None:
+    assert '<option value="Europe/Moscow" selected>' in administrator.get("/staff/tenders/new").text
     answer = administrator.post("/staff/tenders/new", data=new_tender(session))
     assert answer.status_code == 303
     tender = session.scalars(select(Tender)).one()
@@ -142,7 +143,15 @@ def test_what_was_typed_stays_with_all_problems(session: Session, administrator:
     answer = administrator.post("/staff/tenders/new", data=data)
     page = answer.get_data(as_text=True)
     assert answer.status_code == 422
-    for text in ("no spaces!", "soon", "31/08", "Мой отбор", "Give a date and time such as"):
+    for text in (
+        "no spaces!",
+        "soon",
+        "31/08",
+        "Мой отбор",
+        "Give a date and time such as",
+        "Give a whole number.",
+        "A code has Latin letters",
+    ):
         assert text in page
     data = new_tender(session, code="no spaces!", closes="01.08.2030 08:00", rules_export="", zone="Mars")
     page = administrator.post("/staff/tenders/new", data=data).get_data(as_text=True)
@@ -180,6 +189,7 @@ def test_edit_amend_cancel(session: Session, administrator: FlaskClient, draft: 
     running = factory.open_tender(session)
     session.commit()
     path = f"/staff/tenders/{running.id}"
+    assert administrator.get(f"{path}/edit").location == path
     sent = Inputs(administrator.get(f"{path}/amend").get_data(as_text=True)).values
     reasons = {"reason_ru": "Вопросы", "reason_en": "Questions"}
     assert administrator.post(f"{path}/amend", data={**sent, **form(), **reasons}).status_code == 422
@@ -364,8 +374,8 @@ def test_frozen_rules_are_read_only(session: Session, administrator: FlaskClient
     page = administrator.get(f"/staff/rules/{row.id}").get_data(as_text=True)
     assert "can be read, but no longer changed" in page
     assert "Replace all rules" not in page
-    sent = Inputs(administrator.get(f"/staff/rules/{row.id}/general").get_data(as_text=True)).values
-    answer = administrator.post(f"/staff/rules/{row.id}/general", data={**sent, "threshold": "1"})
+    assert administrator.get(f"/staff/rules/{row.id}/general").location == f"/staff/rules/{row.id}"
+    answer = administrator.post(f"/staff/rules/{row.id}/general", data=form(version=row.version, threshold="1"))
     assert answer.status_code == 409
     assert administrator.get(f"/staff/rules/{row.id}/nowhere").status_code == 404
 
