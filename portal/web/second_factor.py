@@ -29,7 +29,9 @@ def init_second_factor(app: Flask) -> None:
         expired, invalid, state = check_and_get_token_status(token, "tf_setup", within)
         if expired or invalid or current_user.tf_totp_secret == state["totp_secret"]:
             return answer
-        said = get_flashed_messages()  # taken off the next page: it stands at the field of this one
+        said = [
+            str(words) for words in get_flashed_messages()
+        ]  # taken off the next page: it stands at the field of this one
         return _again(token, state, said), 422
 
     app.view_functions[_VIEW] = validate
