@@ -39,8 +39,8 @@ ARGUMENTS: Final = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    # Scripts of a page run once: its slowest compiler takes more than what it makes gives back.
-    "--js-flags=--no-turbofan",
+    # Scripts of a page run once: its slower compilers take more than what they make gives back.
+    "--js-flags=--no-turbofan,--no-maglev",
 ]
 DRAIN_SECONDS: Final = 1.0
 LETTER_SECONDS: Final = 20.0
