@@ -281,11 +281,12 @@ class Desk:
         record(session, actor, "applications:attachment:attach", "application", row.application_id, changes)
 
     def _submit(self, session: Session, application_id: UUID) -> UUID:
-        dossier = load(session, application_id)
+        dossier = load(session, application_id, lock=True)
         for part in dossier.accepted:
-            signing.sign(
+            signing.sign_within(
                 session,
                 self._people.owner(session, part.organisation),
+                dossier,
                 participant_id=part.id,
                 expected_digest=dossier.binding(part).digest,
                 shown=signing.Shown(Proof.WORD),

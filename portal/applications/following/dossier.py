@@ -16,6 +16,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 import portal.applications.policy  # noqa: F401
 from portal.applications.drafts import questions
+from portal.applications.figures.facts import Facts, facts
 from portal.applications.models import (
     Application,
     Attachment,
@@ -125,6 +126,11 @@ class Dossier:
             }
         return found
 
+    @cached_property
+    def _figures(self) -> Facts:
+        """What all participants' signatures are counted from; none of it comes from the letter of fit."""
+        return facts(self.package.content, self.rules)
+
     def asked(self, participant_id: UUID | None) -> frozenset[str]:
         """Codes of the extra questions that are asked of the project, or of one participant."""
         content = self.package.content
@@ -145,6 +151,7 @@ class Dossier:
                 version.digest or rules_digest(self.rules),
                 str(part.id),
                 frozenset(str(key) for key in seen),
+                self._figures,
             )
             listed = manifest(scope, self.application.id, scope["own"]["organisation"])
             self._bindings[part.id] = Binding(scope, listed)

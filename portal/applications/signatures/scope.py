@@ -41,14 +41,20 @@ _CLUSTER: Final = ("id", "name_ru")
 
 
 def scope_of(
-    package: Mapping[str, Any], rules: RuleSet, rules_digest: str, participant_id: str, seen: Collection[str]
+    package: Mapping[str, Any],
+    rules: RuleSet,
+    rules_digest: str,
+    participant_id: str,
+    seen: Collection[str],
+    figures: Facts | None = None,
 ) -> dict[str, Any]:
     """The parts that bind the participant, by name, each plain JSON.
 
     ``seen`` are the ids of the participants whose figures the signer may see: of the others no totals are listed,
-    because the digest of a number that can be guessed would tell it.
+    because the digest of a number that can be guessed would tell it. ``figures``: the package's facts, where they are
+    known already.
     """
-    figures = facts(package, rules)
+    figures = figures or facts(package, rules)
     own = next(part for part in package["participants"] if part["id"] == participant_id)
     scope: dict[str, Any] = {
         "tender": {**_picked(package["tender"], _CALL), "track": package["track"]},

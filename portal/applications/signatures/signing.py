@@ -149,6 +149,28 @@ def sign(
     if found is None:
         raise NotFound
     dossier = load(session, found.application_id, lock=True)
+    return sign_within(
+        session,
+        actor,
+        dossier,
+        participant_id=participant_id,
+        expected_digest=expected_digest,
+        shown=shown,
+        signed_file=signed_file,
+    )
+
+
+def sign_within(
+    session: Session,
+    actor: Actor,
+    dossier: Dossier,
+    *,
+    participant_id: UUID,
+    expected_digest: str,
+    shown: Shown,
+    signed_file: SignedFile | None = None,
+) -> Signature:
+    """:func:`sign` in a dossier that was loaded with ``lock`` in this transaction: several signatures, one reading."""
     part = next(row for row in dossier.application.participants if row.id == participant_id)
     authorize(actor, Permission.APPLICATION_CONFIRM, Part(dossier.application, part))
     require_editable(dossier)
@@ -191,6 +213,7 @@ def sign(
             "file": signed_file.sha256 if signed_file else None,
         },
     )
+    dossier.signatures = None
     return row
 
 

@@ -155,8 +155,12 @@ def _values(
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, kind in section.keys(rules):
+        text = data.get(key)
+        if not text:  # most cells of a table: nothing is read from them
+            values[key] = None
+            continue
         try:
-            values[key] = section.read(key, kind, data.get(key, ""), rules)
+            values[key] = section.read(key, kind, text, rules)
         except Unreadable as error:
             values[key] = None
             problems.append(Problem(error.code, section.prefix(participant_id) + key, error.message))
