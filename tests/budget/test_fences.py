@@ -12,8 +12,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.budget import queries, service
-from portal.budget.models import HELD, Envelope, Posting
+from portal.budget import queries, rules, service
+from portal.budget.models import HELD, Envelope, Posting, PostingKind
 from portal.core.db import uuid7
 from tests.factories import budget
 from tests.factories import tenders as tenders_factory
@@ -177,6 +177,32 @@ def test_no_more_is_taken_than_is_held_for_the_subject(session: Session, envelop
     )
     stranger = new_posting(session, "commit")
     assert refused(session, statement, p=stranger, e=envelope.id) == "ledger_not_held"
+
+
+def test_a_booking_looks_by_index_also_while_the_ledger_is_small(session: Session, envelope: Envelope) -> None:
+    """A session keeps its plans: one that reads whole tables would slow each booking by those before it."""
+
+    def scanned() -> int:
+        counted = "select sum(seq_scan) from pg_stat_xact_user_tables where relname in ('posting', 'posting_line')"
+        return int(session.execute(text(counted)).scalar_one())
+
+    session.execute(text("select from posting where reason = 'counted'"))
+    before = scanned()
+    for number in range(10):  # a plan is kept after the fifth time
+        session.execute(text("set constraints all deferred"))
+        service.post(
+            session,
+            budget.ACTOR,
+            key=f"small {number}",
+            kind=PostingKind.RESERVE,
+            lines=rules.reserve({envelope.id: Decimal(1)}),
+            reason="Award",
+            document="Minutes",
+            subject=("decision_line", uuid4()),
+        )
+        session.execute(text("set constraints all immediate"))
+    assert before > 0
+    assert scanned() == before
 
 
 def test_no_posting_is_dated_before_the_last_one(session: Session, envelope: Envelope) -> None:
