@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "ledger_plans"
-down_revision = "joint_limits"
+down_revision = "awards_beyond_limits"
 branch_labels = None
 depends_on = None
 
