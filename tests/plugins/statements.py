@@ -33,8 +33,10 @@ class KeptStatements(PrepareManager):
 def _keep(connection: Any, record: Any) -> None:
     if isinstance(connection, psycopg.Connection):
         connection._prepared = KeptStatements()
-        connection.prepare_threshold = 1
-        connection.prepared_max = 600
+        # PostgreSQL would plan each anew for its first five runs, in case a plan for the values at hand is better.
+        connection.pgconn.exec_(b"set plan_cache_mode = force_generic_plan")
+        connection.prepare_threshold = 0
+        connection.prepared_max = 2000
 
 
 class ShortSavepoints(PGDialect_psycopg):
