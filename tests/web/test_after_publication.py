@@ -19,6 +19,7 @@ from portal.awards.reserve_models import ReserveProposal
 from portal.core.jobs import Claim, Task
 from portal.identity.models import Membership, OrgRole, Role, User
 from portal.identity.policy import Actor
+from tests.awards.test_later_limits import ONE_EACH, of_track, refuse, returned
 from tests.conftest import form
 from tests.factories import awards, identity
 from tests.factories.awards import Stage
@@ -244,3 +245,36 @@ def test_the_day_of_an_instant_is_that_of_moscow(app: Flask) -> None:
             "1 Oct 2018",
             "30 Sep 2018",
         )
+
+
+def test_what_later_decisions_do_to_limits_is_shown_before_they_are_signed(
+    session: Session, client_of: ClientOf
+) -> None:
+    """Two awards of the regions 36 and 77, a reserve list of 36 and 50, and a project of each region at most."""
+    made = of_track(session, [ONE_EACH], [36, 77, 36, 50])
+    refuse(made, 1)
+    (proposal,) = returned(made)
+    session.commit()
+    officer, member = client_of(made.officer), client_of(made.member)
+    page = officer.get(f"/staff/decisions/reserve/{proposal.id}").text
+    assert all(words in page for words in ("Passed over by a limit", "allows no more than 1; with this decision: 2."))
+    place = f"/staff/decisions/tracks/{made.track.id}"
+    typed: dict[str, Any] = {"application": made.applications[2], "outcome": "award", "grounds": "Ruling"}
+    refused = officer.post(f"{place}/correct", data=form(**typed, **{"amount-2018": "30"}))
+    assert (refused.status_code, 'href="#beyond"' in refused.text, "with this decision: 2." in refused.text) == (
+        422,
+        True,
+        True,
+    )
+    typed["beyond"] = "By the ruling"
+    assert officer.post(f"{place}/correct", data=form(**typed, **{"amount-2018": "30"})).status_code == 303
+    session.expire_all()
+    decision = session.scalars(select(AwardDecision).where(AwardDecision.number == 2)).one()
+    for address in (place, f"/staff/decisions/{decision.id}/sign", f"/staff/decisions/{decision.id}"):
+        shown = member.get(address).text
+        assert all(words in shown for words in ("Broken by it", "By the ruling"))
+    service.sign(session, made.member, decision.id)
+    service.publish(session, made.officer, decision.id)
+    session.commit()
+    public = officer.get(f"/tenders/{made.tender.code}/results").text
+    assert "Why it gives way: By the ruling" in public
