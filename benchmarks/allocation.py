@@ -1,4 +1,4 @@
-"""Allocating the envelopes: time, proven gap, prices. ``python -m benchmarks.allocation [projects ...]``.
+"""Allocating the envelopes: time, proven gap, prices, memory. ``python -m benchmarks.allocation [projects ...]``.
 
 ``SEEDS=3`` for more of each size, ``KINDS=usual`` for one kind, ``PRICES=1`` with the prices of limits as in the job.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import sys
 import time
 from decimal import Decimal
@@ -148,6 +149,7 @@ def measure(projects: int, seed: int, kind: str) -> None:
     print(f"  {len(found.winners)} in, {found.objective} points; the rank order loses {found.order_loss}")
     for price in found.prices:
         print(f"  limit {price.code}: {price.low} to {price.high} points")
+    print(f"  {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB at most since the start")
     sys.stdout.flush()
 
 

@@ -28,7 +28,7 @@ from portal.awards.allocation.policies import (
     rank_order,
 )
 from portal.awards.allocation.programme import Infeasible, Programme
-from portal.awards.allocation.relaxation import centred, counted_rows, relaxed
+from portal.awards.allocation.relaxation import FINE, Relaxed, centred, counted_rows, relaxed, softened
 from portal.awards.allocation.rows import Model, Row
 from portal.awards.allocation.words import told
 from portal.core.canonical import canonical_json
@@ -204,12 +204,37 @@ def near_and_far(model: Model, usable: list[int], seed: int) -> list[list[int]]:
     except Infeasible:
         duals = [0.0] * len(model.rows)
     good = centred(model, usable, counted_rows(model, usable), duals)
-    return [relaxed(model, usable, each).whole for each in (good, [dual * chance.uniform(0.3, 1.5) for dual in duals])]
+    soft = softened(model, usable, duals, 10.0 ** chance.randint(0, 3))
+    far = [dual * chance.uniform(0.3, 1.5) for dual in duals]
+    return [relaxed(model, usable, each).whole for each in (good, soft, far)]
 
 
 def assert_seen(model: Model, near: Near, expected: tuple[int, ...] | None) -> None:
     assert near.chosen is None or model.value(near.chosen) == near.value
     assert not near.canonical or near.chosen == expected
+
+
+def test_under_softened_multipliers_fewer_sets_are_worth_as_much() -> None:
+    """Of one track with three envelopes; the relaxation leaves three candidates at reduced cost 0."""
+    model = Model(wide())
+    usable = list(range(len(model.candidates)))
+    duals = Programme(model.rows, usable, [], model.points).duals(60.0)
+    worth = relaxed(model, usable, duals).bound // FINE - 100
+    hard, soft = (relaxed(model, usable, each) for each in (duals, softened(model, usable, duals, 3.0)))
+    assert hard.bound <= soft.bound < hard.bound * 1.05
+    assert sum(abs(cost) < FINE // 1000 for cost in hard.reduced) == 3
+    assert not any(abs(cost) < FINE // 1000 for cost in soft.reduced)
+    near = [sums_within(each, each.bound // FINE - worth) for each in (hard, soft)]
+    assert near[1] < near[0]
+
+
+def sums_within(relaxed: Relaxed, loss: int) -> int:
+    """How many sets of departures cost at most so many steps, each rounded down."""
+    counts = np.zeros(loss + 1)
+    counts[0] = 1
+    for cost in (abs(each) // FINE for each in relaxed.reduced if abs(each) // FINE <= loss):
+        counts[cost:] = counts[cost:] + counts[: loss + 1 - cost]
+    return int(counts.sum())
 
 
 def test_prices_in_halves_are_those_of_whole_numbers() -> None:

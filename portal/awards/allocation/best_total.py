@@ -24,10 +24,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from portal.awards.allocation.ground import UNIT
 from portal.awards.allocation.near_best import TwoParts
 from portal.awards.allocation.pairing import TooMany
 from portal.awards.allocation.programme import Answer, Infeasible, Programme, Undecided
-from portal.awards.allocation.relaxation import FINE, Relaxed, centred, counted_rows, relaxed
+from portal.awards.allocation.relaxation import FINE, Relaxed, centred, counted_rows, in_whole, relaxed, softened
 from portal.awards.allocation.rows import Model, Row
 
 __all__ = ["Budget", "Found", "Infeasible", "Undecided", "best_total", "cut_off"]
@@ -41,6 +42,9 @@ WHOLE: Final = 1_000
 SMALL: Final = 250
 PRECISE: Final = 10_000
 """Of more than ``SMALL`` candidates an answer is good enough when the gap is at most one part in ``PRECISE``."""
+
+SOFT: Final = 36
+"""What may be lost, in units of the softness of multipliers (``softened``): few sums are made and few sets found."""
 
 POOL: Final = 300
 NEAR: Final = 100
@@ -155,6 +159,12 @@ class _Search:
                 bound, canonical = min(bound, near.bound), near.canonical
                 if canonical:
                     return answer, bound, True
+            if answer is not None and self.budget.completed and self.budget.seconds:
+                scale = max(parts.most / UNIT - self.model.value(answer), SOFT) / SOFT
+                soft = softened(self.model, self.usable, relaxed.multipliers, scale)
+                parts = TwoParts(self.model, self.usable, in_whole(self.model, soft))
+                near = parts.search(self.budget.sums[0], self.model.value(answer))
+                answer, bound = near.chosen or answer, min(bound, near.bound)
             stages = [(sums, False) for sums in self.budget.completed]
             for sums, last in [*stages, *((sums, True) for sums, _ in stages[-1:])] if answer is not None else ():
                 assert answer is not None

@@ -106,6 +106,8 @@ class Completions:
         cut = Cut(whole, valued(self.other, whole).most)
         self.cuts.append(cut)
         open_.lower(cut, best.value * UNIT)
+        if open_.bound[at] < best.value * UNIT:
+            return True
         value = valued(self.other, whole, used)
         points = int(open_.points[at])
         need = points * UNIT + value.most - best.value * UNIT

@@ -180,7 +180,7 @@ class Part:
             return float("inf")
         counts = np.zeros(BINS + 1)
         counts[0] = 1
-        for bin_ in (costs * BINS // max(loss, 1)).tolist():
+        for bin_ in (costs // (loss // BINS + 1)).tolist():
             counts[bin_:] = counts[bin_:] + counts[: BINS + 1 - bin_]
         return float(counts.sum())
 

@@ -132,12 +132,6 @@ def one_at_most(row: Row) -> bool:
     return row.most == 1 and row.least is None and set(row.takes) == {1}
 
 
-def may_bind(row: Row, usable: set[int]) -> bool:
-    """Whether there are sets of the usable candidates that do not keep the row."""
-    total = sum(take for member, take in zip(row.members, row.takes, strict=True) if member in usable)
-    return (row.most is not None and total > row.most) or (row.least is not None and row.least > 0)
-
-
 def priced(multipliers: Sequence[int], of: npt.NDArray[Any], amounts: Whole) -> Whole:
     """``multipliers[of] * amounts``, in units and rounded down: products of 2 ** 80 in two halves of an int64."""
     high, low = np.zeros(len(multipliers), dtype=np.int64), np.zeros(len(multipliers), dtype=np.int64)

@@ -15,8 +15,9 @@ import numpy as np
 
 from portal.awards.allocation.completions import TIES, Best, Completions
 from portal.awards.allocation.departures import Part, Sets, kept, side_price, sides_of, windows
-from portal.awards.allocation.ground import FREE, UNIT, Ground, may_bind
+from portal.awards.allocation.ground import FREE, UNIT, Ground
 from portal.awards.allocation.pairing import Sums, Wanted, pairs
+from portal.awards.allocation.relaxation import may_bind
 from portal.awards.allocation.rows import Model
 
 BOLD: Final = 4
@@ -62,7 +63,9 @@ class TwoParts:
         self.lost = [0, 0]
         """What every set of a part loses at least."""
         self.many = [0, 0]
-        """Sets of each part within the loss of the last search: the part of fewer is completed first, and further."""
+        """Sets of each part within the loss of the last search."""
+        self.spent = [0, 0]
+        """What the completion of each part has taken of the work: the one of less is completed first, and further."""
         self.settled = [-1, -1]
         """All answers with a set of a part that loses at most so much have been looked at: those of at least the value
         of ``best``."""
@@ -113,7 +116,9 @@ class TwoParts:
             new = np.flatnonzero(part.most - sets.worth > self.settled[number])
             sets = Sets(sets.worth[new], sets.points[new], sets.ways[new])
             bound = sets.worth + (self.most - part.most - self.lost[1 - number])
+            before = best.work
             left = self.completions[number].settle(sets, bound, best)
+            self.spent[number] += before - best.work
             hard = max(hard, left)
             if left < 0:
                 self.settled[number] = losses[number]
@@ -126,11 +131,11 @@ class TwoParts:
         return Near(chosen, best.value, highest, hard < 0 and complete and best.all_ties)
 
     def _losses(self, states: int, value: int) -> dict[int, int]:
-        """Of the parts that are completed now, the one with fewer sets first, within which loss."""
+        """Of the parts that are completed now, the one that takes less work first, within which loss."""
         room = self.most - value * UNIT
         settled = list(self.settled)
         losses = {}
-        for number in sorted((0, 1), key=lambda at: self.many[at]):
+        for number in sorted((0, 1), key=lambda at: (self.spent[at], self.many[at])):
             done = settled[1 - number] + 1
             if room < done + settled[number] + 1:
                 break

@@ -129,6 +129,13 @@ def _near(
     if not wanted.windows:
         yield left, right, np.zeros(len(left), dtype=np.int64), np.full(len(left), len(right), dtype=np.int64)
         return
+    # In the order of the cells that they look into, neighbours look at the same memory: a third of the time.
+    wish = np.zeros(len(left), dtype=np.int64)
+    for goal, cells in goals:
+        wish = wish * cells + goal
+    order = np.argsort(wish * size + least, kind="stable")
+    left, least, most = left[order], least[order], most[order]
+    goals = [(goal[order], cells) for goal, cells in goals]
     offsets = np.array(list(np.ndindex(*([2] * len(goals)))), dtype=np.int64).reshape(2 ** len(goals), len(goals))
     for begin in range(0, len(left), PIECE):
         piece = slice(begin, begin + PIECE)

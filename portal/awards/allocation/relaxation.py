@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from portal.awards.allocation.problem import PROJECTS
-from portal.awards.allocation.rows import Model
+from portal.awards.allocation.rows import Model, Row
 
 FINE: Final = 2**60
 """Multipliers are whole numbers of this fraction of a step for each kopeck."""
@@ -31,6 +31,11 @@ class Relaxed:
 
 
 ROUNDS: Final = 3
+
+STEPS: Final = 30
+"""Of Newton's method, and halvings of each."""
+
+Floats = npt.NDArray[np.float64]
 
 Counted = Sequence[tuple[int, int, Sequence[int]]]
 
@@ -95,6 +100,65 @@ def middle(
         if found == before:
             break
     return found
+
+
+def softened(model: Model, usable: Sequence[int], duals: Sequence[float], scale: float) -> list[float]:
+    """Multipliers under which few sets lie within what may be lost, from those of the relaxation, ``duals``.
+
+    Of the relaxation's own a corner leaves a dozen candidates at reduced cost 0: as many departures cost nothing. These
+    minimise the bound plus ``scale`` steps times the sum of log(1 + exp(-cost / scale)) over the candidates' costs:
+    the logarithm of a bound for the number of sets worth as much as some value (Chernoff). Newton's method, in single
+    precision at the end, so that the last bits of another processor's floats do not change it.
+    """
+    inside = set(usable)
+    rows = [at for at, row in enumerate(model.rows) if may_bind(row, inside)]
+    sides = np.array([_side(model.rows[at], duals[at]) for at in rows], dtype=np.float64).reshape(len(rows), 2)
+    sign, side = sides[:, 0], sides[:, 1]
+    takes = np.array([model.column(at)[list(usable)] for at in rows], dtype=np.float64).reshape(len(rows), len(usable))
+    most = np.maximum(takes.max(axis=1, initial=0), 1)
+    takes, side = takes * (sign / most)[:, None], side * sign / most
+    points = np.array([model.points[at] for at in usable], dtype=np.float64)
+    found = np.maximum(np.array([duals[at] for at in rows]) * sign * most, 0)
+
+    def costs(multipliers: Floats) -> Floats:
+        return np.asarray((points - multipliers @ takes) / scale, dtype=np.float64)
+
+    def total(multipliers: Floats) -> float:
+        return float(multipliers @ side / scale + np.logaddexp(0, costs(multipliers)).sum())
+
+    # Where minimums leave hardly a set there is no least value: nobody pays more than twice what anybody is worth.
+    highest = np.maximum(2 * points.max(initial=1), found)
+    now = total(found)
+    for _ in range(STEPS):
+        likely = np.exp(-np.logaddexp(0, -costs(found)))
+        slope = (side - takes @ likely) / scale
+        free = ((found > 0) | (slope < 0)) & ((found < highest) | (slope > 0))
+        bend = (takes[free] * (likely * (1 - likely))) @ takes[free].T / scale**2
+        bend[np.diag_indices(len(bend))] += bend.max(initial=0) * 1e-9 + 1e-12
+        change = np.zeros(len(found))
+        change[free] = -np.linalg.solve(bend, slope[free])
+        tries = (np.clip(found + change / 2**half, 0, highest) for half in range(STEPS))
+        better = next(((each, new) for each in tries if (new := total(each)) < now - 1e-6), None)
+        if better is None:
+            break
+        found, now = better
+    soft = [0.0] * len(model.rows)
+    for at, each in zip(rows, (found * sign / most).astype(np.float32).tolist(), strict=True):
+        soft[at] = each
+    return soft
+
+
+def _side(row: Row, dual: float) -> tuple[int, int]:
+    """Which side a multiplier is about (1: upper, -1: lower), and that side."""
+    if row.most is None or (row.least is not None and dual < 0):
+        return -1, row.least or 0
+    return 1, row.most
+
+
+def may_bind(row: Row, usable: set[int]) -> bool:
+    """Whether there are sets of the usable candidates that do not keep the row."""
+    total = sum(take for member, take in zip(row.members, row.takes, strict=True) if member in usable)
+    return (row.most is not None and total > row.most) or (row.least is not None and row.least > 0)
 
 
 def relaxed(model: Model, usable: Sequence[int], duals: Sequence[float]) -> Relaxed:
