@@ -88,6 +88,15 @@ def by_token(session: Session, actor: Actor, token: str) -> Invitation:
     return _for(session, actor, row)
 
 
+def accepted(session: Session, actor: Actor, token: str) -> UUID | None:
+    """The organisation that the actor acts for since accepting this very link; None otherwise."""
+    statement = select(Invitation.organisation_id).where(
+        Invitation.token_hash == token_hash(token), Invitation.accepted_by == actor.user_id
+    )
+    found = session.scalar(statement)
+    return found if found in actor.memberships else None
+
+
 def by_id(session: Session, actor: Actor, invitation_id: UUID) -> Invitation:
     """The same for somebody who signed in with the invited, confirmed address and needs no link."""
     row = session.get(Invitation, invitation_id)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -274,6 +274,10 @@ def withdraw(invitation_id: UUID) -> ResponseReturnValue:
 @page(pages, "/invitations/<token>", get=Permission.SIGNED_IN, post=Permission.SIGNED_IN)
 def invitation(token: str) -> ResponseReturnValue:
     """The link of an invitation: what it is to, and the button that accepts it."""
+    if request.method == "GET":
+        joined = invitations.accepted(session(), current_actor(), token)
+        if joined is not None:  # the link of the letter, followed once more
+            return redirect(url_for(".show", organisation_id=joined))
     row = invitations.by_token(session(), current_actor(), token)
     form = ActionForm()
     if form.validate_on_submit():

@@ -143,6 +143,7 @@ def test_invitation_from_letter_to_membership(session: Session, sign_in: SignIn)
     assert client.post(link, data=body).location == f"/organisations/{organisation.id}"
     assert client.get(f"/organisations/{organisation.id}").status_code == 200
     assert client.post(link, data=form()).status_code == 409
+    assert client.get(link).location == f"/organisations/{organisation.id}"
     assert session.scalar(select(func.count()).select_from(Membership)) == 2
 
 
