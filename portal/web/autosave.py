@@ -53,6 +53,9 @@ class _Wish(Schema):
 def wish() -> dict[str, Any]:
     """What the page wishes to be saved; :class:`Problems` where it cannot be read."""
     if (request.content_length or 0) > LARGEST:
+        # Read, or a browser that is still sending sees a broken connection instead of the reason.
+        while request.stream.read(2**16):
+            pass
         raise Problems.one("too_large", "", N_("This is more text than can be saved at once."))
     try:
         loaded: dict[str, Any] = _Wish().load(request.get_json(silent=True) or {})

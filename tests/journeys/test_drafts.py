@@ -228,6 +228,26 @@ def test_who_may_not_write_any_more_still_has_what_was_typed(chromium: Any, desk
         editor.close()
 
 
+def test_a_text_that_is_too_large_does_not_keep_a_shorter_one_from_being_saved(chromium: Any, desk: Desk) -> None:
+    with desk.serve() as site:
+        editor = Visitor(chromium, site, "en")
+        editor.sign_in(EDITOR)
+        editor.go(desk.path)
+        field = editor.page.locator('[name="summary"]')
+        # Hidden while it is put in: the browser need not lay out what nobody reads.
+        field.evaluate(
+            "field => { field.style.display = 'none'; field.value = 'x'.repeat(4_300_000);"
+            " field.dispatchEvent(new Event('input', { bubbles: true })) }"
+        )
+        says(editor, "more text than can be saved at once")
+        field.evaluate("field => { field.value = ''; field.style.display = '' }")
+        field.fill("Short enough")
+        saved(editor)
+        editor.go(desk.path)
+        assert field.input_value() == "Short enough"
+        editor.close()
+
+
 def test_an_ordinary_form_comes_back_after_signing_in(chromium: Any, desk: Desk) -> None:
     with desk.serve() as site:
         owner = Visitor(chromium, site, "en")

@@ -182,6 +182,13 @@ class Draft {
     this.#keep();
     this.view.waiting("saving");
     const answer = await this.#ask(changes);
+    if (!answer && this.tooLarge) {
+      // Not taken as it is; a shorter text is sent again, and so are the other fields.
+      for (const [field, value] of batch) Object.assign(field, { refused: value, sent: [], error: this.tooLarge });
+      this.tooLarge = null;
+      this.#messages();
+      return true;
+    }
     if (!answer) return false;
     for (const [field, value] of batch) this.#answered(field, value, answer);
     this.#heard(answer);
@@ -304,6 +311,9 @@ class Draft {
       this.away = true;
     } else if (status >= 500 || status === 429) {
       if (!quiet) this.#failed("unavailable");
+    } else if (status === 413 || problem.problems?.some((each) => each.code === "too_large")) {
+      this.tooLarge = problem.title || this.view.words.partly;
+      this.view.bad("partly", problem.title);
     } else {
       // Closed, not allowed any more, unreadable: what was typed stays here and in the browser.
       this.stopped = status !== 422;
