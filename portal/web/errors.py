@@ -22,7 +22,9 @@ from portal.web.resending import resendable
 
 PAGES: Final = (400, 403, 404, 405, 409, 413, 429, 500, 503)
 SECRET_FIELDS: Final = frozenset({"csrf_token", "idempotency_key", "password", "password_confirm", "new_password"})
-MACHINE_FIELDS: Final = frozenset({"marks", "version", "then"})
+MACHINE_FIELDS: Final = frozenset(
+    {"marks", "version", "then", "save", "more", "acknowledged", "submission_id", "digest"}
+)
 
 
 def init_errors(app: Flask) -> None:
