@@ -20,7 +20,7 @@ from portal.awards.allocation.pairing import Sums, Wanted, pairs
 from portal.awards.allocation.relaxation import may_bind
 from portal.awards.allocation.rows import Model
 
-BOLD: Final = 4
+BOLD: Final = 2
 """Answers that lose up to one part in so many more than what can be proven are looked for."""
 
 
