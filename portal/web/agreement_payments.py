@@ -203,7 +203,7 @@ def _form(
         except Conflict as refusal:
             problems, status = (Problem("refused", "", refusal.reason),), 409
         else:
-            flash(told)
+            flash(told, "success")
             return redirect(where, 303)
         session().rollback()
         context = load()

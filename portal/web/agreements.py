@@ -99,7 +99,7 @@ def start(line_id: UUID) -> ResponseReturnValue:
     except (Conflict, Refused) as refusal:
         session().rollback()
         return _waiting_page([_whole(refusal)]), _status(refusal)
-    flash(_("The draft is there with a proposed schedule. Check and complete it."))
+    flash(_("The draft is there with a proposed schedule. Check and complete it."), "success")
     return redirect(url_for(".edit", agreement_id=made.id), 303)
 
 
@@ -133,7 +133,7 @@ def edit(agreement_id: UUID) -> ResponseReturnValue:
         return _refused_edit(form, agreement_id, typed, found.problems), 422
     except Conflict as refusal:
         return _refused_edit(form, agreement_id, typed, (_whole(refusal),)), 409
-    flash(_("The draft is saved."))
+    flash(_("The draft is saved."), "success")
     return redirect(url_for(".show", agreement_id=agreement_id), 303)
 
 
@@ -146,7 +146,7 @@ def discard(agreement_id: UUID) -> ResponseReturnValue:
     except Conflict as refusal:
         session().rollback()
         return _show_page(agreement_id, [_whole(refusal)]), 409
-    flash(_("The draft is discarded."))
+    flash(_("The draft is discarded."), "success")
     return redirect(url_for(".waiting"), 303)
 
 
@@ -180,7 +180,7 @@ def sign(agreement_id: UUID) -> ResponseReturnValue:
         return _refused_sign(form, agreement_id, typed, found.problems), 422
     except (Conflict, Refused) as refusal:
         return _refused_sign(form, agreement_id, typed, (_whole(refusal),)), _status(refusal)
-    flash(_("The agreement is signed and its tranches are committed."))
+    flash(_("The agreement is signed and its tranches are committed."), "success")
     return redirect(url_for(".show", agreement_id=agreement_id), 303)
 
 

@@ -59,7 +59,7 @@ def appeal(application_id: UUID) -> ResponseReturnValue:
     except Conflict as refusal:
         session().rollback()
         return _appeal_page(application_id, form, refusal)
-    flash(_("Your appeal is registered."))
+    flash(_("Your appeal is registered."), "success")
     return redirect(url_for(".appeal", application_id=application_id), 303)
 
 
@@ -81,7 +81,7 @@ def refuse_award(application_id: UUID) -> ResponseReturnValue:
     except Conflict as refusal:
         session().rollback()
         return _refusal_page(_own(application_id, Permission.AWARD_REFUSE), form, refusal)
-    flash(_("The award is refused. The money is available to other projects again."))
+    flash(_("The award is refused. The money is available to other projects again."), "success")
     return redirect(url_for("applications.overview", application_id=application_id), 303)
 
 
@@ -139,10 +139,10 @@ def _ruled(appeal_id: UUID, verdicts: tuple[str, str]) -> ResponseReturnValue:
     except (Conflict, Refused) as refusal:
         session().rollback()
         return _staff_page(appeal_id, form, refusal)
-    flash(_("The ruling is kept, and the applicant is told."))
+    flash(_("The ruling is kept, and the applicant is told."), "success")
     correct = ruled.state == AppealState.UPHELD and ruled.application.state in REVISED
     if correct and allowed(g.actor, Permission.AWARD_DRAFT):
-        flash(_("The published result is to be corrected: check what the ruling leads to, and draft it."))
+        flash(_("The published result is to be corrected: check what the ruling leads to, and draft it."), "success")
         place = ruled.application.tender_track_id
         return redirect(url_for("award_changes.correct", tender_track_id=place, appeal=appeal_id), 303)
     return redirect(url_for(".show", appeal_id=appeal_id), 303)

@@ -94,7 +94,7 @@ def draft(proposal_id: UUID) -> ResponseReturnValue:
     except (Conflict, Refused) as refusal:
         session().rollback()
         return _proposal_page(proposal_id, form, DismissForm(formdata=None), refusal)
-    flash(_("The supplementary decision is drafted. It is adopted and signed as the first one was."))
+    flash(_("The supplementary decision is drafted. It is adopted and signed as the first one was."), "success")
     return redirect(url_for("awards.track", tender_track_id=decision.tender_track_id), 303)
 
 
@@ -111,7 +111,7 @@ def dismiss(proposal_id: UUID) -> ResponseReturnValue:
     except Conflict as refusal:
         session().rollback()
         return _proposal_page(proposal_id, ProposalForm(formdata=None), form, refusal)
-    flash(_("The proposal is dismissed."))
+    flash(_("The proposal is dismissed."), "success")
     return redirect(url_for("awards.track", tender_track_id=row.tender_track_id), 303)
 
 
@@ -146,7 +146,7 @@ def correct(tender_track_id: UUID) -> ResponseReturnValue:
     except (Conflict, Refused) as refusal:
         session().rollback()
         return _correction_page(tender_track_id, form, refusal)
-    flash(_("The correction is drafted. The published decision stays; the new one cites it."))
+    flash(_("The correction is drafted. The published decision stays; the new one cites it."), "success")
     return redirect(url_for("awards.track", tender_track_id=tender_track_id), 303)
 
 

@@ -143,7 +143,7 @@ def draft(tender_track_id: UUID) -> ResponseReturnValue:
         return _refused(tender_track_id, found.problems, 422)
     except (Conflict, Refused) as refusal:
         return _refused(tender_track_id, [_whole(refusal.reason)], _status(refusal))
-    flash(_("The list is drafted. Nothing is booked before another person signs it."))
+    flash(_("The list is drafted. Nothing is booked before another person signs it."), "success")
     return redirect(url_for(".track", tender_track_id=tender_track_id), 303)
 
 
@@ -157,7 +157,7 @@ def redraft(decision_id: UUID) -> ResponseReturnValue:
         return _refused(place, found.problems, 422)
     except (Conflict, Refused) as refusal:
         return _refused(place, [_whole(refusal.reason)], _status(refusal))
-    flash(_("The list is drafted anew from what is true now."))
+    flash(_("The list is drafted anew from what is true now."), "success")
     return redirect(url_for(".track", tender_track_id=place), 303)
 
 
@@ -169,7 +169,7 @@ def send_offers(decision_id: UUID) -> ResponseReturnValue:
         sent = offers.send(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
     except (Conflict, Refused) as refusal:
         return _refused(place, [_whole(refusal.reason)], _status(refusal))
-    flash(ngettext("%(num)s offer is sent.", "%(num)s offers are sent.", len(sent)))
+    flash(ngettext("%(num)s offer is sent.", "%(num)s offers are sent.", len(sent)), "success")
     return redirect(url_for(".track", tender_track_id=place), 303)
 
 
@@ -181,7 +181,7 @@ def discard(decision_id: UUID) -> ResponseReturnValue:
         service.discard(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
     except Conflict as refusal:
         return _refused(place, [_whole(refusal.reason)], 409)
-    flash(_("The draft is discarded."))
+    flash(_("The draft is discarded."), "success")
     return redirect(url_for(".track", tender_track_id=place), 303)
 
 
@@ -197,9 +197,9 @@ def sign(decision_id: UUID) -> ResponseReturnValue:
     except (Conflict, Refused) as refusal:
         return _not_signed(decision_id, [_whole(refusal.reason)], _status(refusal))
     if signed.signed_at is None:
-        flash(_("Your signature is kept. The decision takes effect with the last signature."))
+        flash(_("Your signature is kept. The decision takes effect with the last signature."), "success")
     else:
-        flash(_("The decision is signed and the awards are booked."))
+        flash(_("The decision is signed and the awards are booked."), "success")
     return redirect(url_for(".track", tender_track_id=signed.tender_track_id), 303)
 
 
@@ -212,9 +212,9 @@ def publish(decision_id: UUID) -> ResponseReturnValue:
     except Conflict as refusal:
         return _refused(place, [_whole(refusal.reason)], 409)
     if published.letters_at is None:
-        flash(_("The decision is published. The applicants' letters are being written."))
+        flash(_("The decision is published. The applicants' letters are being written."), "success")
     else:
-        flash(_("The decision is published. The applicants' letters are held and can still be stopped."))
+        flash(_("The decision is published. The applicants' letters are held and can still be stopped."), "success")
     return redirect(url_for(".track", tender_track_id=place), 303)
 
 
@@ -233,7 +233,7 @@ def stop_letters(decision_id: UUID) -> ResponseReturnValue:
         return _track_page(place, (), 422, form)
     except Conflict as refusal:
         return _refused(place, [_whole(refusal.reason)], 409)
-    flash(_("The letters are stopped. What is published stays published."))
+    flash(_("The letters are stopped. What is published stays published."), "success")
     return redirect(url_for(".track", tender_track_id=place), 303)
 
 
@@ -245,7 +245,7 @@ def send_letters(decision_id: UUID) -> ResponseReturnValue:
         service.send_letters(session(), g.actor, decision_id, expected_version=ActionForm().version.data)
     except Conflict as refusal:
         return _refused(place, [_whole(refusal.reason)], 409)
-    flash(_("The letters are being written."))
+    flash(_("The letters are being written."), "success")
     return redirect(url_for(".track", tender_track_id=place), 303)
 
 

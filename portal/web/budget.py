@@ -165,7 +165,7 @@ def new_envelope(programme_id: UUID) -> ResponseReturnValue:
         except Problems as found:
             form.attach(found.problems)
         else:
-            flash(_("The envelope is open. Now give it money by an order."))
+            flash(_("The envelope is open. Now give it money by an order."), "success")
             return redirect(url_for(".statement", envelope_id=made.id), 303)
     status = 422 if form.is_submitted() else 200
     return render_template("budget/new_envelope.html", form=form, programme=row), status
@@ -253,7 +253,7 @@ def _order(envelope_id: UUID, form: PostingForm, make: Callable[[Decimal], None]
         except Overdrawn as overdrawn:
             form.attach([Problem("overdrawn", "amount", overdrawn.reason)])
             return render_template("budget/order.html", **context), 422
-        flash(_("The posting is made."))
+        flash(_("The posting is made."), "success")
         return redirect(url_for(".statement", envelope_id=envelope_id), 303)
     form.idempotency_key.data = str(uuid4())
     if step == "change":
@@ -287,7 +287,7 @@ def reverse(envelope_id: UUID, posting_id: UUID) -> ResponseReturnValue:
         except Conflict as conflict:
             form.attach([Problem("conflict", "", conflict.reason)])
         else:
-            flash(_("The posting is reversed."))
+            flash(_("The posting is reversed."), "success")
             return redirect(url_for(".statement", envelope_id=envelope_id), 303)
     lines = [
         rules.Line(line.envelope_id, Account(line.account), line.amount)

@@ -130,7 +130,7 @@ def new(programme_id: UUID) -> ResponseReturnValue:
         except Problems as found:
             form.attach([*(p for p in found.problems if not unread or p.field != "amount"), *unread])
         else:
-            flash(_("The order is drafted. Nothing is booked before another person signs it."))
+            flash(_("The order is drafted. Nothing is booked before another person signs it."), "success")
             return redirect(url_for(".show", order_id=drafted.id), 303)
     return render_template(
         "budget_orders/new.html", programme=row, form=form, envelopes=envelopes
@@ -151,7 +151,7 @@ def sign(order_id: UUID) -> ResponseReturnValue:
     except (Conflict, Refused) as refusal:
         session().rollback()
         return _show(order_id, [Problem("refused", "", refusal.reason)], 409 if isinstance(refusal, Conflict) else 403)
-    flash(_("The order is signed and booked."))
+    flash(_("The order is signed and booked."), "success")
     return redirect(url_for(".show", order_id=order_id), 303)
 
 
@@ -163,7 +163,7 @@ def discard(order_id: UUID) -> ResponseReturnValue:
     except Conflict as refusal:
         session().rollback()
         return _show(order_id, [Problem("refused", "", refusal.reason)], 409)
-    flash(_("The order is discarded."))
+    flash(_("The order is discarded."), "success")
     return redirect(url_for(".show", order_id=order_id), 303)
 
 

@@ -155,7 +155,7 @@ def alarm_page(programme_id: UUID) -> ResponseReturnValue:
         except Problems as found:
             form.attach(found.problems)
         else:
-            flash(_("The alarm is set."))
+            flash(_("The alarm is set."), "success")
             return redirect(url_for(".alarm_page", programme_id=row.id), 303)
     return render_template(
         "budget_room/alarms.html",
@@ -171,7 +171,7 @@ def alarm_page(programme_id: UUID) -> ResponseReturnValue:
 def remove_alarm(programme_id: UUID, alarm_id: UUID) -> ResponseReturnValue:
     """Watch for a threshold no longer."""
     alarms.remove_alarm(session(), g.actor, alarm_id)
-    flash(_("The alarm is removed."))
+    flash(_("The alarm is removed."), "success")
     return redirect(url_for(".alarm_page", programme_id=programme_id), 303)
 
 

@@ -98,7 +98,7 @@ def ask(programme_id: UUID) -> ResponseReturnValue:
     if problems:
         session().rollback()
         return _page(find(session(), g.actor, Programme, programme_id), typed, problems), 409
-    flash(_("The file is being made. It will stand below in a moment."))
+    flash(_("The file is being made. It will stand below in a moment."), "info")
     return redirect(_here(row, typed), 303)
 
 

@@ -118,7 +118,7 @@ def plan() -> ResponseReturnValue:
         current.rollback()
         form.attach(found.problems)
         return _plan_page(form, queries.tenders_to_meet_on(current, g.actor)), 422
-    flash(_("The meeting is planned, and its members are told. Put the questions on its agenda."))
+    flash(_("The meeting is planned, and its members are told. Put the questions on its agenda."), "success")
     return redirect(url_for(".show", meeting_id=meeting.id), 303)
 
 
@@ -160,7 +160,7 @@ def add_item(meeting_id: UUID) -> ResponseReturnValue:
         return _page(meeting_id, code=422, adding=form)
     except (Conflict, Refused) as refusal:
         return _refused(meeting_id, refusal)
-    flash(_("The question is on the agenda."))
+    flash(_("The question is on the agenda."), "success")
     return _back(meeting_id)
 
 
@@ -273,7 +273,7 @@ def _do(meeting_id: UUID, act: Callable[[], object], said: str) -> ResponseRetur
         return _page(meeting_id, found.problems, 422)
     except (Conflict, Refused) as refusal:
         return _refused(meeting_id, refusal)
-    flash(said)
+    flash(said, "success")
     return _back(meeting_id)
 
 

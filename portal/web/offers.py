@@ -70,9 +70,9 @@ def show(application_id: UUID) -> ResponseReturnValue:
         session().rollback()
         return _page(_own(application_id), form, [Problem("refused", "", refusal.reason)], 409)
     if answered.state == OfferState.ACCEPTED:
-        flash(_("Your yes is registered. The fund is told."))
+        flash(_("Your yes is registered. The fund is told."), "success")
     else:
-        flash(_("Your no is registered. The fund is told."))
+        flash(_("Your no is registered. The fund is told."), "success")
     return redirect(url_for(".show", application_id=application_id), 303)
 
 

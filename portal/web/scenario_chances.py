@@ -51,7 +51,7 @@ def show(track_id: UUID) -> ResponseReturnValue:
     reach = _reach()
     if request.method == "POST":
         simulating.ask(current, place, changes, reach)
-        flash(_("The simulation runs in the background: open the page again in a minute."))
+        flash(_("The simulation runs in the background: open the page again in a minute."), "info")
         return redirect(url_for(".show", track_id=track_id, **_arguments(scenario, reach)), 303)
     asked = simulating.question(held.ground, changes, reach)
     found = None if asked is None else simulating.found(current, asked)

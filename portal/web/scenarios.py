@@ -145,7 +145,10 @@ def _posted(place: Place, held: Standing, scenario: Scenario | None) -> Response
         return _form_page(place, held, scenario, form, typed, found, 422)
     except Conflict as refusal:
         return _form_page(place, held, scenario, form, typed, [Problem("conflict", "", refusal.reason)], 409)
-    flash(_("The scenario is saved. Nobody else sees it before you share it.") if scenario is None else _("Saved."))
+    flash(
+        _("The scenario is saved. Nobody else sees it before you share it.") if scenario is None else _("Saved."),
+        "success",
+    )
     return redirect(url_for(".show", scenario_id=saved.id), 303)
 
 
@@ -247,7 +250,7 @@ def copy(scenario_id: UUID) -> ResponseReturnValue:
         made = service.copy(session(), g.actor, scenario_id, name=form.name.data or "")
     except (Problems, Conflict) as refusal:
         return _refused(scenario_id, refusal, called=form.name.data or "")
-    flash(_("This is your copy. Nobody else sees it before you share it."))
+    flash(_("This is your copy. Nobody else sees it before you share it."), "success")
     return redirect(url_for(".show", scenario_id=made.id), 303)
 
 
@@ -259,7 +262,7 @@ def rename(scenario_id: UUID) -> ResponseReturnValue:
         service.rename(session(), g.actor, scenario_id, name=form.name.data or "", expected_version=form.version.data)
     except (Problems, Conflict) as refusal:
         return _refused(scenario_id, refusal, called=form.name.data or "")
-    flash(_("Renamed."))
+    flash(_("Renamed."), "success")
     return redirect(url_for(".show", scenario_id=scenario_id), 303)
 
 
@@ -271,7 +274,7 @@ def share(scenario_id: UUID) -> ResponseReturnValue:
         service.share(session(), g.actor, scenario_id, shared=shared, expected_version=ScenarioForm().version.data)
     except Conflict as refusal:
         return _refused(scenario_id, refusal)
-    flash(_("The commission sees this scenario now.") if shared else _("Only you see this scenario now."))
+    flash(_("The commission sees this scenario now.") if shared else _("Only you see this scenario now."), "success")
     return redirect(url_for(".show", scenario_id=scenario_id), 303)
 
 
@@ -282,7 +285,7 @@ def refresh(scenario_id: UUID) -> ResponseReturnValue:
         service.refresh(session(), g.actor, scenario_id, expected_version=ScenarioForm().version.data)
     except (Problems, Conflict) as refusal:
         return _refused(scenario_id, refusal)
-    flash(_("Computed on the scores and the money of now."))
+    flash(_("Computed on the scores and the money of now."), "success")
     return redirect(url_for(".show", scenario_id=scenario_id), 303)
 
 
@@ -293,7 +296,7 @@ def discard(scenario_id: UUID) -> ResponseReturnValue:
         gone = service.discard(session(), g.actor, scenario_id, expected_version=ScenarioForm().version.data)
     except Conflict as refusal:
         return _refused(scenario_id, refusal)
-    flash(_("The scenario is discarded."))
+    flash(_("The scenario is discarded."), "success")
     return redirect(url_for(".index", track_id=gone.tender_track_id), 303)
 
 
@@ -306,7 +309,7 @@ def adopt(scenario_id: UUID) -> ResponseReturnValue:
         service.adopt(session(), g.actor, scenario_id, words=words, expected_version=form.version.data)
     except (Problems, Conflict) as refusal:
         return _refused(scenario_id, refusal, words=words)
-    flash(_("Adopted: the next draft of the decision cites it. Scores, money and lists are as they were."))
+    flash(_("Adopted: the next draft of the decision cites it. Scores, money and lists are as they were."), "success")
     return redirect(url_for(".show", scenario_id=scenario_id), 303)
 
 
