@@ -17,9 +17,11 @@ from flask_babel import gettext as _
 from portal.awards.commission.minutes import name, of_meeting
 from portal.awards.commission.models import Choice, ItemState, Meeting, Minutes
 from portal.awards.commission.rules import CHOICES, outcome_words
+from portal.awards.models import DecisionKind
 from portal.core.db import session
 from portal.core.errors import NotFound
 from portal.core.formats import format_datetime, format_money
+from portal.core.language import N_, Message
 from portal.documents import pdf
 from portal.documents.kinds import DOCX
 from portal.identity.policy import Permission, find
@@ -30,6 +32,10 @@ from portal.web.status_words import WORDS
 
 pages = Blueprint("meeting_paper", __name__, url_prefix="/staff/meetings")
 DASH: Final = "—"
+LATER: Final[Mapping[DecisionKind, Message]] = {
+    DecisionKind.SUPPLEMENTARY: N_("Awards from the reserve list"),
+    DecisionKind.CORRECTION: N_("Correction of a published result"),
+}
 
 
 @page(pages, "/<uuid:meeting_id>/minutes.pdf", get=Permission.MEETING_VIEW)
@@ -58,11 +64,12 @@ def paper_data(row: Minutes) -> dict[str, Any]:
     """What the paper says, as plain JSON in the present language."""
     said = row.content
     zone = ZoneInfo(said["zone"])
+    written = row.created_at.astimezone(zone)
     return {
         "locale": locale(),
         "portal": _("Joint Projects Portal"),
         "title": _("Minutes of the meeting of the commission No. %(number)s", number=said["number"]),
-        "day": [row.created_at.year, row.created_at.month, row.created_at.day],
+        "day": [written.year, written.month, written.day],
         "head": [
             [_("Tender"), said["tender"][locale()]],
             [_("Meeting opened"), _instant(said["opened_at"], zone)],
@@ -102,6 +109,11 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
         _("%(name)s: %(choice)s", name=one["name"], choice=_choice(one["choice"])) for one in item.get("votes", ())
     ]
     decision = item.get("decision")
+    if decision and "kind" in decision:
+        facts += [
+            [_("Decision"), say(LATER[DecisionKind(decision["kind"])])],
+            [_("Grounds"), decision["grounds"][locale()]],
+        ]
     return {
         "title": _("%(place)s. %(title)s", place=item["place"], title=item["title"][locale()]),
         "outcome": say(outcome_words(ItemState(item["outcome"]))),

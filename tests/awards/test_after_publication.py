@@ -425,3 +425,12 @@ def test_an_admitted_appeal_is_voted_on_by_others(session: Session, stage: Stage
     said = minutes.content_of(session, held.meeting.id)["items"][0]
     assert said["title"]["en"] == f"Appeal on application {stage.application(3).number}"
     assert [one["reason"]["en"] for one in said["recused"]] == ["Made the decision that is appealed against"]
+
+
+def test_minutes_say_what_a_later_decision_is_and_why(session: Session, stage: Stage) -> None:
+    held = commission.sitting_of(stage)
+    made = corrected(stage, Change(stage.applications[1], Award.RESERVE, {}), grounds="A wrong region")
+    meetings.add_item(session, stage.officer, held.meeting.id, Question(ItemKind.DECISION, decision_id=made.id))
+    said = minutes.content_of(session, held.meeting.id)["items"][0]["decision"]
+    assert (said["kind"], said["grounds"]) == ("correction", {"ru": "A wrong region", "en": "A wrong region"})
+    assert [line["outcome"] for line in said["lines"]] == ["reserve"]

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.audit.service import record
+from portal.awards import grounds
 from portal.awards.commission.appeal_models import Appeal
 from portal.awards.commission.meetings import conducted
 from portal.awards.commission.models import (
@@ -30,7 +31,7 @@ from portal.awards.commission.models import (
     MinutesSignature,
     Recusal,
 )
-from portal.awards.models import Award, AwardDecision, DecisionLine
+from portal.awards.models import Award, AwardDecision, DecisionKind, DecisionLine
 from portal.core.canonical import digest
 from portal.core.errors import Conflict, NotFound, Refused, Stale
 from portal.core.language import N_, both
@@ -195,7 +196,12 @@ def _decision(decision: AwardDecision) -> dict[str, Any]:
     ]
     total = sum((amount.amount for line in decision.lines for amount in line.amounts), Decimal("0.00"))
     awards = sum(line.outcome == Award.AWARD for line in decision.lines)
-    return {"digest": decision.digest, "awards": awards, "amount": f"{total:.2f}", "lines": lines}
+    said: dict[str, Any] = {"digest": decision.digest, "awards": awards, "amount": f"{total:.2f}", "lines": lines}
+    if decision.kind != DecisionKind.FIRST:
+        told = grounds.told(decision.grounds)
+        said["kind"] = decision.kind
+        said["grounds"] = {"ru": told, "en": told} if isinstance(told, str) else both(told)
+    return said
 
 
 def title_of(item: AgendaItem) -> Mapping[str, str]:
