@@ -48,10 +48,6 @@ class RankedApplication:
     objective: Decimal
 
     @property
-    def place(self) -> int:
-        return self.ranked.place
-
-    @property
     def entry(self) -> Entry:
         return self.ranked.entry
 
@@ -63,6 +59,19 @@ class Ranking:
     run: ScoreRun
     rules: RuleSet
     places: Sequence[RankedApplication]
+
+    @property
+    def shown(self) -> list[tuple[int | None, RankedApplication]]:
+        """As it is shown: those with a total with their places among them, then those without one, which have no
+        place yet, by number. The ranking itself where nothing is missing."""
+        known = [each for each in self.places if each.entry.total is not None]
+        return [*enumerate(known, start=1), *((None, each) for each in self.missing)]
+
+    @property
+    def missing(self) -> list[RankedApplication]:
+        """Those whose total waits for reviews, by number."""
+        found = [each for each in self.places if each.entry.total is None]
+        return sorted(found, key=lambda each: each.entry.number)
 
     @property
     def ranked(self) -> list[Ranked]:

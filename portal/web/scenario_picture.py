@@ -75,7 +75,8 @@ def lines(present: Result, columns: Sequence[Column], held: Standing) -> list[Li
 def cell(one: Column, number: str) -> Cell:
     """An application in a column."""
     mark = "entered" if number in one.difference.entered else "left" if number in one.difference.left else ""
-    return Cell(one.result.by_number.get(number), mark, one.difference.moved.get(number, 0))
+    place = one.result.by_number.get(number)
+    return Cell(place, mark, one.difference.moved.get(number, 0) if place and place.total is not None else 0)
 
 
 def bars(results: Sequence[tuple[str, Result]]) -> list[dict[str, Any]]:
@@ -190,7 +191,9 @@ def compared(present: Result, columns: Sequence[Column], held: Standing) -> list
 def _written(place: Place | None) -> list[str]:
     if place is None:
         return ["", "", ""]
-    return [str(place.place), outcome_name(place.outcome), "" if place.total is None else _figure(place.total)]
+    if place.total is None:  # without a total there is no place either
+        return ["", outcome_name(place.outcome), ""]
+    return [str(place.place), outcome_name(place.outcome), _figure(place.total)]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def run(run_id: UUID) -> ResponseReturnValue:
 def _ranking(found: queries.RunWithTask) -> ResponseReturnValue:
     ranking = queries.ranking(session(), found.run)
     first = max(request.args.get("from", 1, type=int), 1)
-    shown = ranking.places[first - 1 : first - 1 + PLACES]
+    shown = ranking.shown[first - 1 : first - 1 + PLACES]
     return render_template(
         "scoring/ranking.html",
         found=found,

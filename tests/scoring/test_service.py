@@ -213,7 +213,7 @@ def test_ranking_orders_by_total_in_two_queries(session: Session, count_queries)
     with count_queries() as statements:
         ranking = queries.ranking(session, run)
     assert len(statements) == 2
-    assert [each.place for each in ranking.places] == [1, 2, 3, 4, 5]
+    assert [each.ranked.place for each in ranking.places] == [1, 2, 3, 4, 5]
 
 
 APPLICATIONS, KILLS, STEP = (500, 20, 10) if os.environ.get("FULL") else (120, 6, 3)

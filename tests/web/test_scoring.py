@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -11,17 +14,17 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from portal.applications.models import Submission
+from portal.applications.models import Application, State, Submission
 from portal.core.canonical import canonical_json, digest
 from portal.identity.models import Role, User
 from portal.scoring import checks, service
 from portal.scoring.models import RunCheck, Score, ScoreRun
-from portal.scoring.queries import explained
+from portal.scoring.queries import explained, latest_run
 from portal.scoring.sheets import digest_of
 from portal.tenders.models import RuleSetVersion, Tender, TenderTrack
 from portal.web.score_paper import paper_data
 from tests.conftest import form
-from tests.factories import identity, review, tenders
+from tests.factories import identity, panels, review, tenders
 from tests.factories.submissions import submitted, track_of, varied
 
 SignIn = Callable[[User], FlaskClient]
@@ -71,6 +74,62 @@ def test_officer_starts_a_run_and_watches_it(session: Session, sign_in: SignIn) 
     assert "0" in page.text
     partial = client.get(answer.location, headers={"HX-Request": "true"})
     assert "<html" not in partial.text
+
+
+def test_without_a_total_there_is_no_place_and_the_page_says_how_many_are_missing(
+    session: Session, sign_in: SignIn
+) -> None:
+    """Tie rules order equal totals; none of them may put one project without a total above another."""
+    tender = tenders.open_tender(session)
+    keys = submitted(session, tender, varied(3), state=State.EXPERTISE)
+    numbers = [session.get_one(Application, key).number for key in keys]
+    people = panels.reviewers(session)
+    panels.review(session, keys[1], dict.fromkeys(people, Decimal(7)))
+    panels.review(session, keys[2], dict.fromkeys(people, Decimal(6)))
+    session.execute(
+        text("update assignment set state = 'assigned', submitted_at = null where application_id = :id"),
+        {"id": keys[2]},
+    )
+    client = sign_in(identity.user(session, Role.OFFICER))
+    panels.scored(session, tender)
+    run = latest_run(session, track_of(tender).id)
+    assert run is not None
+    path = f"/staff/scoring/runs/{run.id}"
+    session.commit()
+    page = client.get(path).text
+    assert rows(page) == [("1", numbers[1]), ("—", numbers[0]), ("—", numbers[2])]
+    assert "2 applications of 3 have no place yet" in page
+
+
+def test_a_run_that_has_ended_says_so_by_itself(session: Session, sign_in: SignIn) -> None:
+    """What the open page asks for every two seconds ends with a box that hides what was true while it ran."""
+    tender = tenders.open_tender(session)
+    submitted(session, tender, varied(1))
+    client = sign_in(identity.user(session, Role.OFFICER))
+    track_id = track_of(tender).id
+    session.commit()
+    address = client.post(f"/staff/scoring/tracks/{track_id}/run", data=form()).location
+    page = client.get(address).text
+    assert 'class="jp-progress-box" ' in page
+    assert re.search(r'class="[^"]*jp-while-running">You may leave', page)
+    assert re.search(r'<div class="jp-when-stopped">\s*<form', page)
+    run_id = UUID(address.rpartition("/")[2])
+    session.execute(text("update score_run set done = total where id = :id"), {"id": run_id})
+    session.commit()
+    assert "hx-get" in client.get(address, headers={"HX-Request": "true"}).text  # all counted, but not sealed yet
+    while not service.step(session, run_id).finished:
+        pass
+    session.commit()
+    partial = client.get(address, headers={"HX-Request": "true"}).text
+    assert "jp-progress-box--done" in partial
+    assert "hx-get" not in partial
+    assert "Show the result" in partial
+
+
+def rows(page: str) -> list[tuple[str, str]]:
+    """Place and number of each row of a ranking's page."""
+    found = re.findall(r'scope="row"[^>]*><span>(\d+|—)</span>.*?submissions/[^"]+">([^<]+)<', page, re.DOTALL)
+    return [(place, number) for place, number in found]
 
 
 def test_empty_track_is_said_on_the_list(session: Session, sign_in: SignIn) -> None:
