@@ -1,9 +1,10 @@
 """The one way into the ledger: :func:`post`. What it refuses, the database refuses as well.
 
-It is one statement, the function ``ledger_post``: the envelopes are locked first, in id order, and the posting gets
-its number while they are held, so that in each envelope the order of the numbers is the order in which the balances
-moved, and two postings never wait for each other in a circle. The balances themselves move in a trigger, by a guarded
-UPDATE. On an envelope that everybody wants, the time between this statement and the commit is what others wait for.
+It is one statement, the function ``ledger_post``: it waits for its turn at each envelope first, in id order, and the
+posting gets its number while it has them, so that in each envelope the order of the numbers is the order in which the
+balances moved, and two postings never wait for each other in a circle. The balances themselves move in a trigger, by a
+guarded UPDATE. On an envelope that everybody wants, the time between this statement and the commit is what others wait
+for; they wait in the order in which they came (``ledger_turn``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
@@ -165,12 +166,10 @@ def _arguments(posting: Posting, lines: Sequence[Line]) -> tuple[Any, ...]:
 
 
 def lock(session: Session, envelope_ids: set[UUID]) -> dict[UUID, Envelope]:
-    """The envelopes as they are now, locked in id order until the transaction ends. NotFound: unknown id."""
+    """The envelopes as they are now; until the transaction ends nobody else posts to them. NotFound: unknown id."""
     statement = (
         select(Envelope)
-        .where(Envelope.id.in_(envelope_ids))
-        .order_by(Envelope.id)
-        .with_for_update(key_share=True)
+        .from_statement(text("select * from ledger_turn(cast(:ids as uuid[]))").bindparams(ids=list(envelope_ids)))
         .execution_options(populate_existing=True)
     )
     found = {envelope.id: envelope for envelope in session.scalars(statement)}
