@@ -31,7 +31,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import Session
 
 from portal.audit.service import verify as verify_trail
-from portal.budget import orders, queries, service
+from portal.budget import ledger, orders, queries, rules, service
 from portal.budget.models import Account, BudgetOrder, Envelope, Posting, PostingKind, PostingLine
 from portal.core import jobs
 from portal.core.db import db, transaction
@@ -92,7 +92,7 @@ def app(services: TestServices, redis_url: str, tmp_path: Path, worker_name: str
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="portal-race-", ignore_cleanup_errors=True)))
             url = stack.enter_context(postgres.postgres(folder / "cluster", folder / "log"))
         else:
-            url = services.copy(f"{worker_name}_race")
+            url = services.copy(f"{worker_name}_race_{uuid4().hex[:8]}")
         made = make_app({**environment(services, url, redis_url), "FILES_URL": (tmp_path / "files").as_uri()})
         with made.app_context():
             if FULL:
@@ -310,6 +310,42 @@ def kill_something(stage: Stage, dice: random.Random) -> None:
         pass
     finally:
         engine.dispose()
+
+
+def test_who_comes_first_moves_an_envelope_first(stage: Stage) -> None:
+    """Each waits its turn, and reads what those before have left."""
+    hot, seen = stage.envelopes[0], []
+
+    def move(number: int) -> None:
+        with stage.app.app_context(), transaction() as session:
+            seen.append((number, ledger.lock(session, {hot})[hot].available))
+            ledger.post(
+                session,
+                stage.drafter,
+                key=f"turn:{number}",
+                kind=PostingKind.RESERVE,
+                lines=rules.reserve({hot: Decimal(1)}),
+                reason="Turn",
+                document="No. 1",
+                subject=("decision_line", uuid4()),
+            )
+
+    clients = [threading.Thread(target=move, args=(number,)) for number in range(5)]
+    with stage.app.app_context(), transaction() as session:
+        there = ledger.lock(session, {hot})[hot].available
+        waiting = text(
+            "select count(*) from pg_locks join pg_database on pg_database.oid = database"
+            " where datname = current_database() and locktype = 'advisory' and not granted"
+        )
+        for number, one in enumerate(clients, 1):
+            one.start()
+            until = time.monotonic() + 10
+            while session.execute(waiting).scalar_one() < number:
+                assert time.monotonic() < until, "nobody waits"
+                time.sleep(0.01)
+    for one in clients:
+        one.join()
+    assert seen == [(number, there - number) for number in range(5)]
 
 
 @pytest.mark.slow
