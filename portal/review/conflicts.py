@@ -20,6 +20,7 @@ from uuid import UUID
 
 from portal.core.canonical import digest as digest_of
 from portal.core.canonical import plain_decimal
+from portal.core.figures import number
 from portal.core.language import N_, Message
 from portal.review.conflict_models import Ruling, Strength
 from portal.tenders.ruleset import Tie, TieEffect
@@ -214,10 +215,14 @@ class Edge:
     @property
     def words(self) -> Message:
         """The step as a sentence."""
-        return Message(_WORDS[self.kind].msgid, {"left": self.left, "right": self.right, "detail": self.detail})
+        detail = number(Decimal(self.detail)) if self.kind in _SHARES and self.detail else self.detail
+        return Message(_WORDS[self.kind].msgid, {"left": self.left, "right": self.right, "detail": detail})
 
 
 Path = tuple[Edge, ...]
+
+_SHARES: Final = frozenset({Kind.OWNERSHIP, Kind.MINORITY, Kind.OWNS, Kind.OWNED_BY})
+"""Edges whose detail is a share in per cent."""
 
 _WORDS: Final[Mapping[Kind, Message]] = {
     Kind.DECLARED: N_("%(left)s has declared a conflict of interest with application %(right)s"),

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 import portal.scoring.jobs  # noqa: F401 - the reviews' verbs enqueue its work
 from portal.applications.following.corrections import MAX_REQUESTS, Wish, targets
@@ -288,7 +289,7 @@ def reviews(application_id: UUID) -> ResponseReturnValue:
         service.assign(session(), actor, application_id=application_id, reviewer_ids=chosen, lane=lane)
     except Problems as refused:
         return _reviews_page(case, chosen, refused.problems), 422
-    flash(_("The reviewers are asked by letter."), "success")
+    flash(ngettext("The reviewer is asked by letter.", "The reviewers are asked by letter.", len(chosen)), "success")
     return redirect(url_for(".reviews", application_id=application_id), 303)
 
 

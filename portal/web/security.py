@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask_security import MailUtil, Security, SQLAlchemyUserDatastore, Totp, hash_password
@@ -263,6 +263,7 @@ def init_security(app: Flask) -> Security:
     init_second_factor(app)
     app.before_request(_before_library)
     app.after_request(_commit_library)
+    app.after_request(_wish_of_nobody)
     return security
 
 
@@ -336,6 +337,18 @@ def _commit_library(response: Response) -> Response:
     """
     if request.blueprint == "security" and request.method == "POST" and response.status_code < 500:
         commit(session())
+    return response
+
+
+def _wish_of_nobody(response: Response) -> Response:
+    """Where nobody asked for a page, the library leads on with its own full address as ``next``, which the page of the
+    code would refuse: a second factor could never be entered."""
+    if request.blueprint == "security" and response.location:
+        parts = urlsplit(response.location)
+        asked = parse_qsl(parts.query, keep_blank_values=True)
+        kept = [(name, value) for name, value in asked if name != "next" or value.startswith("/")]
+        if len(kept) < len(asked):
+            response.location = urlunsplit(parts._replace(query=urlencode(kept)))
     return response
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.core.language import both
+from portal.core.language import both, render
 from portal.review.conflict_models import Ruling, Strength
 from portal.review.conflict_paths import conflicts
 from portal.review.conflicts import Bond, Conflict, Edge, Firm, Graph, Kind, Project, bond_of, effects_of
@@ -315,3 +315,9 @@ def test_knowing_more_never_weakens_a_conflict(graph: Graph) -> None:
     more = conflicts(graph)
     for pair, conflict in conflicts(less).items():
         assert rank[more[pair].strength] >= rank[conflict.strength]
+
+
+def test_a_share_is_told_in_the_manner_of_the_language() -> None:
+    edge = Edge(Kind.MINORITY, {"ru": "Демо-эксперт", "en": "Demo Expert"}, A.name, "1.5")
+    assert "1,5 %" in render(edge.words, "ru").replace("\u00a0", " ")
+    assert "1.5 per cent" in render(edge.words, "en")

@@ -338,6 +338,7 @@ def test_second_factor(app: Flask, client: FlaskClient, session: Session) -> Non
     other = app.test_client()
     first = sign_in_by_password(other, user)
     assert first.location.startswith("/account/tf-validate")
+    assert other.get(first.location).status_code == 200, "the page that the browser is led to"
     assert other.get("/account/").status_code == 302
     assert "not right" in other.post("/account/tf-validate?lang=en", data={"code": "123456"}).text
     session.expire_all()
