@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +31,7 @@ from portal.awards.allocation.pairing import TooMany
 from portal.awards.allocation.programme import Answer, Infeasible, Programme, Undecided
 from portal.awards.allocation.relaxation import FINE, Relaxed, centred, counted_rows, in_whole, relaxed, softened
 from portal.awards.allocation.rows import Model, Row
+from portal.awards.allocation.second import Second
 
 __all__ = ["Budget", "Found", "Infeasible", "Undecided", "best_total", "cut_off"]
 
@@ -45,6 +47,9 @@ PRECISE: Final = 10_000
 
 SOFT: Final = 36
 """What may be lost, in units of the softness of multipliers (``softened``): few sums are made and few sets found."""
+
+HARD: Final = 40_000
+"""From so many sums on a second process helps: it takes a third of a second to start."""
 
 POOL: Final = 300
 NEAR: Final = 100
@@ -165,22 +170,34 @@ class _Search:
                 parts = TwoParts(self.model, self.usable, in_whole(self.model, soft))
                 near = parts.search(self.budget.sums[0], self.model.value(answer))
                 answer, bound = near.chosen or answer, min(bound, near.bound)
-            stages = [(sums, False) for sums in self.budget.completed]
-            for sums, last in [*stages, *((sums, True) for sums, _ in stages[-1:])] if answer is not None else ():
-                assert answer is not None
+                answer, bound, canonical = self._completed(parts, answer, bound)
+        except TooMany:
+            pass
+        return answer, bound, canonical
+
+    def _completed(self, parts: TwoParts, answer: tuple[int, ...], bound: int) -> tuple[tuple[int, ...], int, bool]:
+        """The same, the sets of one part being completed from the other: wider stage by stage."""
+        canonical = False
+        stages = [(sums, False) for sums in self.budget.completed]
+        with ExitStack() as helpers:
+            second: Second | None = None
+            for sums, last in [*stages, *((sums, True) for sums, _ in stages[-1:])]:
                 value = self.model.value(answer)
                 if last and not parts.aimed_above(value):
                     break
                 if not self.budget.seconds:
                     self.by_clock = True
                     break
-                near = parts.complete(sums, value, self.budget.work, last=last)
+                if second is None and sums >= HARD:
+                    second = helpers.enter_context(Second())
+                try:
+                    near = parts.complete(sums, value, self.budget.work, last=last, helper=second)
+                except TooMany:
+                    break
                 answer = near.chosen or answer
                 bound, canonical = min(bound, near.bound), near.canonical
                 if canonical:
                     break
-        except TooMany:
-            pass
         return answer, bound, canonical
 
     def _core(self, relaxed: Relaxed) -> tuple[tuple[int, ...] | None, bool]:

@@ -14,23 +14,14 @@ from typing import Final
 
 import numpy as np
 
-from portal.awards.allocation.departures import Part, Sets, side_price, summed, valued
+from portal.awards.allocation.additions import TIES, Added, Additions, Asked
+from portal.awards.allocation.calls import Calls, Helper
+from portal.awards.allocation.departures import Part, Sets, side_price, summed
 from portal.awards.allocation.ground import UNIT, Ground
-from portal.awards.allocation.pairing import TooMany, Whole
-from portal.awards.allocation.programme import Beside
-from portal.awards.allocation.relaxation import counted_rows, in_whole, middle
+from portal.awards.allocation.pairing import Whole
 
-TIES: Final = 5_000
-"""Answers of equal points among which the first in rank order is looked for."""
-
-APART: Final = 1_000
-"""Steps by which somebody for whom a row has no room left is kept out; the more, the less is told of other sets."""
-
-RELAXATION: Final = 1_000
-"""What a relaxation counts as, in sums."""
-
-STATES: Final = (2_000, 10_000, 50_000, 300_000, 1_500_000)
-"""Sums of departures that one look at the other part takes."""
+ABREAST: Final = 2
+"""Sets that are looked at together, also where there is one processor: the answer is to be the same everywhere."""
 
 
 @dataclass(slots=True)
@@ -70,15 +61,12 @@ class Completions:
     def __init__(self, mine: Part, other: Ground, shared: Sequence[int]) -> None:
         self.model, self.mine, self.other, self.shared = mine.model, mine, other, shared
         self.cuts: list[Cut] = []
-        self.members = other.members.tolist()
-        rows = set(other.rows)
-        self.counted = [each for each in counted_rows(self.model, self.members) if each[0] in rows]
-        self.beside = Beside(self.model, self.members, other.rows)
 
-    def settle(self, sets: Sets, bound: Whole, best: Best) -> int:
+    def settle(self, sets: Sets, bound: Whole, best: Best, helper: Helper | None = None) -> int:
         """Look for answers with these sets until none is left that could be as good as the best.
 
-        ``bound``: of each set's answers, in units. Returns the bound of those that the work did not suffice for, or -1.
+        ``bound``: of each set's answers, in units; ``helper``: who helps. Returns the bound of those that the work did
+        not suffice for, or -1.
         """
         open_ = _Open(self, sets, bound)
         hard = -1
@@ -87,50 +75,31 @@ class Completions:
             if not open_.sets_left(best.value):
                 break
             open_.lower(cut, best.value * UNIT)
+        here = [Calls(Additions(self.other), None) for _ in range(ABREAST - 1)]
+        lanes = [*here, Calls(Additions(self.other), helper)]
         while open_.sets_left(best.value):
             if best.work <= 0:
                 return max(hard, open_.highest())
-            at = open_.first()
-            used = open_.used(at)
-            best.work -= RELAXATION
-            duals = self.beside.duals(used)
-            if duals is not None and not self._settled(at, duals, used, open_, best):
-                hard = max(hard, int(open_.bound[at]))
-            open_.drop(at)
+            places = open_.first(len(lanes), best.value * UNIT)
+            for lane, at in zip(lanes, places, strict=False):
+                lane.begin(Asked(open_.used(at), int(open_.points[at]), best.value))
+            for at, added in [(at, lane.end()) for lane, at in zip(lanes, places, strict=False)]:
+                self._take(at, added, open_, best)
+                if not added.settled and open_.bound[at] >= best.value * UNIT:
+                    hard = max(hard, int(open_.bound[at]))
+                open_.drop(at)
         return hard
 
-    def _settled(self, at: int, duals: Sequence[float], used: dict[int, int], open_: _Open, best: Best) -> bool:
-        """Whether all is seen that the other part can add beside this set."""
-        prices = middle(self.other.costs(duals), self.other.at, self.counted, duals, used, APART)
-        whole = in_whole(self.model, prices)
-        cut = Cut(whole, valued(self.other, whole).most)
-        self.cuts.append(cut)
-        open_.lower(cut, best.value * UNIT)
-        if open_.bound[at] < best.value * UNIT:
-            return True
-        value = valued(self.other, whole, used)
-        points = int(open_.points[at])
-        need = points * UNIT + value.most - best.value * UNIT
-        if need < 0:
-            return True
-        part = Part(self.other, whole, used, value)
-        states = next((states for states in STATES if part.few(need, states)), None)
-        if states is None:
-            return False
-        best.work -= states
-        try:
-            near = part.within(need)
-        except TooMany:
-            return False
-        if len(near.points):
-            top = int(near.points.max())
+    def _take(self, at: int, added: Added, open_: _Open, best: Best) -> None:
+        best.work -= added.work
+        if added.whole is not None:
+            cut = Cut(added.whole, added.most)
+            self.cuts.append(cut)
+            open_.lower(cut, best.value * UNIT)
+        value = int(open_.points[at]) + added.best
+        if added.best >= 0 and value >= best.value:
             mine = open_.chosen(at)
-            same = np.flatnonzero(near.points == top)[: TIES + 1].tolist()
-            best.take(
-                points + top,
-                (tuple(sorted([*mine, *part.chosen(near.ways[place].tolist())])) for place in same),
-            )
-        return True
+            best.take(value, (tuple(sorted([*mine, *chosen])) for chosen in added.chosen))
 
 
 class _Open:
@@ -152,9 +121,16 @@ class _Open:
     def highest(self) -> int:
         return int(self.bound.max())
 
-    def first(self) -> int:
-        """The set that promises most."""
-        return int(self.bound.argmax())
+    def first(self, count: int, floor: int) -> list[int]:
+        """So many sets that promise most, those of them that could reach the floor."""
+        found: list[int] = []
+        kept: list[int] = []
+        while len(found) < count and self.bound[at := int(self.bound.argmax())] >= floor:
+            found.append(at)
+            kept.append(int(self.bound[at]))
+            self.bound[at] = -1
+        self.bound[found] = kept
+        return found
 
     def used(self, at: int) -> dict[int, int]:
         taken = self.mine.ground.taken(self.chosen(at))

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from portal.awards.allocation.counting import Count, Counts, packed
 from portal.awards.allocation.ground import FREE, UNIT, Ground
-from portal.awards.allocation.pairing import PRICED, Sums, TooMany, Wanted, Whole, Window, pairs
+from portal.awards.allocation.pairing import PRICED, SHARES, Sums, TooMany, Wanted, Whole, Window, pairs
 from portal.awards.allocation.rows import Row
 
 BINS: Final = 400
@@ -29,6 +29,8 @@ EARLY: Final = 3
 
 WINDOWS: Final = 3
 """Rows that the grid looks at; the others are looked at pair by pair."""
+
+ALL: Final = tuple(range(SHARES))
 
 Places = npt.NDArray[np.int32]
 
@@ -193,8 +195,9 @@ class Part:
         near = self._near(loss)
         return self.ground.rows_of(np.concatenate([self.enters[:near], self.leaves[:near]]))
 
-    def within(self, loss: int) -> Sets:
-        """All sets that keep the part's own rows and are worth at least ``most - loss``."""
+    def within(self, loss: int, shares: Sequence[int] = ALL) -> Sets:
+        """All sets that keep the part's own rows and are worth at least ``most - loss``; or only some of the shares
+        that they are dealt into (see :func:`pairs`): those of one share first, then those of the next."""
         near = self._near(loss)
         touched = self.touched(loss)
         sides = {row: self._sides(row) for row in (*self.own, *(() if self.beside else self.ground.shared))}
@@ -220,7 +223,7 @@ class Part:
         for column, row in enumerate(money):
             changes[:, column] = self._change(self.model.column(row), near)
         one, other = (self._half(loss, half, near, changes, early, len(choices.guard)) for half in (0, 1))
-        found = [(left, right) for _, left, right in pairs(one.sums, other.sums, wanted) if len(left)]
+        found = [(left, right) for _, left, right in pairs(one.sums, other.sums, wanted, shares) if len(left)]
         left = np.concatenate([each for each, _ in found]) if found else np.zeros(0, dtype=np.int64)
         right = np.concatenate([each for _, each in found]) if found else np.zeros(0, dtype=np.int64)
         ways = np.concatenate([one.told(left), other.told(right)], axis=1)
@@ -301,6 +304,25 @@ class Part:
                 found.discard(int(self.leaves[way]))
                 found.add(int(self.enters[way]))
         return sorted(found - {-1})
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The sets of one share of a part, by loss."""
+
+    part: Part
+    number: int
+
+    def __call__(self, loss: int) -> Sets:
+        return self.part.within(loss, (self.number,))
+
+
+def joined(found: Sequence[Sets]) -> Sets:
+    """The sets of several shares as one list. Those whose sets have fewer departures are filled up with -1."""
+    depth = max(each.ways.shape[1] for each in found)
+    ways = [np.pad(each.ways, ((0, 0), (0, depth - each.ways.shape[1])), constant_values=-1) for each in found]
+    worth, points = (np.concatenate(each) for each in zip(*((one.worth, one.points) for one in found), strict=True))
+    return Sets(worth, points, np.concatenate(ways))
 
 
 def summed(amounts: Whole, ways: Whole) -> Whole:

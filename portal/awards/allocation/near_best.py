@@ -7,14 +7,15 @@ the rows that both take of. So all answers of at least some value are pairs of s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from portal.awards.allocation.completions import TIES, Best, Completions
-from portal.awards.allocation.departures import Part, Sets, kept, side_price, sides_of, windows
+from portal.awards.allocation.additions import TIES
+from portal.awards.allocation.calls import Calls, Helper
+from portal.awards.allocation.completions import Best, Completions
+from portal.awards.allocation.departures import Part, Sets, Share, joined, kept, side_price, sides_of, windows
 from portal.awards.allocation.ground import FREE, UNIT, Ground
 from portal.awards.allocation.pairing import Sums, Wanted, pairs
 from portal.awards.allocation.relaxation import may_bind
@@ -94,21 +95,20 @@ class TwoParts:
         bound = best if complete else max((self.most - unseen) // UNIT, best)
         return Near(chosen, best, bound, complete and all_ties and chosen is not None)
 
-    def complete(self, states: int, value: int, work: int, *, last: bool = False) -> Near:
+    def complete(self, states: int, value: int, work: int, *, last: bool = False, helper: Helper | None = None) -> Near:
         """The best answer of at least ``value``, of which one is known. The sets of each part within the loss that so
         many sums allow are completed: an answer of which neither set is among them loses more than both losses.
 
         Where that leaves much between what can be proven and ``value``, only answers that lose a ``BOLD`` part more
         are looked for: a bad answer does not make the search wide; ``last``: all that is better is.
 
-        ``work``: see :class:`Best`, in all calls together. Raises TooMany when even a loss of one step needs more.
+        ``work``: see :class:`Best`, in all calls together; ``helper``: who helps, if anybody does. Raises TooMany when
+        even a loss of one step needs more.
         """
         best = self._aim(states, value, work, last)
         hard = -1
         losses = self._losses(states, best.value)
-        # The two parts have nothing in common until their sets are completed: a second processor halves the wait.
-        with ThreadPoolExecutor(len(self.parts)) as threads:
-            made = dict(zip(losses, threads.map(lambda at: self.parts[at].within(losses[at]), losses), strict=True))
+        made = {number: self._within(number, loss, helper) for number, loss in losses.items()}
         for number, sets in made.items():
             part = self.parts[number]
             if self.most - best.value * UNIT < sum(self.settled) + 2:
@@ -117,7 +117,7 @@ class TwoParts:
             sets = Sets(sets.worth[new], sets.points[new], sets.ways[new])
             bound = sets.worth + (self.most - part.most - self.lost[1 - number])
             before = best.work
-            left = self.completions[number].settle(sets, bound, best)
+            left = self.completions[number].settle(sets, bound, best, helper)
             self.spent[number] += before - best.work
             hard = max(hard, left)
             if left < 0:
@@ -129,6 +129,15 @@ class TwoParts:
             return Near(None, value, highest, False)
         chosen = min(best.found, key=lambda each: (*each, len(self.model.candidates)))
         return Near(chosen, best.value, highest, hard < 0 and complete and best.all_ties)
+
+    def _within(self, number: int, loss: int, helper: Helper | None) -> Sets:
+        """The sets of a part, in the same order whoever makes them."""
+        part = self.parts[number]
+        if helper is None or not helper.ready():
+            return part.within(loss)
+        other = Calls(Share(part, 1), helper)
+        other.begin(loss)
+        return joined([part.within(loss, (0,)), other.end()])
 
     def _losses(self, states: int, value: int) -> dict[int, int]:
         """Of the parts that are completed now, the one that takes less work first, within which loss."""

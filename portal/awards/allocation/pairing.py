@@ -31,6 +31,9 @@ CHUNK: Final = 1_000_000
 LOOKED_AT: Final = 150_000_000
 """Pairs that are looked at at most."""
 
+SHARES: Final = 2
+"""The searches of pairs of layers can be dealt to so many processes."""
+
 PRICED: Final = 2**40
 
 
@@ -73,22 +76,25 @@ class Wanted:
     guard: Whole
 
 
-def pairs(one: Sums, other: Sums, wanted: Wanted) -> Iterator[tuple[int, Whole, Whole]]:
+def pairs(one: Sums, other: Sums, wanted: Wanted, shares: Sequence[int] = ()) -> Iterator[tuple[int, Whole, Whole]]:
     """All wanted pairs as two lists of places, the cheap ones first: with what every later pair costs at least.
 
-    Raises :class:`TooMany` when more than ``LOOKED_AT`` pairs are near enough to be looked at.
+    ``shares``: only these of the ``SHARES`` that all pairs are dealt into, one after the other. Raises
+    :class:`TooMany` when more than ``LOOKED_AT`` pairs are near enough to be looked at; each share has its share.
     """
-    looked_at = 0
     layers = next(layers for most, layers in LAYERS if len(one.cost) + len(other.cost) <= most)
     layer = wanted.loss // layers + 1
     mine, others = _layers(one.cost, layer, layers), _layers(other.cost, layer, layers)
-    for level in range(layers):
-        for before in range(level + 1):
+    searches = [(level, before) for level in range(layers) for before in range(level + 1)]
+    dealt = [searches[share::SHARES] for share in shares] if shares else [searches]
+    for share in dealt:
+        looked_at = 0
+        for level, before in share:
             left, right = mine[before], others[level - before]
             if len(left) and len(right):
                 for near in _near(one, other, left, right, wanted, (layers - level) * layer):
                     looked_at += int((near[3] - near[2]).sum())
-                    if looked_at > LOOKED_AT:
+                    if looked_at > (LOOKED_AT // SHARES if shares else LOOKED_AT):
                         raise TooMany
                     for found in _sound(one, other, *near, wanted):
                         yield level * layer, *found
