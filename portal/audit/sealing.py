@@ -15,7 +15,7 @@ from datetime import UTC
 from typing import Any
 
 from portal.audit.models import AuditEvent
-from portal.core.canonical import canonical_json
+from portal.core.canonical import canonical_json, plain_digest
 
 
 def new_salt() -> str:
@@ -32,7 +32,7 @@ def seal(row: AuditEvent, previous: str) -> str:
 
 def inner(row: AuditEvent) -> str:
     """The SHA-256 of what a row says; only of rows with a salt."""
-    return _sha256(sealed(row))
+    return plain_digest(sealed(row))
 
 
 def sealed(row: AuditEvent) -> dict[str, Any]:
@@ -51,15 +51,11 @@ def shown(row: AuditEvent) -> dict[str, Any]:
 
 
 def _commitment(row: AuditEvent, part: str, value: object) -> str:
-    return _sha256([_part_salt(row, part), value])
+    return plain_digest([_part_salt(row, part), value])
 
 
 def _part_salt(row: AuditEvent, part: str) -> str:
     return hashlib.sha256(f"{row.salt}:{part}".encode()).hexdigest()
-
-
-def _sha256(value: object) -> str:
-    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def _plain(row: AuditEvent) -> dict[str, Any]:
