@@ -56,8 +56,8 @@ def due_text(dossier: Dossier) -> str:
     application = dossier.application
     if application.state == State.RETURNED and application.correction_due:
         return format_date(application.correction_due, locale())
-    if application.state in EDITABLE and dossier.intake.open and application.tender.closes_at:
-        return format_datetime(application.tender.closes_at, dossier.zone, locale())
+    if application.state in EDITABLE and dossier.intake.open and dossier.closes_at:
+        return format_datetime(dossier.closes_at, dossier.zone, locale())
     return ""
 
 

@@ -225,6 +225,9 @@ def test_an_exception_is_granted_shown_and_revoked(session: Session, sign_in: Si
     shown = text(owner, f"/applications/{joint.id}")
     assert "Line was cut" in shown
     assert f"{closes:%H:%M}" in shown
+    own = f"by {closes.day} {closes:%b %Y}"
+    assert f"Now · {own}" in shown
+    assert f"{own}, {closes:%H:%M}" in shown, "what is asked of them"
     row = session.scalars(select(DeadlineException)).one()
     assert officer.post(f"{base}/{row.id}/revoke", data=form(reason=" ")).status_code == 422
     assert officer.post(f"{base}/{row.id}/revoke", data=form(reason="By mistake")).status_code == 303
