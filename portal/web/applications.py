@@ -264,7 +264,11 @@ def _offer(application: Application) -> AwardOffer | None:
 def _dates(dossier: Dossier) -> track.Dates:
     application, tender = dossier.application, dossier.application.tender
     return track.Dates(
-        dossier.closes_at, application.received_at, tender.results_published_at, application.correction_due, dossier.zone
+        dossier.closes_at,
+        application.received_at,
+        tender.results_published_at,
+        application.correction_due,
+        dossier.zone,
     )
 
 
