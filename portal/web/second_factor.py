@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any, Final
 
-from flask import Flask, current_app, get_flashed_messages, make_response, render_template, url_for
+from flask import Flask, current_app, make_response, render_template, url_for
+from flask import session as http_session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_security.utils import check_and_get_token_status
@@ -29,9 +30,8 @@ def init_second_factor(app: Flask) -> None:
         expired, invalid, state = check_and_get_token_status(token, "tf_setup", within)
         if expired or invalid or current_user.tf_totp_secret == state["totp_secret"]:
             return answer
-        said = [
-            str(words) for words in get_flashed_messages()
-        ]  # taken off the next page: it stands at the field of this one
+        # It stands at the field. Read as the pages read it, it would stay for the banner of this one.
+        said = [str(words) for _category, words in http_session.pop("_flashes", [])]
         return _again(token, state, said), 422
 
     app.view_functions[_VIEW] = validate

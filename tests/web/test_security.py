@@ -322,7 +322,7 @@ def test_second_factor(app: Flask, client: FlaskClient, session: Session) -> Non
         secret = kept["tf_totp_secret"]
     wrong = client.post(f"{action.group(1)}?lang=en", data={"code": "000000"})
     assert wrong.status_code == 422
-    assert "This code is not right." in wrong.text
+    assert wrong.text.count("This code is not right.") == 2, "in the summary and at the field, not in a banner too"
     assert action.group(1) in wrong.text, "the key that the phone has already"
     key = re.search(r'class="jp-code">([^<]+)<', shown.text)
     assert key is not None
