@@ -20,3 +20,9 @@ def kept(kind: DecisionKind, text: str) -> str:
 def told(grounds: str) -> Message | str:
     """Kept grounds as they are read."""
     return RETURNED if grounds == RETURNED.msgid else grounds
+
+
+def in_both(grounds: str) -> dict[str, str]:
+    """The same in both languages; a person's own words are as they were written."""
+    said = told(grounds)
+    return {"ru": said, "en": said} if isinstance(said, str) else both(said)

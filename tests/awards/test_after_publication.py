@@ -101,11 +101,6 @@ def test_the_list_moves_up_in_its_order_and_within_the_money(asked: list[int], m
     assert len(found) == len(asked) or taken + asked[len(found)] > money
 
 
-def both_told(kept: str) -> dict[str, str]:
-    told = grounds.told(kept)
-    return {"ru": told, "en": told} if isinstance(told, str) else both(told)
-
-
 def test_a_refused_award_moves_the_list_up_as_a_proposal(session: Session, stage: Stage) -> None:
     refusing.refuse(session, owner(stage, 0), stage.applications[0], reason="No co-financing")
     assert (stage.application(0).state, available(stage)) == ("renounced", {2018: 60})
@@ -131,8 +126,8 @@ def test_a_refused_award_moves_the_list_up_as_a_proposal(session: Session, stage
     service.discard(session, stage.chair, decision.id)
     assert (row.state, row.decision_id) == ("open", None)
     decision = reserve_list.draft(session, stage.chair, row.id, grounds=both(grounds.RETURNED)["ru"])
-    assert both_told(decision.grounds) == both(grounds.RETURNED)
-    assert both_told("Another reason") == {"ru": "Another reason", "en": "Another reason"}
+    assert grounds.in_both(decision.grounds) == both(grounds.RETURNED)
+    assert grounds.in_both("Another reason") == {"ru": "Another reason", "en": "Another reason"}
     decided(stage, decision)
     assert (available(stage), stage.application(2).state) == ({2018: 10}, "awarded")
     results = published_results(session, stage.tender.id)[0]

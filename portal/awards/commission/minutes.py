@@ -198,9 +198,8 @@ def _decision(decision: AwardDecision) -> dict[str, Any]:
     awards = sum(line.outcome == Award.AWARD for line in decision.lines)
     said: dict[str, Any] = {"digest": decision.digest, "awards": awards, "amount": f"{total:.2f}", "lines": lines}
     if decision.kind != DecisionKind.FIRST:
-        told = grounds.told(decision.grounds)
         said["kind"] = decision.kind
-        said["grounds"] = {"ru": told, "en": told} if isinstance(told, str) else both(told)
+        said["grounds"] = grounds.in_both(decision.grounds)
     return said
 
 
